@@ -1,0 +1,7 @@
+//! The pure core: what a conversation, a ghost, a message and a feed entry are, and which rules hold between them.
+//!
+//! Knows neither the network nor the database nor the clock: time and randomness come in as parameters.
+
+pub mod clock;
+pub mod ghost;
+pub mod ids;

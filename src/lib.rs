@@ -1,0 +1,3 @@
+//! `nova-bridge`: the Matrix application service of Nova.
+
+pub mod domain;

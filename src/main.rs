@@ -1,0 +1,3 @@
+//! The `nova-bridge` binary: parses the command line and leaves the rest to the library.
+
+fn main() {}
