@@ -3,5 +3,12 @@
 //! Knows neither the network nor the database nor the clock: time and randomness come in as parameters.
 
 pub mod clock;
+pub mod conversation;
+pub mod event;
+pub mod feed;
 pub mod ghost;
 pub mod ids;
+pub mod ingest;
+pub mod job;
+pub mod message;
+pub mod power;

@@ -1,3 +1,5 @@
 //! `nova-bridge`: the Matrix application service of Nova.
 
 pub mod domain;
+pub mod matrix;
+pub mod store;

@@ -1,0 +1,148 @@
+//! What a Matrix event means to the bridge, once it is read. The reading itself is `matrix::translate::inbound`.
+
+use std::collections::BTreeMap;
+
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde_json::value::RawValue;
+
+use super::clock::Timestamp;
+use super::ids::{MessageId, OutboxId};
+use super::message::Text;
+
+/// An event of a transaction: as it came, and as far as it could be understood.
+#[derive(Debug)]
+pub struct RawEvent {
+    /// The bytes that Synapse sent.
+    pub raw: Box<RawValue>,
+    /// What they mean.
+    pub decoded: Result<InboundEvent, Malformed>,
+}
+
+/// Why an event could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Malformed {
+    /// What is wrong, without anything of the content.
+    pub what: String,
+    /// The event's id, when at least that could be read.
+    pub event_id: Option<String>,
+    /// The event's room, when at least that could be read.
+    pub room: Option<String>,
+}
+
+/// An event that could be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboundEvent {
+    /// Its id.
+    pub id: String,
+    /// Where it happened.
+    pub room: OwnedRoomId,
+    /// Who did it.
+    pub sender: OwnedUserId,
+    /// When, by the sender's server.
+    pub at: Timestamp,
+    /// What happened.
+    pub meaning: Meaning,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meaning {
+    /// Something was said.
+    Message {
+        /// What.
+        text: Text,
+        /// Our marker, which counts only from a ghost.
+        marker: Option<MessageId>,
+    },
+    /// Something was said or done that the bridge cannot carry yet. Kept, so that a later version can.
+    NotYet {
+        /// Its kind, such as `m.image` or `m.reaction`.
+        kind: String,
+        /// Our marker, which counts only from a ghost.
+        marker: Option<MessageId>,
+    },
+    /// Something was said that the bridge cannot read.
+    Encrypted,
+    /// Somebody's membership or profile in the room.
+    Member(MemberEvent),
+    /// The room was made.
+    Create {
+        /// Our marker, which counts only from a ghost.
+        marker: Option<OutboxId>,
+        /// Further people whose power has no number (room version 12 and later).
+        creators: Vec<OwnedUserId>,
+        /// Whether the sender's power has none either.
+        sender_is_creator: bool,
+    },
+    /// The room's name.
+    Name(Option<String>),
+    /// The room's topic.
+    Topic(Option<String>),
+    /// The room's picture, an mxc address.
+    Avatar(Option<String>),
+    /// Who may do what.
+    PowerLevels {
+        /// The level of each person who has one.
+        users: BTreeMap<OwnedUserId, i64>,
+        /// The level of everybody else.
+        default: i64,
+    },
+    /// The room was upgraded.
+    Tombstone {
+        /// Where it goes on.
+        replacement: OwnedRoomId,
+    },
+    /// A notice that the bridge itself left in the room; it is nobody's message.
+    OwnNotice,
+    /// Nothing that concerns the bridge.
+    Nothing,
+}
+
+/// The content of `m.room.member`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberEvent {
+    /// Whose membership.
+    pub target: OwnedUserId,
+    /// Which.
+    pub membership: RoomMembership,
+    /// Their name in the room.
+    pub display_name: Option<String>,
+    /// Their picture, an mxc address.
+    pub avatar_url: Option<String>,
+    /// Whether an invite is to a direct chat.
+    pub is_direct: bool,
+}
+
+/// A membership in a Matrix room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomMembership {
+    /// Asked to come.
+    Invite,
+    /// There.
+    Join,
+    /// Asks to come.
+    Knock,
+    /// Gone, on their own or not.
+    Leave,
+    /// Gone for good.
+    Ban,
+}
+
+impl Meaning {
+    /// Whether the event is read for its conversation's members, names and roles as well, not only for its number.
+    #[must_use]
+    pub const fn concerns_members(&self) -> bool {
+        match self {
+            Self::Message { .. } | Self::NotYet { .. } | Self::OwnNotice | Self::Nothing => false,
+            Self::Encrypted
+            | Self::Member(_)
+            | Self::Create { .. }
+            | Self::Name(_)
+            | Self::Topic(_)
+            | Self::Avatar(_)
+            | Self::PowerLevels { .. }
+            | Self::Tombstone { .. } => true,
+        }
+    }
+}

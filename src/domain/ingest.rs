@@ -1,0 +1,200 @@
+//! The middle step of a transaction: from current rows and inbound events to effects. Pure.
+//!
+//! [`plan`] folds over the events in order and keeps a working copy of the rows ([`Rooms`]) in step, so that a later
+//! event of the same transaction sees what an earlier one did. It sends nothing and writes nothing: `store` applies the
+//! [`Effects`] in one commit.
+
+mod context;
+mod effects;
+mod membership;
+mod rooms;
+
+#[cfg(test)]
+mod tests;
+
+pub use context::{Context, CreateJob, Marked, Portal};
+pub use effects::{ConversationEdit, DeadLetter, Effects, MemberEdit, NewEntry, NewMessage, Outcome, reason};
+
+use uuid::Uuid;
+
+use super::event::{InboundEvent, Meaning, RawEvent};
+use super::feed::Change;
+use super::ids::{ConversationId, MessageId};
+use super::message::{Delivery, Text};
+
+/// Decides what the events of one transaction mean.
+///
+/// `new_id` makes time-ordered ids. Returns the effects, and what became of each event, in order.
+pub fn plan(mut context: Context, events: Vec<RawEvent>, new_id: &mut dyn FnMut() -> Uuid) -> (Effects, Vec<Outcome>) {
+    let mut planner = Planner { context: &mut context, effects: Effects::default(), new_id };
+    let outcomes = events.into_iter().map(|event| planner.event(event)).collect();
+    (planner.effects, outcomes)
+}
+
+/// One run of [`plan`].
+struct Planner<'a> {
+    context: &'a mut Context,
+    effects: Effects,
+    new_id: &'a mut dyn FnMut() -> Uuid,
+}
+
+impl Planner<'_> {
+    fn event(&mut self, RawEvent { raw, decoded }: RawEvent) -> Outcome {
+        let event = match decoded {
+            Ok(event) => event,
+            Err(malformed) => {
+                let id = malformed.event_id.clone();
+                if id.as_ref().is_some_and(|id| !self.context.seen.insert(id.clone())) {
+                    return Outcome::Duplicate;
+                }
+                self.effects.dead_letters.push(DeadLetter {
+                    reason: reason::MALFORMED,
+                    detail: malformed.what,
+                    room: malformed.room,
+                    event_id: id,
+                    conversation: None,
+                    payload: raw,
+                });
+                return Outcome::DeadLetter;
+            }
+        };
+        if !self.context.seen.insert(event.id.clone()) {
+            return Outcome::Duplicate;
+        }
+        match self.apply(&event) {
+            Verdict::Message => Outcome::Applied,
+            Verdict::Applied => {
+                self.effects.processed.push(event.id);
+                Outcome::Applied
+            }
+            Verdict::Ignored => Outcome::Ignored,
+            Verdict::Dead { reason, detail } => {
+                self.effects.dead_letters.push(DeadLetter {
+                    reason,
+                    detail,
+                    conversation: self.context.rooms.get(&event.room).map(|portal| portal.conversation),
+                    room: Some(event.room.into()),
+                    event_id: Some(event.id),
+                    payload: raw,
+                });
+                Outcome::DeadLetter
+            }
+        }
+    }
+
+    fn apply(&mut self, event: &InboundEvent) -> Verdict {
+        match &event.meaning {
+            Meaning::Message { text, marker } => self.message(event, text, *marker),
+            Meaning::NotYet { kind, marker } => self.not_yet(event, kind, *marker),
+            Meaning::Encrypted => self.encrypted(event),
+            Meaning::Member(member) => self.member(event, member),
+            Meaning::Create { marker, creators, sender_is_creator } => {
+                let sender = sender_is_creator.then_some(&event.sender);
+                self.created(event, *marker, creators.iter().chain(sender).map(ToString::to_string).collect())
+            }
+            Meaning::Name(_) | Meaning::Topic(_) | Meaning::Avatar(_) => self.described(event),
+            Meaning::PowerLevels { users, default } => self.power_levels(event, users, *default),
+            Meaning::Tombstone { replacement } => self.tombstone(event, replacement),
+            Meaning::OwnNotice | Meaning::Nothing => Verdict::Ignored,
+        }
+    }
+
+    /// Something was said: the echo of our own event, or a new message.
+    fn message(&mut self, event: &InboundEvent, text: &Text, marker: Option<MessageId>) -> Verdict {
+        let Some(portal) = self.context.rooms.get(&event.room) else {
+            return Verdict::unknown_room();
+        };
+        let conversation = portal.conversation;
+        let sender = self.context.ghosts.person(event.sender.as_str());
+        if let Some(message) = marker.and_then(|id| self.own(conversation, id, event)) {
+            self.echo(message, event);
+            return Verdict::Applied;
+        }
+        let from_ghost = self.context.ghosts.nova_user(event.sender.as_str()).is_some();
+        if from_ghost && !self.context.people.contains(&sender) {
+            return Verdict::dead(reason::UNKNOWN_ACCOUNT, "the sending ghost belongs to no account");
+        }
+        if !from_ghost {
+            self.know(&event.sender, sender, None);
+        }
+        let Some(state) = self.context.conversations.get_mut(&conversation) else {
+            return Verdict::unknown_room();
+        };
+        state.last_sequence += 1;
+        let id = MessageId((self.new_id)());
+        self.effects.messages.push(NewMessage {
+            id,
+            conversation,
+            sender,
+            sequence: state.last_sequence,
+            text: text.clone(),
+            event_id: Some(event.id.clone()),
+            idempotency_key: None,
+            // A ghost's own event is in the room already; its author sees that it is.
+            delivery: from_ghost.then_some(Delivery::Sent),
+            created_at: event.at,
+        });
+        self.effects.feed.push(NewEntry::message(conversation, id));
+        Verdict::Message
+    }
+
+    /// The message that a marker names, if the event is its echo: from its author's ghost, in its own conversation.
+    fn own(&self, conversation: ConversationId, id: MessageId, event: &InboundEvent) -> Option<MessageId> {
+        let ghost = self.context.ghosts.nova_user(event.sender.as_str())?;
+        let marked = self.context.marked.get(&id)?;
+        (marked.conversation == conversation && marked.sender == ghost).then_some(id)
+    }
+
+    fn echo(&mut self, message: MessageId, event: &InboundEvent) {
+        let Some(marked) = self.context.marked.get_mut(&message) else { return };
+        if std::mem::replace(&mut marked.delivered, true) {
+            return;
+        }
+        self.effects.echoes.push((message, event.id.clone()));
+        self.effects.feed.push(NewEntry {
+            conversation: marked.conversation,
+            audience: Some(marked.sender),
+            message: None,
+            change: Some(Change::Delivery {
+                message,
+                state: Delivery::Sent,
+                detail: None,
+                event_id: Some(event.id.clone()),
+            }),
+        });
+    }
+
+    /// Something that a later version will carry: kept where it belongs to a conversation.
+    fn not_yet(&mut self, event: &InboundEvent, kind: &str, marker: Option<MessageId>) -> Verdict {
+        let Some(portal) = self.context.rooms.get(&event.room) else {
+            return Verdict::unknown_room();
+        };
+        if let Some(message) = marker.and_then(|id| self.own(portal.conversation, id, event)) {
+            self.echo(message, event);
+            return Verdict::Applied;
+        }
+        Verdict::dead(reason::NOT_CARRIED_YET, kind)
+    }
+}
+
+/// What one event came to.
+enum Verdict {
+    /// A message: its row remembers the event.
+    Message,
+    /// Applied in some other way, so its id has to be remembered.
+    Applied,
+    /// Without any meaning to us, now and when it comes again.
+    Ignored,
+    /// To be kept, because it could not be applied.
+    Dead { reason: &'static str, detail: String },
+}
+
+impl Verdict {
+    fn dead(reason: &'static str, detail: impl Into<String>) -> Self {
+        Self::Dead { reason, detail: detail.into() }
+    }
+
+    fn unknown_room() -> Self {
+        Self::dead(reason::UNKNOWN_ROOM, "no conversation has this room")
+    }
+}

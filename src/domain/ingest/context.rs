@@ -1,0 +1,73 @@
+//! The rows that a plan starts from.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use ruma::OwnedRoomId;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{Conversation, Person};
+use crate::domain::ghost::Ghosts;
+use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
+
+/// Everything that the events of one transaction may touch, read under the locks of the conversations.
+///
+/// Members and profiles are read only for conversations with state events in the transaction; a message needs no more
+/// than its room and the last number.
+#[derive(Debug)]
+pub struct Context {
+    /// Who is a ghost.
+    pub ghosts: Ghosts,
+    /// The bridge's own users, which take part in nothing.
+    pub bots: Vec<String>,
+    /// The time of the transaction.
+    pub now: Timestamp,
+    /// The rooms of the events, as far as they are portals.
+    pub rooms: HashMap<OwnedRoomId, Portal>,
+    /// The conversations of those rooms.
+    pub conversations: HashMap<ConversationId, Conversation>,
+    /// The senders and targets that the database knows.
+    pub people: HashSet<UserId>,
+    /// The rows of those whose names matter: targets of membership events.
+    pub profiles: BTreeMap<UserId, Person>,
+    /// Direct conversations of the pairs that the events' invites name, in the order of [`crate::domain::conversation::pair`].
+    pub direct: HashMap<(UserId, UserId), ConversationId>,
+    /// Event ids that were applied or put aside before.
+    pub seen: HashSet<String>,
+    /// Our messages that the events' markers name.
+    pub marked: HashMap<MessageId, Marked>,
+    /// Our room creations that the events' markers name.
+    pub creating: HashMap<OutboxId, CreateJob>,
+}
+
+/// A room that belongs to a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portal {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Whether it is the one in use; otherwise it was left behind.
+    pub current: bool,
+    /// Whether the room was found encrypted before.
+    pub encrypted: bool,
+    /// People whose power has no number.
+    pub creators: Vec<String>,
+}
+
+/// A message of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marked {
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// Its author.
+    pub sender: UserId,
+    /// Whether it is known to be in the room.
+    pub delivered: bool,
+}
+
+/// A room creation of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreateJob {
+    /// For which conversation.
+    pub conversation: ConversationId,
+    /// By which account's ghost.
+    pub actor: UserId,
+}

@@ -1,0 +1,170 @@
+//! What a plan asks the database to do, in one commit.
+
+use ruma::OwnedRoomId;
+use serde_json::value::RawValue;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{Conversation, Member, Person};
+use crate::domain::feed::Change;
+use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::job::NewJob;
+use crate::domain::message::{Delivery, Text};
+
+/// Reasons of dead letters, as the admin sees them.
+pub mod reason {
+    /// The event cannot be read.
+    pub const MALFORMED: &str = "malformed";
+    /// No conversation has the event's room. Applied by itself once one has.
+    pub const UNKNOWN_ROOM: &str = "unknown_room";
+    /// A ghost that belongs to no account.
+    pub const UNKNOWN_ACCOUNT: &str = "unknown_account";
+    /// This version of the bridge cannot carry it.
+    pub const NOT_CARRIED_YET: &str = "not_carried_yet";
+    /// The bridge cannot read it.
+    pub const ENCRYPTED: &str = "encrypted";
+    /// The homeserver's final no to a request of ours.
+    pub const REFUSED: &str = "refused";
+}
+
+/// All writes of a transaction, in the order in which they are applied.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Matrix users to be known, or known better.
+    pub people: Vec<Person>,
+    /// New conversations, with their members.
+    pub conversations: Vec<Conversation>,
+    /// The two people of each new direct conversation.
+    pub pairs: Vec<(UserId, UserId, ConversationId)>,
+    /// Rooms that become a conversation's current one; the room before it becomes a former one.
+    pub portals: Vec<(ConversationId, OwnedRoomId)>,
+    /// Creators of rooms, for rooms where creators stand above numbers.
+    pub creators: Vec<(OwnedRoomId, Vec<String>)>,
+    /// Rooms that were found encrypted just now.
+    pub encrypted: Vec<OwnedRoomId>,
+    /// Members that come, go or change.
+    pub members: Vec<MemberEdit>,
+    /// Names, descriptions and pictures that change.
+    pub edits: Vec<ConversationEdit>,
+    /// Direct conversations that a third person made a group.
+    pub regrouped: Vec<ConversationId>,
+    /// New messages, in order.
+    pub messages: Vec<NewMessage>,
+    /// Messages of ours that are in the room, with their event.
+    pub echoes: Vec<(MessageId, String)>,
+    /// What sockets are shown, in order.
+    pub feed: Vec<NewEntry>,
+    /// What Matrix is asked.
+    pub jobs: Vec<NewJob>,
+    /// Outbox rows that an echo showed to be done.
+    pub done_jobs: Vec<OutboxId>,
+    /// Events to be kept.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Ids of applied events that are not messages.
+    pub processed: Vec<String>,
+    /// Rooms that just became portals: what was put aside for them can be applied now.
+    pub replay: Vec<OwnedRoomId>,
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It had its effect.
+    Applied,
+    /// It had its effect before.
+    Duplicate,
+    /// It has no meaning here.
+    Ignored,
+    /// It was put aside.
+    DeadLetter,
+}
+
+/// A change of somebody's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberEdit {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+    /// The new place; `None` when they are gone.
+    pub member: Option<Member>,
+}
+
+/// A change of what a conversation looks like. Always whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationEdit {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The name from now on.
+    pub name: Option<String>,
+    /// The description from now on.
+    pub description: Option<String>,
+    /// The picture from now on.
+    pub avatar_url: Option<String>,
+}
+
+/// A message about to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Its id.
+    pub id: MessageId,
+    /// Where.
+    pub conversation: ConversationId,
+    /// Who says it.
+    pub sender: UserId,
+    /// Its number in the conversation.
+    pub sequence: i64,
+    /// What it says.
+    pub text: Text,
+    /// The Matrix event that brought it.
+    pub event_id: Option<String>,
+    /// The client's own key for it.
+    pub idempotency_key: Option<String>,
+    /// Whether it has to go to Matrix.
+    pub delivery: Option<Delivery>,
+    /// When it was said.
+    pub created_at: Timestamp,
+}
+
+/// A feed entry about to be written. Its place is given in the order of writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Who alone may see it.
+    pub audience: Option<UserId>,
+    /// The message that it shows, or else `change`.
+    pub message: Option<MessageId>,
+    /// The change that it shows.
+    pub change: Option<Change>,
+}
+
+impl NewEntry {
+    /// Shows a message to everybody in the conversation.
+    #[must_use]
+    pub const fn message(conversation: ConversationId, id: MessageId) -> Self {
+        Self { conversation, audience: None, message: Some(id), change: None }
+    }
+
+    /// Shows a change to everybody in the conversation.
+    #[must_use]
+    pub const fn change(conversation: ConversationId, change: Change) -> Self {
+        Self { conversation, audience: None, message: None, change: Some(change) }
+    }
+}
+
+/// An event to be kept because it could not be applied.
+#[derive(Debug)]
+pub struct DeadLetter {
+    /// Why, one of [`reason`].
+    pub reason: &'static str,
+    /// Why, in words for an admin; nothing of the content.
+    pub detail: String,
+    /// Its room.
+    pub room: Option<String>,
+    /// Its id.
+    pub event_id: Option<String>,
+    /// Its conversation, where it has one.
+    pub conversation: Option<ConversationId>,
+    /// The event as it came.
+    pub payload: Box<RawValue>,
+}

@@ -1,0 +1,167 @@
+//! Membership events: ghosts that are invited, people that come and go.
+
+use ruma::OwnedUserId;
+
+use super::{ConversationEdit, Effects, MemberEdit, NewEntry, Planner, Verdict, reason};
+use crate::domain::conversation::{Kind, Member, Membership, Person};
+use crate::domain::event::{InboundEvent, MemberEvent, RoomMembership};
+use crate::domain::feed::{Change, UpdatedField};
+use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::job::{Job, Lane, NewJob};
+use crate::domain::power::Role;
+
+impl Planner<'_> {
+    pub(super) fn member(&mut self, event: &InboundEvent, member: &MemberEvent) -> Verdict {
+        if self.context.bots.iter().any(|bot| bot == member.target.as_str()) {
+            return Verdict::Ignored;
+        }
+        match self.context.ghosts.nova_user(member.target.as_str()) {
+            Some(ghost) if self.context.people.contains(&ghost) => self.ghost(event, member, ghost),
+            Some(_) => Verdict::dead(reason::UNKNOWN_ACCOUNT, "the ghost belongs to no account"),
+            None => self.matrix_user(event, member),
+        }
+    }
+
+    fn ghost(&mut self, event: &InboundEvent, member: &MemberEvent, ghost: UserId) -> Verdict {
+        match member.membership {
+            RoomMembership::Invite => {
+                let conversation = match self.context.rooms.get(&event.room).map(|portal| portal.conversation) {
+                    Some(conversation) if !member.is_direct => conversation,
+                    _ => self.portal_for_invite(event, member, ghost),
+                };
+                self.come(conversation, ghost, &event.sender, Membership::Joined);
+                self.job(Lane::Conversation(conversation), ghost, Job::Join { room: event.room.to_string() });
+                Verdict::Applied
+            }
+            RoomMembership::Join => {
+                let conversation = if let Some(portal) = self.context.rooms.get(&event.room) {
+                    portal.conversation
+                } else {
+                    // The Nova user joined with a Matrix client of their own: the room is theirs in Nova too.
+                    let made = self.new_conversation(event, ghost, Kind::Group);
+                    self.job(Lane::Conversation(made), ghost, Job::SyncRoom { room: event.room.to_string() });
+                    made
+                };
+                self.come(conversation, ghost, &event.sender, Membership::Joined);
+                Verdict::Applied
+            }
+            RoomMembership::Leave | RoomMembership::Ban => self.gone(event, ghost),
+            RoomMembership::Knock => Verdict::Ignored,
+        }
+    }
+
+    fn matrix_user(&mut self, event: &InboundEvent, member: &MemberEvent) -> Verdict {
+        let Some(portal) = self.context.rooms.get(&event.room) else {
+            // A room of strangers: only the ghosts in it would make it ours.
+            return Verdict::Ignored;
+        };
+        let conversation = portal.conversation;
+        let user = self.context.ghosts.person(member.target.as_str());
+        match member.membership {
+            RoomMembership::Invite | RoomMembership::Join => {
+                let renamed = self.know(&member.target, user, Some(member));
+                let membership =
+                    if member.membership == RoomMembership::Join { Membership::Joined } else { Membership::Invited };
+                let came = self.come(conversation, user, &event.sender, membership);
+                if renamed && !came {
+                    self.direct_looks_different(conversation, user);
+                }
+                Verdict::Applied
+            }
+            RoomMembership::Leave | RoomMembership::Ban => self.gone(event, user),
+            RoomMembership::Knock => Verdict::Ignored,
+        }
+    }
+
+    /// Gives somebody a place. Returns whether that is news.
+    pub(super) fn come(
+        &mut self,
+        conversation: ConversationId,
+        user: UserId,
+        by: &OwnedUserId,
+        membership: Membership,
+    ) -> bool {
+        let by = self.context.ghosts.person(by.as_str());
+        let Some(state) = self.context.conversations.get_mut(&conversation) else { return false };
+        let before = state.members.get(&user).copied();
+        if before.is_some_and(|member| member.membership == membership || member.membership == Membership::Joined) {
+            return false;
+        }
+        let member = Member { role: before.map_or_else(Role::default, |member| member.role), membership };
+        state.members.insert(user, member);
+        if state.kind == Kind::Direct && state.members.len() > 2 {
+            state.kind = Kind::Group;
+            self.effects.regrouped.push(conversation);
+        }
+        self.effects.members.push(MemberEdit { conversation, user, member: Some(member) });
+        let (username, display_name) = self.context.profiles.get(&user).map_or_else(
+            || (user.to_string(), user.to_string()),
+            |person| (person.handle().to_owned(), person.shown_name().to_owned()),
+        );
+        let change = Change::MemberJoined { by, user, username, display_name, role: member.role, membership };
+        self.effects.feed.push(NewEntry::change(conversation, change));
+        true
+    }
+
+    fn gone(&mut self, event: &InboundEvent, user: UserId) -> Verdict {
+        let Some(portal) = self.context.rooms.get(&event.room) else { return Verdict::Ignored };
+        // Who leaves a room that the conversation has left behind stays in the conversation.
+        if !portal.current {
+            return Verdict::Ignored;
+        }
+        let conversation = portal.conversation;
+        let by = self.context.ghosts.person(event.sender.as_str());
+        let Some(state) = self.context.conversations.get_mut(&conversation) else { return Verdict::Ignored };
+        if state.members.remove(&user).is_some() {
+            self.effects.members.push(MemberEdit { conversation, user, member: None });
+            self.effects.feed.push(NewEntry::change(conversation, Change::MemberLeft { by, user }));
+        }
+        Verdict::Applied
+    }
+
+    /// Makes a Matrix user known, with the profile that the event shows. Returns whether name or picture changed.
+    pub(super) fn know(&mut self, mxid: &OwnedUserId, id: UserId, member: Option<&MemberEvent>) -> bool {
+        let known = self.context.profiles.get(&id);
+        let profile = Person {
+            id,
+            mxid: mxid.clone(),
+            is_nova: false,
+            username: None,
+            display_name: member.and_then(|member| member.display_name.clone()),
+            avatar_url: member.and_then(|member| member.avatar_url.clone()),
+        };
+        let changed = known.is_some_and(|known| {
+            known.display_name != profile.display_name || known.avatar_url != profile.avatar_url
+        });
+        let news = match member {
+            Some(_) => known.is_none() || changed,
+            None => !self.context.people.contains(&id),
+        };
+        if news {
+            self.context.people.insert(id);
+            self.context.profiles.insert(id, profile.clone());
+            self.effects.people.push(profile);
+        }
+        changed
+    }
+
+    /// A direct conversation is called after the other one: tell it when they change.
+    fn direct_looks_different(&mut self, conversation: ConversationId, user: UserId) {
+        if self.context.conversations.get(&conversation).is_some_and(|state| state.kind == Kind::Direct) {
+            let fields = vec![UpdatedField::Name, UpdatedField::AvatarUrl];
+            self.effects.feed.push(NewEntry::change(conversation, Change::Updated { by: user, fields }));
+        }
+    }
+
+    pub(super) fn job(&mut self, lane: Lane, actor: UserId, job: Job) {
+        self.effects.jobs.push(NewJob { id: (self.new_id)().into(), lane, actor, message: None, job });
+    }
+}
+
+impl Effects {
+    pub(super) fn edit(&mut self, edit: ConversationEdit, by: UserId, fields: Vec<UpdatedField>) {
+        let conversation = edit.conversation;
+        self.edits.push(edit);
+        self.feed.push(NewEntry::change(conversation, Change::Updated { by, fields }));
+    }
+}

@@ -1,0 +1,251 @@
+//! Rooms that become portals, and what changes about them.
+
+use std::collections::BTreeMap;
+
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde_json::json;
+
+use super::{ConversationEdit, MemberEdit, NewEntry, Planner, Portal, Verdict, reason};
+use crate::domain::conversation::{Conversation, Kind, Member, Membership, pair};
+use crate::domain::event::{InboundEvent, Meaning, MemberEvent};
+use crate::domain::feed::{Change, UpdatedField};
+use crate::domain::ids::{ConversationId, OutboxId, UserId};
+use crate::domain::job::{Job, Lane};
+use crate::domain::power::Role;
+
+/// What people read once when a room turns out to be encrypted.
+pub(super) const ENCRYPTED_NOTICE: &str = "This room is encrypted, and Nova cannot read encrypted messages yet. \
+    Please start an unencrypted chat; nothing that is said here arrives.";
+
+impl Planner<'_> {
+    /// The conversation that an invite of a ghost opens: the one direct conversation of the two, or a new one.
+    pub(super) fn portal_for_invite(
+        &mut self,
+        event: &InboundEvent,
+        member: &MemberEvent,
+        ghost: UserId,
+    ) -> ConversationId {
+        let inviter = self.context.ghosts.person(event.sender.as_str());
+        if self.context.ghosts.nova_user(event.sender.as_str()).is_none() {
+            self.know(&event.sender, inviter, None);
+        }
+        if !member.is_direct {
+            let made = self.new_conversation(event, inviter, Kind::Group);
+            self.come(made, inviter, &event.sender, Membership::Joined);
+            return made;
+        }
+        let existing = self
+            .context
+            .rooms
+            .get(&event.room)
+            .map(|portal| portal.conversation)
+            .or_else(|| self.context.direct.get(&pair(inviter, ghost)).copied())
+            .filter(|id| self.context.conversations.contains_key(id));
+        if let Some(conversation) = existing {
+            self.move_to(conversation, &event.room, ghost);
+            self.come(conversation, inviter, &event.sender, Membership::Joined);
+            return conversation;
+        }
+        let made = self.new_conversation(event, inviter, Kind::Direct);
+        self.context.direct.insert(pair(inviter, ghost), made);
+        self.effects.pairs.push((inviter, ghost, made));
+        self.come(made, inviter, &event.sender, Membership::Joined);
+        made
+    }
+
+    /// Makes a conversation around a room that has none.
+    pub(super) fn new_conversation(&mut self, event: &InboundEvent, by: UserId, kind: Kind) -> ConversationId {
+        let id = ConversationId((self.new_id)());
+        let conversation = Conversation {
+            id,
+            kind,
+            name: None,
+            description: None,
+            avatar_url: None,
+            created_by: by,
+            has_portal: true,
+            room: Some(event.room.clone()),
+            last_sequence: 0,
+            members: BTreeMap::new(),
+            created_at: self.context.now,
+        };
+        self.effects.conversations.push(conversation.clone());
+        self.context.conversations.insert(id, conversation);
+        self.effects.feed.push(NewEntry::change(id, Change::Created { by, kind, name: None }));
+        self.become_portal(id, &event.room);
+        id
+    }
+
+    fn become_portal(&mut self, conversation: ConversationId, room: &OwnedRoomId) {
+        for portal in self.context.rooms.values_mut().filter(|portal| portal.conversation == conversation) {
+            portal.current = false;
+        }
+        let portal = Portal { conversation, current: true, encrypted: false, creators: Vec::new() };
+        self.context.rooms.insert(room.clone(), portal);
+        if let Some(state) = self.context.conversations.get_mut(&conversation) {
+            state.room = Some(room.clone());
+            state.has_portal = true;
+        }
+        self.effects.portals.push((conversation, room.clone()));
+        self.effects.replay.push(room.clone());
+    }
+
+    /// The Matrix user opened a new direct room with a ghost that they have a conversation with: the newest room wins,
+    /// and the ghost leaves the old one, saying so.
+    fn move_to(&mut self, conversation: ConversationId, room: &OwnedRoomId, ghost: UserId) {
+        let old = self.context.conversations.get(&conversation).and_then(|state| state.room.clone());
+        if old.as_ref() == Some(room) {
+            return;
+        }
+        self.become_portal(conversation, room);
+        if let Some(old) = old {
+            let notice = format!("This conversation goes on in {room}.");
+            let leave = Job::Leave { room: Some(old.into()), notice: Some(notice) };
+            self.job(Lane::Conversation(conversation), ghost, leave);
+        }
+    }
+
+    /// `m.room.create`: completes a room creation of ours whose answer we may have missed.
+    pub(super) fn created(
+        &mut self,
+        event: &InboundEvent,
+        marker: Option<OutboxId>,
+        creators: Vec<String>,
+    ) -> Verdict {
+        let ghost = self.context.ghosts.nova_user(event.sender.as_str());
+        if let Some((id, job)) = marker.and_then(|id| self.context.creating.get(&id).map(|job| (id, *job)))
+            && ghost == Some(job.actor)
+        {
+            let has_room =
+                self.context.conversations.get(&job.conversation).is_some_and(|state| state.room.is_some());
+            if !has_room {
+                self.become_portal(job.conversation, &event.room);
+                self.effects.done_jobs.push(id);
+            }
+        }
+        let Some(portal) = self.context.rooms.get_mut(&event.room) else { return Verdict::Ignored };
+        if !creators.is_empty() {
+            self.effects.creators.push((event.room.clone(), creators.clone()));
+            portal.creators = creators;
+        }
+        Verdict::Applied
+    }
+
+    /// Name, topic or picture of a room in use.
+    pub(super) fn described(&mut self, event: &InboundEvent) -> Verdict {
+        let Some(portal) = self.context.rooms.get(&event.room).filter(|portal| portal.current) else {
+            return Verdict::Ignored;
+        };
+        let id = portal.conversation;
+        let by = self.context.ghosts.person(event.sender.as_str());
+        let Some(state) = self.context.conversations.get_mut(&id) else { return Verdict::Ignored };
+        let (field, slot, new) = match &event.meaning {
+            Meaning::Name(name) => (UpdatedField::Name, &mut state.name, name),
+            Meaning::Topic(topic) => (UpdatedField::Description, &mut state.description, topic),
+            Meaning::Avatar(url) => (UpdatedField::AvatarUrl, &mut state.avatar_url, url),
+            Meaning::Message { .. }
+            | Meaning::NotYet { .. }
+            | Meaning::Encrypted
+            | Meaning::Member(_)
+            | Meaning::Create { .. }
+            | Meaning::PowerLevels { .. }
+            | Meaning::Tombstone { .. }
+            | Meaning::OwnNotice
+            | Meaning::Nothing => return Verdict::Ignored,
+        };
+        // A picture that Nova gave keeps its own address; the room's mxc is only a copy of it.
+        let copy = field == UpdatedField::AvatarUrl
+            && slot.as_deref().is_some_and(|url| !url.starts_with("mxc:"))
+            && self.context.ghosts.nova_user(event.sender.as_str()).is_some();
+        if *slot == *new || copy {
+            return Verdict::Applied;
+        }
+        slot.clone_from(new);
+        let edit = ConversationEdit {
+            conversation: id,
+            name: state.name.clone(),
+            description: state.description.clone(),
+            avatar_url: state.avatar_url.clone(),
+        };
+        self.effects.edit(edit, by, vec![field]);
+        Verdict::Applied
+    }
+
+    /// Power levels become roles. Direct conversations have none.
+    pub(super) fn power_levels(
+        &mut self,
+        event: &InboundEvent,
+        users: &BTreeMap<OwnedUserId, i64>,
+        default: i64,
+    ) -> Verdict {
+        let Some(portal) = self.context.rooms.get(&event.room).filter(|portal| portal.current) else {
+            return Verdict::Ignored;
+        };
+        let (conversation, creators) = (portal.conversation, &portal.creators);
+        let ghosts = &self.context.ghosts;
+        let by = ghosts.person(event.sender.as_str());
+        let mut roles: BTreeMap<UserId, Role> =
+            users.iter().map(|(id, level)| (ghosts.person(id.as_str()), Role::of_power(*level))).collect();
+        roles.extend(creators.iter().map(|id| (ghosts.person(id), Role::Owner)));
+        let Some(state) = self.context.conversations.get_mut(&conversation).filter(|it| it.kind == Kind::Group)
+        else {
+            return Verdict::Applied;
+        };
+        for (user, member) in &mut state.members {
+            let new = roles.get(user).copied().unwrap_or_else(|| Role::of_power(default));
+            let old = std::mem::replace(&mut member.role, new);
+            if old != new {
+                self.effects.members.push(MemberEdit { conversation, user: *user, member: Some(*member) });
+                let change = Change::RoleChanged { by, user: *user, old, new };
+                self.effects.feed.push(NewEntry::change(conversation, change));
+            }
+        }
+        Verdict::Applied
+    }
+
+    /// The room goes on elsewhere: the conversation goes with it, and its ghosts follow when they can.
+    pub(super) fn tombstone(&mut self, event: &InboundEvent, replacement: &OwnedRoomId) -> Verdict {
+        let Some(portal) = self.context.rooms.get(&event.room).filter(|portal| portal.current) else {
+            return Verdict::Ignored;
+        };
+        let conversation = portal.conversation;
+        if self.context.rooms.get(replacement).is_some_and(|other| other.conversation != conversation) {
+            return Verdict::dead(reason::UNKNOWN_ROOM, "the replacement room belongs to another conversation");
+        }
+        self.become_portal(conversation, replacement);
+        let ghosts: Vec<UserId> = self.nova_members(conversation);
+        for ghost in &ghosts {
+            self.job(Lane::Conversation(conversation), *ghost, Job::Join { room: replacement.to_string() });
+        }
+        Verdict::Applied
+    }
+
+    /// The room is encrypted: keep what was said, and tell its people once.
+    pub(super) fn encrypted(&mut self, event: &InboundEvent) -> Verdict {
+        let Some(portal) = self.context.rooms.get_mut(&event.room) else { return Verdict::unknown_room() };
+        if !std::mem::replace(&mut portal.encrypted, true) {
+            let conversation = portal.conversation;
+            self.effects.encrypted.push(event.room.clone());
+            if let Some(ghost) = self.nova_members(conversation).first().copied() {
+                let content = json!({
+                    "msgtype": "m.notice", "body": ENCRYPTED_NOTICE, "social.nova.notice": true
+                });
+                let send = Job::SendEvent { event_type: "m.room.message".to_owned(), content };
+                self.job(Lane::Conversation(conversation), ghost, send);
+            }
+        }
+        Verdict::dead(reason::ENCRYPTED, "the room is encrypted")
+    }
+
+    fn nova_members(&self, conversation: ConversationId) -> Vec<UserId> {
+        let Some(state) = self.context.conversations.get(&conversation) else { return Vec::new() };
+        let joined = |member: &&Member| member.membership == Membership::Joined;
+        state
+            .members
+            .iter()
+            .filter(|(_, member)| joined(member))
+            .map(|(user, _)| *user)
+            .filter(|user| self.context.profiles.get(user).is_some_and(|person| person.is_nova))
+            .collect()
+    }
+}

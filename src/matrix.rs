@@ -1,0 +1,3 @@
+//! The way to the homeserver.
+
+pub mod translate;

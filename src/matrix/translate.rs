@@ -1,0 +1,4 @@
+//! Between Matrix's JSON and the domain's words, both ways. Pure, and pinned by snapshots.
+
+pub mod inbound;
+pub mod outbound;

@@ -1,0 +1,201 @@
+//! Reads the events of a transaction. Whatever arrives, one bad event never spoils another.
+//!
+//! Types come from the [client-server specification](https://spec.matrix.org/v1.16/client-server-api/#room-events); the
+//! contents are read leniently, because what Synapse pushes is what other people's clients wrote.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use ruma::html::{HtmlSanitizerMode, RemoveReplyFallback, sanitize_html};
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::outbound::{MARKER, NOTICE_MARKER};
+use crate::domain::clock::Timestamp;
+use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
+use crate::domain::ids::{MessageId, OutboxId};
+use crate::domain::message::{MAX_TEXT_BYTES, Style, Text, shortened, storable};
+
+/// The first room version in which creators stand above every power level (MSC4289).
+const VERSION_WITH_CREATORS: u32 = 12;
+
+/// The parts of an event that are the same for every type.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "type")]
+    event_type: String,
+    event_id: String,
+    room_id: OwnedRoomId,
+    sender: OwnedUserId,
+    #[serde(default)]
+    origin_server_ts: Value,
+    state_key: Option<String>,
+    #[serde(default)]
+    content: Value,
+    #[serde(default)]
+    unsigned: Value,
+}
+
+/// Reads one event. `now` stands in for a time that cannot be one.
+#[must_use]
+pub fn read(raw: Box<RawValue>, now: Timestamp) -> RawEvent {
+    let decoded = match serde_json::from_str::<Envelope>(raw.get()) {
+        Ok(envelope) => Ok(event(envelope, now)),
+        Err(error) => Err(malformed(&raw, &error)),
+    };
+    RawEvent { raw, decoded }
+}
+
+fn malformed(raw: &RawValue, error: &serde_json::Error) -> Malformed {
+    let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+    let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|it| !it.contains('\0')).map(str::to_owned);
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "a field that every event needs is missing or of the wrong type",
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => "not a JSON object in valid Unicode",
+    };
+    Malformed { what: what.to_owned(), event_id: text("event_id"), room: text("room_id") }
+}
+
+fn event(envelope: Envelope, now: Timestamp) -> InboundEvent {
+    let at = envelope.origin_server_ts.as_i64().and_then(DateTime::from_timestamp_millis);
+    // A redacted event is pushed without its content: there is nothing left to carry.
+    let redacted = envelope.unsigned.get("redacted_because").is_some();
+    let meaning = match (&envelope.state_key, redacted) {
+        (Some(key), _) => state(&envelope.event_type, key, &envelope.content),
+        (None, true) => Meaning::Nothing,
+        (None, false) => message_like(&envelope.event_type, &envelope.content),
+    };
+    InboundEvent {
+        id: storable(envelope.event_id),
+        room: envelope.room_id,
+        sender: envelope.sender,
+        // Postgres and our clients need a year with four digits.
+        at: at.filter(|at| *at > DateTime::UNIX_EPOCH && *at <= now + chrono::Duration::days(1)).unwrap_or(now),
+        meaning,
+    }
+}
+
+fn message_like(event_type: &str, content: &Value) -> Meaning {
+    let marker = content.get(MARKER).and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok()).map(MessageId);
+    let not_yet = |kind: &str| Meaning::NotYet { kind: shortened(storable(kind.to_owned()), 80), marker };
+    match event_type {
+        "m.room.message" => message(content, marker, not_yet),
+        "m.room.encrypted" => Meaning::Encrypted,
+        "m.reaction" | "m.sticker" | "m.room.redaction" | "m.location" => not_yet(event_type),
+        _ => Meaning::Nothing,
+    }
+}
+
+fn message(content: &Value, marker: Option<MessageId>, not_yet: impl Fn(&str) -> Meaning) -> Meaning {
+    if content.get(NOTICE_MARKER).is_some_and(|it| it == true) {
+        return Meaning::OwnNotice;
+    }
+    if content.pointer("/m.relates_to/rel_type").is_some_and(|it| it == "m.replace") {
+        return not_yet("m.replace");
+    }
+    let style = match content.get("msgtype").and_then(Value::as_str) {
+        Some("m.text") => Style::Plain,
+        Some("m.notice") => Style::Notice,
+        Some("m.emote") => Style::Emote,
+        Some(other) => return not_yet(other),
+        None => return not_yet("m.room.message without msgtype"),
+    };
+    let Some(body) = content.get("body").and_then(Value::as_str) else {
+        return not_yet("m.room.message without body");
+    };
+    let formatted = (content.get("format").and_then(Value::as_str) == Some("org.matrix.custom.html"))
+        .then(|| content.get("formatted_body").and_then(Value::as_str))
+        .flatten()
+        .map(safe_html);
+    let plain = shortened(storable(body.to_owned()), MAX_TEXT_BYTES * 2);
+    Meaning::Message { text: Text { style, plain, formatted }, marker }
+}
+
+/// HTML limited to what the specification allows in a message, so that a client may show it as it is.
+#[must_use]
+pub fn safe_html(html: &str) -> String {
+    storable(sanitize_html(html, HtmlSanitizerMode::Strict, RemoveReplyFallback::Yes))
+}
+
+fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
+    let text = |field: &str| {
+        content
+            .get(field)
+            .and_then(Value::as_str)
+            .map(|it| shortened(storable(it.to_owned()), 1000))
+            .filter(|it| !it.trim().is_empty())
+    };
+    match (event_type, key) {
+        ("m.room.member", target) => {
+            let Ok(target) = OwnedUserId::try_from(target) else { return Meaning::Nothing };
+            let membership = match content.get("membership").and_then(Value::as_str) {
+                Some("invite") => RoomMembership::Invite,
+                Some("join") => RoomMembership::Join,
+                Some("knock") => RoomMembership::Knock,
+                Some("leave") => RoomMembership::Leave,
+                Some("ban") => RoomMembership::Ban,
+                _ => return Meaning::Nothing,
+            };
+            Meaning::Member(MemberEvent {
+                target,
+                membership,
+                display_name: text("displayname"),
+                avatar_url: text("avatar_url").filter(|url| url.starts_with("mxc://")),
+                is_direct: content.get("is_direct").is_some_and(|it| it == true),
+            })
+        }
+        ("m.room.create", "") => {
+            let version = content.get("room_version").and_then(Value::as_str).and_then(|it| it.parse::<u32>().ok());
+            let additional = content.get("additional_creators").and_then(Value::as_array);
+            let creators = match version {
+                Some(VERSION_WITH_CREATORS..) => additional
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|id| OwnedUserId::try_from(id.as_str()?).ok())
+                    .collect(),
+                _ => Vec::new(),
+            };
+            let marker = content.get(MARKER).and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
+            Meaning::Create {
+                marker: marker.map(OutboxId),
+                creators,
+                sender_is_creator: matches!(version, Some(VERSION_WITH_CREATORS..)),
+            }
+        }
+        ("m.room.name", "") => Meaning::Name(text("name")),
+        ("m.room.topic", "") => Meaning::Topic(text("topic")),
+        ("m.room.avatar", "") => Meaning::Avatar(text("url").filter(|url| url.starts_with("mxc://"))),
+        ("m.room.power_levels", "") => power_levels(content),
+        ("m.room.tombstone", "") => {
+            match content.get("replacement_room").and_then(Value::as_str).map(OwnedRoomId::try_from) {
+                Some(Ok(replacement)) => Meaning::Tombstone { replacement },
+                Some(Err(_)) | None => Meaning::Nothing,
+            }
+        }
+        _ => Meaning::Nothing,
+    }
+}
+
+/// A power level is an integer, or a string of one in old rooms.
+fn level(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+fn power_levels(content: &Value) -> Meaning {
+    let users: BTreeMap<OwnedUserId, i64> = content
+        .get("users")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(id, value)| Some((OwnedUserId::try_from(id.as_str()).ok()?, level(value)?)))
+        .collect();
+    Meaning::PowerLevels { users, default: content.get("users_default").and_then(level).unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests;

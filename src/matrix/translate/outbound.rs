@@ -1,0 +1,211 @@
+//! Writes what the bridge sends: messages, rooms and their state. Pure, and pinned by snapshots.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::conversation::{Conversation, Kind};
+use crate::domain::ids::{ConversationId, MessageId, OutboxId};
+use crate::domain::message::{Style, Text};
+use crate::domain::power::Role;
+
+/// The key under which every event that the bridge sends carries its Nova id (architecture §2).
+pub const MARKER: &str = "social.nova.id";
+
+/// The key that marks a notice of the bridge itself, which is nobody's message.
+pub const NOTICE_MARKER: &str = "social.nova.notice";
+
+/// The room version of portals. In 12 and later the invited user of a `trusted_private_chat` stands above every power
+/// level, and Element would offer Element Call, which no Nova client can answer, in place of the ordinary call.
+const ROOM_VERSION: &str = "11";
+
+/// The content of `m.room.message` for a Nova user's text.
+#[must_use]
+pub fn message(id: MessageId, text: &Text) -> Value {
+    let msgtype = match text.style {
+        Style::Plain => "m.text",
+        Style::Notice => "m.notice",
+        Style::Emote => "m.emote",
+    };
+    let mut content = json!({ "msgtype": msgtype, "body": text.plain, "m.mentions": {}, MARKER: id });
+    if let (Some(html), Some(map)) = (&text.formatted, content.as_object_mut()) {
+        map.insert("format".to_owned(), json!("org.matrix.custom.html"));
+        map.insert("formatted_body".to_owned(), json!(html));
+    }
+    content
+}
+
+/// The content of a notice of the bridge itself.
+#[must_use]
+pub fn notice(text: &str) -> Value {
+    json!({ "msgtype": "m.notice", "body": text, "m.mentions": {}, NOTICE_MARKER: true })
+}
+
+/// The body of `POST /createRoom` for a conversation.
+///
+/// `people` are the Matrix ids of everybody but the creator, with their roles; all are invited. The room's marker is
+/// the id of the outbox row, so that a creation whose answer was lost is recognised.
+#[must_use]
+pub fn create_room(
+    conversation: &Conversation,
+    job: OutboxId,
+    creator: &str,
+    people: &BTreeMap<String, Role>,
+    bot: &str,
+    avatar_mxc: Option<&str>,
+) -> Value {
+    let mut body = Map::new();
+    let mut state = bridge_info(conversation, creator, bot);
+    let mut users = Map::from_iter([(creator.to_owned(), json!(100))]);
+    match conversation.kind {
+        Kind::Direct => {
+            body.insert("is_direct".to_owned(), json!(true));
+            body.insert("preset".to_owned(), json!("trusted_private_chat"));
+        }
+        Kind::Group => {
+            body.insert("preset".to_owned(), json!("private_chat"));
+            if let Some(name) = &conversation.name {
+                body.insert("name".to_owned(), json!(name));
+            }
+            if let Some(topic) = &conversation.description {
+                body.insert("topic".to_owned(), json!(topic));
+            }
+            if let Some(mxc) = avatar_mxc {
+                state.push(json!({ "type": "m.room.avatar", "state_key": "", "content": { "url": mxc } }));
+            }
+            let with_power = people.iter().filter(|(_, role)| **role > Role::Member);
+            users.extend(with_power.map(|(mxid, role)| (mxid.clone(), json!(role.power()))));
+        }
+    }
+    body.insert("visibility".to_owned(), json!("private"));
+    body.insert("room_version".to_owned(), json!(ROOM_VERSION));
+    body.insert("creation_content".to_owned(), json!({ MARKER: job }));
+    body.insert("invite".to_owned(), json!(people.keys().collect::<Vec<_>>()));
+    body.insert("initial_state".to_owned(), Value::Array(state));
+    body.insert("power_level_content_override".to_owned(), power_levels(users));
+    Value::Object(body)
+}
+
+/// Synapse replaces the whole of `events` by an override, so its defaults are repeated here. The last two make Element
+/// offer the ordinary call (`matrix-voip.md` §3).
+fn power_levels(users: Map<String, Value>) -> Value {
+    json!({
+        "users": users,
+        "events": {
+            "m.room.name": 50,
+            "m.room.avatar": 50,
+            "m.room.canonical_alias": 50,
+            "m.room.power_levels": 100,
+            "m.room.history_visibility": 100,
+            "m.room.server_acl": 100,
+            "m.room.encryption": 100,
+            "m.room.tombstone": 100,
+            "org.matrix.msc3401.call.member": 100,
+            "m.call.member": 100,
+        },
+    })
+}
+
+/// `m.bridge` and its older name ([MSC2346](https://github.com/matrix-org/matrix-spec-proposals/pull/2346)).
+fn bridge_info(conversation: &Conversation, creator: &str, bot: &str) -> Vec<Value> {
+    let content = json!({
+        "bridgebot": bot,
+        "creator": creator,
+        "protocol": { "id": "nova", "displayname": "Nova" },
+        "channel": { "id": conversation.id, "displayname": conversation.name },
+    });
+    ["m.bridge", "uk.half-shot.bridge"]
+        .map(|event_type| json!({ "type": event_type, "state_key": bridge_key(conversation.id), "content": content }))
+        .to_vec()
+}
+
+fn bridge_key(conversation: ConversationId) -> String {
+    format!("social.nova://nova/{conversation}")
+}
+
+/// The power levels of a room after giving `target` a level, from the event that is there now.
+#[must_use]
+pub fn with_power(mut levels: Value, target: &str, level: i64) -> Value {
+    if !levels.is_object() {
+        levels = json!({});
+    }
+    let default = levels.get("users_default").and_then(Value::as_i64).unwrap_or(0);
+    if let Some(map) = levels.as_object_mut() {
+        let users = map.entry("users").or_insert_with(|| json!({}));
+        if let Some(users) = users.as_object_mut() {
+            if level == default {
+                users.remove(target);
+            } else {
+                users.insert(target.to_owned(), json!(level));
+            }
+        }
+    }
+    levels
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn conversation(kind: Kind) -> Conversation {
+        Conversation {
+            id: ConversationId(Uuid::from_u128(0xc7)),
+            kind,
+            name: (kind == Kind::Group).then(|| "Hiking".to_owned()),
+            description: (kind == Kind::Group).then(|| "Where to next?".to_owned()),
+            avatar_url: None,
+            created_by: Uuid::from_u128(1).into(),
+            has_portal: true,
+            room: None,
+            last_sequence: 0,
+            members: BTreeMap::new(),
+            created_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn created(kind: Kind) -> Value {
+        let people = [("@alice:example.org".to_owned(), Role::Admin), ("@bob:example.org".to_owned(), Role::Member)];
+        let job = OutboxId(Uuid::from_u128(7));
+        let creator = "@nova-00000000-0000-0000-0000-000000000001:example.org";
+        create_room(
+            &conversation(kind),
+            job,
+            creator,
+            &people.into(),
+            "@novabot:example.org",
+            Some("mxc://example.org/hill"),
+        )
+    }
+
+    #[test]
+    fn a_direct_room() {
+        insta::assert_json_snapshot!(created(Kind::Direct));
+    }
+
+    #[test]
+    fn a_group_room() {
+        insta::assert_json_snapshot!(created(Kind::Group));
+    }
+
+    #[test]
+    fn messages_of_each_style() {
+        let id = MessageId(Uuid::from_u128(9));
+        let texts = [Style::Plain, Style::Notice, Style::Emote].map(|style| {
+            let formatted = (style == Style::Plain).then(|| "<b>hi</b>".to_owned());
+            message(id, &Text { style, plain: "hi\nthere 👋".to_owned(), formatted })
+        });
+        insta::assert_json_snapshot!(texts);
+        insta::assert_json_snapshot!(notice("Nova cannot read this."));
+    }
+
+    #[test]
+    fn power_is_given_and_taken_without_touching_the_rest() {
+        let levels = json!({ "users": { "@a:x": 100 }, "ban": 50 });
+        let given = with_power(levels.clone(), "@b:x", 50);
+        assert_eq!(given, json!({ "users": { "@a:x": 100, "@b:x": 50 }, "ban": 50 }));
+        assert_eq!(with_power(given, "@b:x", 0), levels);
+    }
+}

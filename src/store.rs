@@ -1,0 +1,187 @@
+//! Postgres: the only place with SQL. Plain functions on a connection, so that the caller owns the transaction.
+//!
+//! Whoever writes to conversations locks them first ([`Store::begin`] explains). "Not found" is `Ok(None)`, never an
+//! error.
+
+pub mod apply;
+pub mod context;
+pub mod conversations;
+pub mod dead_letters;
+pub mod feed;
+pub mod lists;
+pub mod messages;
+pub mod nodes;
+pub mod outbox;
+pub mod people;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+/// The schema, step by step.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// A running transaction. Rolled back unless it is committed.
+pub type Tx = Transaction<'static, Postgres>;
+
+/// What can go wrong between us and Postgres.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The address of the database cannot be read. Never shows the address, which holds a password.
+    #[error("the database address cannot be read")]
+    Address(#[source] sqlx::Error),
+    /// Postgres refused, or was not there.
+    #[error("the database failed")]
+    Driver(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the database's schema could not be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A row that no code of ours writes.
+    #[error("column {column} of {table} holds a value that cannot be ({row})")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// A value of ours that cannot be written as JSON.
+    #[error("a value cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl StoreError {
+    /// The name of the unique key that a write ran into, if that is what happened.
+    #[must_use]
+    pub fn conflict(&self) -> Option<&str> {
+        match self {
+            Self::Driver(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
+            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => None,
+        }
+    }
+
+    /// Whether Postgres refused the data rather than being unable to work: trying again would end the same.
+    #[must_use]
+    pub fn refuses_data(&self) -> bool {
+        match self {
+            // Class 22: the data; class 23: constraints; 54000: limits.
+            Self::Driver(sqlx::Error::Database(error)) => error
+                .code()
+                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            Self::Driver(sqlx::Error::Encode(_)) | Self::Json(_) | Self::Inconsistent { .. } => true,
+            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) => false,
+        }
+    }
+}
+
+/// The pool, and the offset of the feed's clock.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+    clock_base: i64,
+}
+
+impl Store {
+    /// A pool for `url` that connects when it is first used.
+    ///
+    /// # Errors
+    /// When the address cannot be read.
+    pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
+        let options: PgConnectOptions = url.parse().map_err(StoreError::Address)?;
+        Ok(PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_lazy_with(options.application_name("nova-bridge")))
+    }
+
+    /// Takes the pool into use: the schema has to be up to date.
+    ///
+    /// A database that was restored into a fresh cluster counts its transactions from the start again; the feed's clock
+    /// is set forward then, so that it never runs backwards.
+    ///
+    /// # Errors
+    /// When Postgres cannot be reached.
+    pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
+        let clock_base = sqlx::query_scalar!(
+            "UPDATE feed_clock SET base = greatest(base,
+                (SELECT coalesce(max(position), 0) FROM conversation_feed) - pg_current_xact_id()::text::bigint + 1)
+             RETURNING base"
+        )
+        .fetch_one(&pool)
+        .await?;
+        Ok(Self { pool, clock_base })
+    }
+
+    /// Starts a transaction.
+    ///
+    /// Before its first write it must lock the conversations that it writes to, by [`conversations::lock`] or
+    /// [`context::enter`]: the feed's order rests on that.
+    ///
+    /// # Errors
+    /// When Postgres cannot be reached.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// A connection for reading.
+    ///
+    /// # Errors
+    /// When Postgres cannot be reached.
+    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// The offset of the feed's clock.
+    #[must_use]
+    pub const fn clock_base(&self) -> i64 {
+        self.clock_base
+    }
+
+    /// Connections in use and idle.
+    #[must_use]
+    pub fn pool_use(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Closes the pool once everything that uses it is done.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// When Postgres cannot be reached, or the schema is from a newer version.
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    Ok(MIGRATOR.run(pool).await?)
+}
+
+/// Descriptions of the steps that the database still lacks.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn pending_migrations(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let connection: &mut PgConnection = &mut connection;
+    connection.ensure_migrations_table("_sqlx_migrations").await?;
+    let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
+    let missing = |step: &&sqlx::migrate::Migration| !applied.iter().any(|done| done.version == step.version);
+    Ok(MIGRATOR.iter().filter(missing).map(|step| step.description.to_string()).collect())
+}
+
+/// Whether Postgres answers.
+///
+/// # Errors
+/// When it does not.
+pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::query_scalar!("SELECT 1").fetch_one(pool).await?;
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! The first step of a transaction from Synapse: what a plan has to know, read under the locks.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use ruma::OwnedRoomId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::conversations::{self, kind};
+use super::{StoreError, people};
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{Conversation, pair};
+use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
+use crate::domain::ghost::Ghosts;
+use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::ingest::{Context, CreateJob, Marked, Portal};
+
+/// Waits for its turn, locks the conversations of the events' rooms, and reads what they may touch.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn enter(
+    connection: &mut PgConnection,
+    ghosts: Ghosts,
+    bots: Vec<String>,
+    events: &[RawEvent],
+    now: Timestamp,
+) -> Result<Context, StoreError> {
+    let wanted = Wanted::of(events, &ghosts);
+    let mut context = Context {
+        ghosts,
+        bots,
+        now,
+        rooms: HashMap::new(),
+        conversations: HashMap::new(),
+        people: HashSet::new(),
+        profiles: people::Profiles::new(),
+        direct: HashMap::new(),
+        seen: HashSet::new(),
+        marked: HashMap::new(),
+        creating: HashMap::new(),
+    };
+    rooms(connection, &wanted, &mut context).await?;
+    known(connection, &wanted, &mut context).await?;
+    if !wanted.markers.is_empty() {
+        markers(connection, &wanted, &mut context).await?;
+    }
+    if wanted.members {
+        direct(connection, &wanted, &mut context).await?;
+        let ids: Vec<Uuid> = context.conversations.keys().map(|id| id.0).collect();
+        let mut interested: BTreeSet<Uuid> = wanted.people.iter().map(|id| id.0).collect();
+        for (conversation, user, member) in conversations::members_of(connection, &ids).await? {
+            interested.insert(user.0);
+            if let Some(state) = context.conversations.get_mut(&conversation) {
+                state.members.insert(user, member);
+            }
+        }
+        context.profiles = people::profiles(connection, &interested.into_iter().collect::<Vec<_>>()).await?;
+    }
+    Ok(context)
+}
+
+/// What the events name.
+#[derive(Default)]
+struct Wanted {
+    rooms: BTreeSet<String>,
+    events: Vec<String>,
+    people: BTreeSet<UserId>,
+    markers: Vec<Uuid>,
+    creating: Vec<Uuid>,
+    pairs: BTreeSet<(UserId, UserId)>,
+    members: bool,
+}
+
+impl Wanted {
+    fn of(events: &[RawEvent], ghosts: &Ghosts) -> Self {
+        let mut wanted = Self::default();
+        for event in events {
+            match &event.decoded {
+                Ok(event) => wanted.event(event, ghosts),
+                Err(malformed) => wanted.events.extend(malformed.event_id.clone()),
+            }
+        }
+        wanted
+    }
+
+    fn event(&mut self, event: &InboundEvent, ghosts: &Ghosts) {
+        let sender = ghosts.person(event.sender.as_str());
+        self.rooms.insert(event.room.to_string());
+        self.events.push(event.id.clone());
+        self.people.insert(sender);
+        self.members |= event.meaning.concerns_members();
+        match &event.meaning {
+            Meaning::Message { marker, .. } | Meaning::NotYet { marker, .. } => {
+                self.markers.extend(marker.map(|id| id.0));
+            }
+            Meaning::Member(member) => {
+                let target = ghosts.person(member.target.as_str());
+                self.people.insert(target);
+                if member.membership == RoomMembership::Invite && member.is_direct {
+                    self.pairs.insert(pair(sender, target));
+                }
+            }
+            Meaning::Create { marker, .. } => self.creating.extend(marker.map(|id| id.0)),
+            Meaning::Tombstone { replacement } => {
+                self.rooms.insert(replacement.to_string());
+            }
+            Meaning::Encrypted
+            | Meaning::Name(_)
+            | Meaning::Topic(_)
+            | Meaning::Avatar(_)
+            | Meaning::PowerLevels { .. }
+            | Meaning::OwnNotice
+            | Meaning::Nothing => {}
+        }
+    }
+}
+
+async fn rooms(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
+    let rooms: Vec<String> = wanted.rooms.iter().cloned().collect();
+    let rows = sqlx::query!(
+        r#"SELECT room AS "room!", is_current AS "is_current!", encrypted AS "encrypted!", creators AS "creators!",
+                  conversation_id AS "conversation_id!", kind AS "kind!", name, description, avatar_url,
+                  created_by AS "created_by!", last_sequence AS "last_sequence!", created_at AS "created_at!",
+                  current_room
+           FROM enter_rooms($1)"#,
+        &rooms
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let id = ConversationId(row.conversation_id);
+        let Ok(room) = OwnedRoomId::try_from(row.room) else { continue };
+        let portal =
+            Portal { conversation: id, current: row.is_current, encrypted: row.encrypted, creators: row.creators };
+        context.rooms.insert(room, portal);
+        let conversation = Conversation {
+            id,
+            kind: kind(&row.kind, row.conversation_id)?,
+            name: row.name,
+            description: row.description,
+            avatar_url: row.avatar_url,
+            created_by: UserId(row.created_by),
+            has_portal: true,
+            room: row.current_room.and_then(|room| OwnedRoomId::try_from(room).ok()),
+            last_sequence: row.last_sequence,
+            members: std::collections::BTreeMap::new(),
+            created_at: row.created_at,
+        };
+        context.conversations.insert(id, conversation);
+    }
+    Ok(())
+}
+
+/// Which events were seen and which people are known, in one round trip.
+async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
+    let people: Vec<Uuid> = wanted.people.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT matrix_event_id AS event, NULL::uuid AS person FROM messages WHERE matrix_event_id = ANY ($1)
+           UNION ALL SELECT event_id, NULL FROM processed_events WHERE event_id = ANY ($1)
+           UNION ALL SELECT event_id, NULL FROM dead_letters WHERE event_id = ANY ($1)
+           UNION ALL SELECT NULL, id FROM users WHERE id = ANY ($2) AND deactivated_at IS NULL"#,
+        &wanted.events,
+        &people
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        context.seen.extend(row.event);
+        context.people.extend(row.person.map(UserId));
+    }
+    Ok(())
+}
+
+async fn markers(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, conversation_id, sender_id, matrix_event_id IS NOT NULL AS "delivered!"
+           FROM messages WHERE id = ANY ($1)"#,
+        &wanted.markers
+    )
+    .fetch_all(connection)
+    .await?;
+    context.marked.extend(rows.into_iter().map(|row| {
+        let conversation = ConversationId(row.conversation_id);
+        (MessageId(row.id), Marked { conversation, sender: UserId(row.sender_id), delivered: row.delivered })
+    }));
+    Ok(())
+}
+
+/// Conversations that the events name in other ways than by their rooms: pairs, and room creations of ours. They are
+/// locked like the others, still before the first write.
+async fn direct(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
+    let (lesser, greater): (Vec<Uuid>, Vec<Uuid>) = wanted.pairs.iter().map(|(one, two)| (one.0, two.0)).unzip();
+    let pairs = sqlx::query!(
+        "SELECT lesser_user_id, greater_user_id, conversation_id FROM direct_conversations
+         JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (lesser, greater)
+           ON lesser_user_id = lesser AND greater_user_id = greater",
+        &lesser,
+        &greater
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let jobs = sqlx::query!(
+        r#"SELECT id, conversation_id AS "conversation_id!", actor_id FROM outbox
+           WHERE id = ANY ($1) AND conversation_id IS NOT NULL"#,
+        &wanted.creating
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let ids: BTreeSet<ConversationId> = pairs
+        .iter()
+        .map(|row| ConversationId(row.conversation_id))
+        .chain(jobs.iter().map(|row| ConversationId(row.conversation_id)))
+        .filter(|id| !context.conversations.contains_key(id))
+        .collect();
+    if !ids.is_empty() {
+        let ids: Vec<ConversationId> = ids.into_iter().collect();
+        conversations::lock(connection, &ids).await?;
+        for conversation in conversations::load(connection, &ids).await? {
+            context.conversations.insert(conversation.id, conversation);
+        }
+    }
+    context.direct.extend(pairs.into_iter().map(|row| {
+        ((UserId(row.lesser_user_id), UserId(row.greater_user_id)), ConversationId(row.conversation_id))
+    }));
+    context.creating.extend(jobs.into_iter().map(|row| {
+        let job = CreateJob { conversation: ConversationId(row.conversation_id), actor: UserId(row.actor_id) };
+        (OutboxId(row.id), job)
+    }));
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Conversations and their members.
+
+use std::collections::BTreeMap;
+
+use ruma::OwnedRoomId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{Conversation, Kind, Member, Membership, pair};
+use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::power::Role;
+
+pub(super) fn kind(name: &str, row: Uuid) -> Result<Kind, StoreError> {
+    Kind::parse(name).ok_or_else(|| StoreError::Inconsistent {
+        table: "conversations",
+        column: "kind",
+        row: row.to_string(),
+    })
+}
+
+pub(super) fn member(role: &str, membership: &str, row: Uuid) -> Result<Member, StoreError> {
+    let wrong =
+        |column| StoreError::Inconsistent { table: "conversation_members", column, row: row.to_string() };
+    Ok(Member {
+        role: Role::parse(role).ok_or_else(|| wrong("role"))?,
+        membership: Membership::parse(membership).ok_or_else(|| wrong("membership"))?,
+    })
+}
+
+/// Locks conversations against other writers. Before the first write of the transaction.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn lock(connection: &mut PgConnection, ids: &[ConversationId]) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query!("SELECT lock_conversations($1)", &ids).execute(connection).await?;
+    Ok(())
+}
+
+/// Conversations with their members. Deleted ones are not in the answer.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn load(connection: &mut PgConnection, ids: &[ConversationId]) -> Result<Vec<Conversation>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.created_by, c.has_portal, c.last_sequence,
+                  c.created_at, m.matrix_room_id AS "room?"
+           FROM conversations AS c LEFT JOIN matrix_room_mapping AS m ON m.conversation_id = c.id
+           WHERE c.id = ANY ($1) AND c.deleted_at IS NULL"#,
+        &ids
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut members: BTreeMap<ConversationId, BTreeMap<UserId, Member>> = BTreeMap::new();
+    for (conversation, user, member) in members_of(connection, &ids).await? {
+        members.entry(conversation).or_default().insert(user, member);
+    }
+    rows.into_iter()
+        .map(|row| {
+            let id = ConversationId(row.id);
+            Ok(Conversation {
+                id,
+                kind: kind(&row.kind, row.id)?,
+                name: row.name,
+                description: row.description,
+                avatar_url: row.avatar_url,
+                created_by: UserId(row.created_by),
+                has_portal: row.has_portal,
+                room: row.room.and_then(|room| OwnedRoomId::try_from(room).ok()),
+                last_sequence: row.last_sequence,
+                members: members.remove(&id).unwrap_or_default(),
+                created_at: row.created_at,
+            })
+        })
+        .collect()
+}
+
+/// One conversation with its members.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find(connection: &mut PgConnection, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
+    Ok(load(connection, &[id]).await?.pop())
+}
+
+pub(super) async fn members_of(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<(ConversationId, UserId, Member)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT conversation_id, user_id, role, membership FROM conversation_members WHERE conversation_id = ANY ($1)",
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let place = member(&row.role, &row.membership, row.conversation_id)?;
+            Ok((ConversationId(row.conversation_id), UserId(row.user_id), place))
+        })
+        .collect()
+}
+
+/// The one direct conversation of two people.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn direct(
+    connection: &mut PgConnection,
+    one: UserId,
+    other: UserId,
+) -> Result<Option<ConversationId>, StoreError> {
+    let (lesser, greater) = pair(one, other);
+    Ok(sqlx::query_scalar!(
+        "SELECT d.conversation_id FROM direct_conversations AS d JOIN conversations AS c ON c.id = d.conversation_id
+         WHERE lesser_user_id = $1 AND greater_user_id = $2 AND c.deleted_at IS NULL",
+        lesser.0,
+        greater.0
+    )
+    .fetch_optional(connection)
+    .await?
+    .map(ConversationId))
+}
+
+/// Whether somebody takes part in a conversation: `None` where there is no such conversation.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn takes_part(
+    connection: &mut PgConnection,
+    id: ConversationId,
+    user: UserId,
+) -> Result<Option<bool>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM conversation_members AS m
+                          WHERE m.conversation_id = c.id AND m.user_id = $2 AND membership = 'joined') AS "is!"
+           FROM conversations AS c WHERE c.id = $1 AND c.deleted_at IS NULL"#,
+        id.0,
+        user.0
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// The Nova accounts that take part in conversations.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn audience(
+    connection: &mut PgConnection,
+    ids: &[ConversationId],
+) -> Result<Vec<(ConversationId, UserId)>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        "SELECT m.conversation_id, m.user_id FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
+         WHERE m.conversation_id = ANY ($1) AND m.membership = 'joined' AND u.is_nova",
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (ConversationId(row.conversation_id), UserId(row.user_id))).collect())
+}
+
+/// Takes a conversation away from everybody.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn delete(connection: &mut PgConnection, id: ConversationId, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE conversations SET deleted_at = $2 WHERE id = $1", id.0, now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM direct_conversations WHERE conversation_id = $1", id.0).execute(connection).await?;
+    Ok(())
+}
+
+/// The conversation of a room.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn of_room(connection: &mut PgConnection, room: &str) -> Result<Option<ConversationId>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT conversation_id FROM matrix_room_mapping WHERE matrix_room_id = $1", room)
+        .fetch_optional(connection)
+        .await?
+        .map(ConversationId))
+}

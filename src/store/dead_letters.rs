@@ -1,0 +1,199 @@
+//! What could not be applied or delivered: kept, listed, tried again, dropped.
+
+use serde_json::value::RawValue;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::ingest::{DeadLetter, reason};
+use crate::domain::job::{Job, StoredJob};
+
+/// The namespace of ids for letters whose event has none: the same bytes give the same letter.
+const NAMESPACE: Uuid = uuid::uuid!("5b0a8d2e-3f57-5d43-8f0c-b6a1f1f0c9d1");
+
+/// Keeps events that could not be applied. An event that is kept already stays as it is.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn keep(connection: &mut PgConnection, letters: &[DeadLetter], now: Timestamp) -> Result<(), StoreError> {
+    for letter in letters {
+        let key = letter.event_id.as_deref().unwrap_or_else(|| letter.payload.get());
+        sqlx::query!(
+            "INSERT INTO dead_letters
+                (id, direction, reason, detail, room_id, event_id, conversation_id, payload, created_at)
+             VALUES ($1, 'from_matrix', $2, $3, $4, $5, $6, $7::text::json, $8) ON CONFLICT DO NOTHING",
+            Uuid::new_v5(&NAMESPACE, key.as_bytes()),
+            letter.reason,
+            letter.detail,
+            letter.room.as_deref(),
+            letter.event_id.as_deref(),
+            letter.conversation.map(|id| id.0),
+            letter.payload.get(),
+            now
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Keeps a job that the homeserver refused for good.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn keep_job(
+    connection: &mut PgConnection,
+    job: &StoredJob,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO dead_letters
+            (id, direction, reason, detail, conversation_id, actor_id, message_id, payload, created_at)
+         VALUES ($1, 'to_matrix', $2, $3, $4, $5, $6, $7::text::json, $8) ON CONFLICT DO NOTHING",
+        job.id.0,
+        reason::REFUSED,
+        detail,
+        job.conversation.map(|id| id.0),
+        job.actor.0,
+        job.message.map(|id| id.0),
+        serde_json::to_string(&job.job)?,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A dead letter as the admin sees it: all but the content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: Uuid,
+    /// `from_matrix` or `to_matrix`.
+    pub direction: String,
+    /// Why it is here.
+    pub reason: String,
+    /// Why, in words.
+    pub detail: String,
+    /// The room of an event.
+    pub room: Option<String>,
+    /// The id of an event.
+    pub event_id: Option<String>,
+    /// The conversation.
+    pub conversation: Option<Uuid>,
+    /// The account whose ghost should have acted.
+    pub actor: Option<Uuid>,
+    /// The message that should have been carried.
+    pub message: Option<Uuid>,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// Dead letters, oldest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list(connection: &mut PgConnection, limit: i64, offset: i64) -> Result<Vec<Listed>, StoreError> {
+    Ok(sqlx::query_as!(
+        Listed,
+        "SELECT id, direction, reason, detail, room_id AS room, event_id, conversation_id AS conversation,
+                actor_id AS actor, message_id AS message, created_at
+         FROM dead_letters ORDER BY created_at, id LIMIT $1 OFFSET $2",
+        limit,
+        offset
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// How many there are.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM dead_letters"#).fetch_one(connection).await?)
+}
+
+/// A dead letter, taken out to be tried again.
+#[derive(Debug)]
+pub enum Taken {
+    /// An event, as it came.
+    Event(Box<RawValue>),
+    /// A job that was refused.
+    Job {
+        /// The conversation in whose lane it belongs.
+        conversation: Option<ConversationId>,
+        /// The account whose ghost acts.
+        actor: UserId,
+        /// The message that it carries.
+        message: Option<MessageId>,
+        /// What to do.
+        job: Job,
+    },
+}
+
+/// Takes one out. Deleting is a write: the conversations must be locked before, or written to in a later transaction.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn take(connection: &mut PgConnection, id: Uuid) -> Result<Option<Taken>, StoreError> {
+    let row = sqlx::query!(
+        r#"DELETE FROM dead_letters WHERE id = $1
+           RETURNING direction, payload::text AS "payload!", conversation_id, actor_id, message_id"#,
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let wrong = |column| StoreError::Inconsistent { table: "dead_letters", column, row: id.to_string() };
+    let taken = match (row.direction.as_str(), row.actor_id) {
+        ("to_matrix", Some(actor)) => Taken::Job {
+            conversation: row.conversation_id.map(ConversationId),
+            actor: UserId(actor),
+            message: row.message_id.map(MessageId),
+            job: serde_json::from_str(&row.payload).map_err(|_| wrong("payload"))?,
+        },
+        _ => Taken::Event(RawValue::from_string(row.payload).map_err(|_| wrong("payload"))?),
+    };
+    Ok(Some(taken))
+}
+
+/// What was put aside for a room before it was a portal, oldest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn of_room(connection: &mut PgConnection, room: &str, limit: i64) -> Result<Vec<Uuid>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM dead_letters WHERE room_id = $1 AND direction = 'from_matrix' AND reason = 'unknown_room'
+         ORDER BY created_at, id LIMIT $2",
+        room,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Where a dead letter belongs, without taking it out.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn conversation_of(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<Option<ConversationId>>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT conversation_id FROM dead_letters WHERE id = $1", id)
+        .fetch_optional(connection)
+        .await?
+        .map(|id| id.map(ConversationId)))
+}
+
+/// Drops one for good. Returns whether there was one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn discard(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
+    Ok(sqlx::query!("DELETE FROM dead_letters WHERE id = $1", id).execute(connection).await?.rows_affected() > 0)
+}

@@ -1,0 +1,265 @@
+//! Reading the feed, and what people have acknowledged of it.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Store, StoreError, messages};
+use crate::domain::clock::Timestamp;
+use crate::domain::feed::{Cursor, FeedEntry, FeedEvent};
+use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::message::Message;
+
+/// Up to where the feed is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// Nothing will be committed below this position any more.
+    pub position: i64,
+    /// Whether a running transaction holds it back, so that it is worth asking again soon.
+    pub held: bool,
+}
+
+struct Row {
+    position: i64,
+    n: i32,
+    conversation_id: Uuid,
+    audience: Option<Uuid>,
+    created_at: Timestamp,
+    payload: Option<String>,
+    message_id: Option<Uuid>,
+    sender_id: Option<Uuid>,
+    sequence_number: Option<i64>,
+    style: Option<String>,
+    content: Option<String>,
+    formatted: Option<String>,
+    version_number: Option<i64>,
+    matrix_event_id: Option<String>,
+    delivery: Option<String>,
+    said_at: Option<Timestamp>,
+}
+
+impl TryFrom<Row> for FeedEntry {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let cursor = Cursor { position: row.position, n: row.n };
+        let wrong = |column| StoreError::Inconsistent { table: "conversation_feed", column, row: cursor.to_string() };
+        let event = match (row.payload, row.message_id, row.sender_id, row.sequence_number, row.style, row.content) {
+            (Some(payload), ..) => {
+                FeedEvent::Change(serde_json::from_str(&payload).map_err(|_| wrong("payload"))?)
+            }
+            (None, Some(id), Some(sender_id), Some(sequence_number), Some(style), Some(content)) => {
+                let row = messages::Row {
+                    id,
+                    conversation_id: row.conversation_id,
+                    sender_id,
+                    sequence_number,
+                    style,
+                    content,
+                    formatted: row.formatted,
+                    version_number: row.version_number.unwrap_or(1),
+                    matrix_event_id: row.matrix_event_id,
+                    delivery: row.delivery,
+                    created_at: row.said_at.unwrap_or(row.created_at),
+                };
+                FeedEvent::Message(Message::try_from(row)?)
+            }
+            _ => return Err(wrong("message_id")),
+        };
+        Ok(Self {
+            cursor,
+            conversation: ConversationId(row.conversation_id),
+            audience: row.audience.map(UserId),
+            at: row.created_at,
+            event,
+        })
+    }
+}
+
+impl Store {
+    /// Up to where the feed is complete now.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn feed_horizon(&self, connection: &mut PgConnection) -> Result<Horizon, StoreError> {
+        let row = sqlx::query!(r#"SELECT horizon AS "horizon!", held AS "held!" FROM feed_horizon()"#)
+            .fetch_one(connection)
+            .await?;
+        Ok(Horizon { position: row.horizon, held: row.held })
+    }
+}
+
+/// Entries of all conversations after a cursor and below a horizon.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn after(
+    connection: &mut PgConnection,
+    cursor: Cursor,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<FeedEntry>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT f.position, f.n, f.conversation_id, f.audience, f.created_at, f.payload::text AS payload, f.message_id,
+                  m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
+                  m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
+                  m.delivery, m.created_at AS "said_at?"
+           FROM conversation_feed AS f LEFT JOIN messages AS m ON m.id = f.message_id
+           WHERE (f.position, f.n) > ($1, $2) AND f.position < $3
+           ORDER BY f.position, f.n LIMIT $4"#,
+        cursor.position,
+        cursor.n,
+        below,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(FeedEntry::try_from).collect()
+}
+
+/// What one person may see after a cursor and below a horizon, in all their conversations or in one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn of_user(
+    connection: &mut PgConnection,
+    user: UserId,
+    only: Option<ConversationId>,
+    cursor: Cursor,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<FeedEntry>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT f.position AS "position!", f.n AS "n!", f.conversation_id AS "conversation_id!", f.audience,
+                  f.created_at AS "created_at!", f.payload, f.message_id,
+                  m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
+                  m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
+                  m.delivery, m.created_at AS "said_at?"
+           FROM conversation_members AS member
+           CROSS JOIN LATERAL (
+               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
+               FROM conversation_feed
+               WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
+                 AND (audience IS NULL OR audience = $1)
+               ORDER BY position, n LIMIT $6
+           ) AS f
+           LEFT JOIN messages AS m ON m.id = f.message_id
+           WHERE member.user_id = $1 AND member.membership = 'joined'
+             AND ($2::uuid IS NULL OR member.conversation_id = $2)
+           ORDER BY f.position, f.n LIMIT $6"#,
+        user.0,
+        only.map(|id| id.0),
+        cursor.position,
+        cursor.n,
+        below,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(FeedEntry::try_from).collect()
+}
+
+/// The position below which entries were dropped because of their age.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn pruned(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT pruned FROM feed_clock").fetch_one(connection).await?)
+}
+
+/// Drops what is older than `before`: entries, acknowledgements of them, and the ids of events seen back then.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u64, StoreError> {
+    let dropped = sqlx::query_scalar!(
+        r#"WITH dropped AS (DELETE FROM conversation_feed WHERE created_at < $1 RETURNING position),
+                clock AS (UPDATE feed_clock SET pruned = greatest(pruned, (SELECT max(position) + 1 FROM dropped))
+                          WHERE EXISTS (SELECT FROM dropped))
+           SELECT count(*) AS "count!" FROM dropped"#,
+        before
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    sqlx::query!("DELETE FROM feed_acks WHERE position < (SELECT pruned FROM feed_clock)").execute(connection).await?;
+    Ok(u64::try_from(dropped).unwrap_or_default())
+}
+
+/// Where somebody's acknowledgements start: everything up to here is acknowledged. Set at the first connection.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn floor(connection: &mut PgConnection, user: UserId, first: Cursor) -> Result<Cursor, StoreError> {
+    let row = sqlx::query!(
+        r#"WITH made AS (
+               INSERT INTO feed_floors (user_id, position, n) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+               RETURNING position, n)
+           SELECT position AS "position!", n AS "n!" FROM made
+           UNION ALL SELECT position, n FROM feed_floors WHERE user_id = $1 LIMIT 1"#,
+        user.0,
+        first.position,
+        first.n
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Cursor { position: row.position, n: row.n })
+}
+
+/// Acknowledges one entry for one person.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn acknowledge(connection: &mut PgConnection, user: UserId, cursor: Cursor) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO feed_acks (user_id, position, n)
+         SELECT $1, $2, $3 FROM feed_floors WHERE user_id = $1 AND (position, n) < ($2, $3)
+         ON CONFLICT DO NOTHING",
+        user.0,
+        cursor.position,
+        cursor.n
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Of these cursors, those that are acknowledged.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn acknowledged(
+    connection: &mut PgConnection,
+    user: UserId,
+    cursors: &[Cursor],
+) -> Result<Vec<Cursor>, StoreError> {
+    let (positions, ns): (Vec<i64>, Vec<i32>) = cursors.iter().map(|cursor| (cursor.position, cursor.n)).unzip();
+    let rows = sqlx::query!(
+        "SELECT position, n FROM feed_acks JOIN unnest($2::bigint[], $3::integer[]) AS asked (position, n)
+         USING (position, n) WHERE user_id = $1",
+        user.0,
+        &positions,
+        &ns
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| Cursor { position: row.position, n: row.n }).collect())
+}
+
+/// Moves somebody's floor up, and forgets the single acknowledgements below it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn raise_floor(connection: &mut PgConnection, user: UserId, cursor: Cursor) -> Result<(), StoreError> {
+    sqlx::query!(
+        "WITH raised AS (UPDATE feed_floors SET position = $2, n = $3
+                         WHERE user_id = $1 AND (position, n) < ($2, $3))
+         DELETE FROM feed_acks WHERE user_id = $1 AND (position, n) <= ($2, $3)",
+        user.0,
+        cursor.position,
+        cursor.n
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! Conversations, members and portals as lists show them.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::conversations::{kind, member};
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{Kind, Member};
+use crate::domain::ids::{ConversationId, UserId};
+
+/// A conversation as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Its id.
+    pub id: ConversationId,
+    /// Two people or a group.
+    pub kind: Kind,
+    /// A group's name.
+    pub name: Option<String>,
+    /// A group's description.
+    pub description: Option<String>,
+    /// A group's picture.
+    pub avatar_url: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When something last happened in it.
+    pub updated_at: Timestamp,
+    /// Its newest message.
+    pub last_message: Option<LastMessage>,
+    /// Its Matrix room.
+    pub room: Option<String>,
+}
+
+/// The newest message of a conversation, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastMessage {
+    /// Its id.
+    pub id: Uuid,
+    /// What it says.
+    pub content: String,
+    /// Who said it.
+    pub sender: UserId,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// The conversations of somebody, the most lively first; or only the one asked for.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn of_user(
+    connection: &mut PgConnection,
+    user: UserId,
+    only: Option<ConversationId>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Summary>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.created_at, c.updated_at,
+                  r.matrix_room_id AS "room?", m.id AS "message?", m.content AS "content?", m.sender_id AS "sender?",
+                  m.created_at AS "said_at?"
+           FROM conversation_members AS member
+           JOIN conversations AS c ON c.id = member.conversation_id
+           LEFT JOIN messages AS m ON m.id = c.last_message_id
+           LEFT JOIN matrix_room_mapping AS r ON r.conversation_id = c.id
+           WHERE member.user_id = $1 AND member.membership = 'joined' AND c.deleted_at IS NULL
+             AND ($2::uuid IS NULL OR c.id = $2)
+           ORDER BY c.updated_at DESC, c.id LIMIT $3 OFFSET $4"#,
+        user.0,
+        only.map(|id| id.0),
+        limit,
+        offset
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let last_message = match (row.message, row.content, row.sender, row.said_at) {
+                (Some(id), Some(content), Some(sender), Some(created_at)) => {
+                    Some(LastMessage { id, content, sender: UserId(sender), created_at })
+                }
+                _ => None,
+            };
+            Ok(Summary {
+                id: ConversationId(row.id),
+                kind: kind(&row.kind, row.id)?,
+                name: row.name,
+                description: row.description,
+                avatar_url: row.avatar_url,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                last_message,
+                room: row.room,
+            })
+        })
+        .collect()
+}
+
+/// A member as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedMember {
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+    /// Their Matrix id.
+    pub mxid: String,
+    /// Whether they have a Nova account.
+    pub is_nova: bool,
+    /// A Nova account's handle.
+    pub username: Option<String>,
+    /// What others call them.
+    pub display_name: Option<String>,
+    /// Their picture.
+    pub avatar_url: Option<String>,
+    /// Their place.
+    pub member: Member,
+    /// Since when.
+    pub joined_at: Timestamp,
+}
+
+/// Members of conversations, at most `limit` of each after `offset`, in the order of their coming.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_members(
+    connection: &mut PgConnection,
+    ids: &[ConversationId],
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<ListedMember>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT m.conversation_id AS "conversation_id!", m.user_id AS "user_id!", m.role AS "role!",
+                  m.membership AS "membership!", m.joined_at AS "joined_at!", u.mxid, u.is_nova, u.username,
+                  u.display_name, u.avatar_url
+           FROM unnest($1::uuid[]) AS wanted (id)
+           CROSS JOIN LATERAL (
+               SELECT * FROM conversation_members WHERE conversation_id = wanted.id
+               ORDER BY joined_at, user_id LIMIT $2 OFFSET $3
+           ) AS m
+           JOIN users AS u ON u.id = m.user_id
+           ORDER BY m.conversation_id, m.joined_at, m.user_id"#,
+        &ids,
+        limit,
+        offset
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(ListedMember {
+                conversation: ConversationId(row.conversation_id),
+                user: UserId(row.user_id),
+                mxid: row.mxid,
+                is_nova: row.is_nova,
+                username: row.username,
+                display_name: row.display_name,
+                avatar_url: row.avatar_url,
+                member: member(&row.role, &row.membership, row.conversation_id)?,
+                joined_at: row.joined_at,
+            })
+        })
+        .collect()
+}
+
+/// How many members a conversation has.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_members(connection: &mut PgConnection, id: ConversationId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM conversation_members WHERE conversation_id = $1"#,
+        id.0
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// A mapped room, for the admin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortalRow {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its room.
+    pub room: String,
+    /// Two people or a group.
+    pub kind: Kind,
+    /// A group's name.
+    pub name: Option<String>,
+    /// The number of messages.
+    pub messages: i64,
+    /// When something last happened.
+    pub updated_at: Timestamp,
+}
+
+/// Portals in the order of their conversations' ids, after `after`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn portals(
+    connection: &mut PgConnection,
+    after: Option<ConversationId>,
+    limit: i64,
+) -> Result<Vec<PortalRow>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT c.id, c.kind, c.name, c.last_sequence, c.updated_at, m.matrix_room_id
+         FROM matrix_room_mapping AS m JOIN conversations AS c ON c.id = m.conversation_id
+         WHERE $1::uuid IS NULL OR c.id > $1 ORDER BY c.id LIMIT $2",
+        after.map(|id| id.0),
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(PortalRow {
+                conversation: ConversationId(row.id),
+                room: row.matrix_room_id,
+                kind: kind(&row.kind, row.id)?,
+                name: row.name,
+                messages: row.last_sequence,
+                updated_at: row.updated_at,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,173 @@
+//! Reading messages, and their way to Matrix.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::message::{Delivery, Message, Style, Text};
+
+/// A row of `messages`.
+pub(super) struct Row {
+    pub(super) id: Uuid,
+    pub(super) conversation_id: Uuid,
+    pub(super) sender_id: Uuid,
+    pub(super) sequence_number: i64,
+    pub(super) style: String,
+    pub(super) content: String,
+    pub(super) formatted: Option<String>,
+    pub(super) version_number: i64,
+    pub(super) matrix_event_id: Option<String>,
+    pub(super) delivery: Option<String>,
+    pub(super) created_at: Timestamp,
+}
+
+impl TryFrom<Row> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let wrong = |column| StoreError::Inconsistent { table: "messages", column, row: row.id.to_string() };
+        let delivery = match &row.delivery {
+            Some(name) => Some(Delivery::parse(name).ok_or_else(|| wrong("delivery"))?),
+            None => None,
+        };
+        let style = Style::parse(&row.style).ok_or_else(|| wrong("style"))?;
+        Ok(Self {
+            id: MessageId(row.id),
+            conversation: ConversationId(row.conversation_id),
+            sender: UserId(row.sender_id),
+            sequence: row.sequence_number,
+            text: Text { style, plain: row.content, formatted: row.formatted },
+            version: row.version_number,
+            event_id: row.matrix_event_id,
+            delivery,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// Which page of a conversation's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The newest, after leaving out so many.
+    Newest {
+        /// How many to leave out.
+        offset: i64,
+    },
+    /// Those before a message's number.
+    Before(i64),
+    /// Those after a message's number.
+    After(i64),
+}
+
+/// A page of messages, in the order in which they were said.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn page(
+    connection: &mut PgConnection,
+    conversation: ConversationId,
+    page: Page,
+    limit: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let (before, after, offset) = match page {
+        Page::Newest { offset } => (None, None, offset),
+        Page::Before(sequence) => (Some(sequence), None, 0),
+        Page::After(sequence) => (None, Some(sequence), 0),
+    };
+    let mut rows = if let Some(after) = after {
+        sqlx::query_as!(
+            Row,
+            "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
+                    matrix_event_id, delivery, created_at
+             FROM messages WHERE conversation_id = $1 AND sequence_number > $2 ORDER BY sequence_number LIMIT $3",
+            conversation.0,
+            after,
+            limit
+        )
+        .fetch_all(connection)
+        .await?
+    } else {
+        sqlx::query_as!(
+            Row,
+            "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
+                    matrix_event_id, delivery, created_at
+             FROM messages WHERE conversation_id = $1 AND sequence_number < $2
+             ORDER BY sequence_number DESC LIMIT $3 OFFSET $4",
+            conversation.0,
+            before.unwrap_or(i64::MAX),
+            limit,
+            offset
+        )
+        .fetch_all(connection)
+        .await?
+    };
+    if after.is_none() {
+        rows.reverse();
+    }
+    rows.into_iter().map(Message::try_from).collect()
+}
+
+/// One message.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find(connection: &mut PgConnection, id: MessageId) -> Result<Option<Message>, StoreError> {
+    sqlx::query_as!(
+        Row,
+        "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
+                matrix_event_id, delivery, created_at
+         FROM messages WHERE id = $1",
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?
+    .map(Message::try_from)
+    .transpose()
+}
+
+/// The message that somebody sent under a key of their own before.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn by_idempotency_key(
+    connection: &mut PgConnection,
+    sender: UserId,
+    key: &str,
+) -> Result<Option<Message>, StoreError> {
+    sqlx::query_as!(
+        Row,
+        "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
+                matrix_event_id, delivery, created_at
+         FROM messages WHERE sender_id = $1 AND idempotency_key = $2",
+        sender.0,
+        key
+    )
+    .fetch_optional(connection)
+    .await?
+    .map(Message::try_from)
+    .transpose()
+}
+
+/// Notes how far a message has come. Returns false where that is no news, because an echo was faster.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn set_delivery(
+    connection: &mut PgConnection,
+    id: MessageId,
+    delivery: Delivery,
+    event_id: Option<&str>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE messages SET delivery = $2, matrix_event_id = coalesce(matrix_event_id, $3)
+         WHERE id = $1 AND delivery IS DISTINCT FROM $2 AND delivery IS DISTINCT FROM 'sent'",
+        id.0,
+        delivery.as_str(),
+        event_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

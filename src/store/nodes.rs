@@ -1,0 +1,41 @@
+//! Being alive, as other nodes can see it: a node holds an advisory lock on a connection of its own. When it dies, its
+//! connection ends, and what it had claimed is free at once.
+
+use sqlx::{Connection, PgConnection, PgPool};
+
+use super::StoreError;
+
+/// The sign of life of one node.
+#[derive(Debug)]
+pub struct Presence {
+    connection: PgConnection,
+    node: i32,
+}
+
+impl Presence {
+    /// Takes a connection out of the pool and holds the lock of `node` on it.
+    ///
+    /// # Errors
+    /// When Postgres fails, or another node has this number.
+    pub async fn hold(pool: &PgPool, node: i32) -> Result<Option<Self>, StoreError> {
+        let mut connection = pool.acquire().await?.detach();
+        let held = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(20261121, $1) AS "held!""#, node)
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(held.then_some(Self { connection, node }))
+    }
+
+    /// The node's number.
+    #[must_use]
+    pub const fn node(&self) -> i32 {
+        self.node
+    }
+
+    /// Fails when the connection, and the lock with it, is gone.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn check(&mut self) -> Result<(), StoreError> {
+        Ok(self.connection.ping().await?)
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of every SQL function, on a real Postgres.
