@@ -12,3 +12,4 @@ pub mod ingest;
 pub mod job;
 pub mod message;
 pub mod power;
+pub mod random;

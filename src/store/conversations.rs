@@ -145,6 +145,40 @@ pub async fn takes_part(
     .await?)
 }
 
+/// What a sender needs to know of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Whether the sender takes part.
+    pub takes_part: bool,
+    /// Whether it has or shall have a room.
+    pub has_portal: bool,
+    /// The number of its newest message.
+    pub last_sequence: i64,
+}
+
+/// A conversation from a sender's point of view: `None` where there is none.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn place(
+    connection: &mut PgConnection,
+    id: ConversationId,
+    user: UserId,
+) -> Result<Option<Place>, StoreError> {
+    Ok(sqlx::query_as!(
+        Place,
+        r#"SELECT EXISTS (SELECT FROM conversation_members AS m
+                          WHERE m.conversation_id = c.id AND m.user_id = $2 AND membership = 'joined')
+                      AS "takes_part!",
+                  has_portal, last_sequence
+           FROM conversations AS c WHERE c.id = $1 AND c.deleted_at IS NULL"#,
+        id.0,
+        user.0
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
 /// The Nova accounts that take part in conversations.
 ///
 /// # Errors

@@ -161,6 +161,28 @@ pub async fn take(connection: &mut PgConnection, id: Uuid) -> Result<Option<Take
     Ok(Some(taken))
 }
 
+/// An event as it came, left where it is.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn peek_event(connection: &mut PgConnection, id: Uuid) -> Result<Option<Box<RawValue>>, StoreError> {
+    let payload = sqlx::query_scalar!(
+        r#"SELECT payload::text AS "payload!" FROM dead_letters WHERE id = $1 AND direction = 'from_matrix'"#,
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    payload
+        .map(|payload| {
+            RawValue::from_string(payload).map_err(|_| StoreError::Inconsistent {
+                table: "dead_letters",
+                column: "payload",
+                row: id.to_string(),
+            })
+        })
+        .transpose()
+}
+
 /// What was put aside for a room before it was a portal, oldest first.
 ///
 /// # Errors

@@ -1,0 +1,181 @@
+//! The use cases: the only layer that joins the store, the rules and the homeserver.
+//!
+//! Every change is one transaction that holds all it means: rows, feed entries, and what Matrix is to be asked
+//! (architecture §2). Only after the commit are the feed's tail and the sender woken; both also look by themselves, so a
+//! lost wake-up costs latency and nothing else.
+
+pub mod accounts;
+pub mod conversations;
+pub mod dead_letters;
+pub mod error;
+pub mod feed;
+pub mod ingest;
+pub mod messages;
+pub mod sender;
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+use ruma::OwnedUserId;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::conversation::Person;
+use crate::domain::ghost::Ghosts;
+use crate::domain::ids::UserId;
+use crate::domain::ingest::Effects;
+use crate::domain::random::Random;
+use crate::matrix::Homeserver;
+use crate::matrix::profile_source::ProfileSource;
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError, Tx, apply};
+
+pub use error::CommandError;
+
+/// Which conversations get a Matrix room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreateRooms {
+    /// Every one.
+    Always,
+    /// One with a Matrix user in it.
+    WhenMatrixUserJoins,
+}
+
+/// What an admin decides.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which conversations get a room.
+    pub create_rooms: CreateRooms,
+    /// The bot that people may talk to.
+    pub bot: OwnedUserId,
+    /// The registration's own user, which does nothing.
+    pub sender: OwnedUserId,
+}
+
+/// Everything the use cases need. Cheap to clone.
+#[derive(Clone)]
+pub struct Bridge {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    homeserver: Homeserver,
+    profile_source: Option<ProfileSource>,
+    ghosts: Ghosts,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    metrics: Metrics,
+    feed_wake: Notify,
+    sender_wake: Notify,
+    /// Accounts that are known to be in the database as they are, with their usernames.
+    accounts: Cache<UserId, Arc<str>>,
+    /// Ghosts that the homeserver is known to have.
+    provisioned: Cache<UserId, ()>,
+}
+
+/// What a [`Bridge`] is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The homeserver.
+    pub homeserver: Homeserver,
+    /// Where unknown accounts are looked up.
+    pub profile_source: Option<ProfileSource>,
+    /// Who is a ghost.
+    pub ghosts: Ghosts,
+    /// What the admin decided.
+    pub settings: Settings,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+impl Bridge {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, homeserver, profile_source, ghosts, settings, clock, random, metrics } = parts;
+        let inner = Inner {
+            store,
+            homeserver,
+            profile_source,
+            ghosts,
+            settings,
+            clock,
+            random,
+            metrics,
+            feed_wake: Notify::new(),
+            sender_wake: Notify::new(),
+            accounts: Cache::new(100_000),
+            provisioned: Cache::new(100_000),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Who is a ghost.
+    #[must_use]
+    pub fn ghosts(&self) -> &Ghosts {
+        &self.inner.ghosts
+    }
+
+    /// The database, for reading.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The current time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn homeserver(&self) -> &Homeserver {
+        &self.inner.homeserver
+    }
+
+    /// A time-ordered id.
+    fn id(&self, now: Timestamp) -> Uuid {
+        self.inner.random.id(now)
+    }
+
+    fn bots(&self) -> Vec<String> {
+        let settings = &self.inner.settings;
+        vec![settings.bot.to_string(), settings.sender.to_string()]
+    }
+
+    /// Writes effects, commits, and wakes whoever has something to do now.
+    async fn commit(&self, mut tx: Tx, effects: &Effects, now: Timestamp) -> Result<(), StoreError> {
+        apply::apply(&mut tx, self.inner.store.clock_base(), effects, now).await?;
+        tx.commit().await?;
+        self.wake(effects);
+        Ok(())
+    }
+
+    fn wake(&self, effects: &Effects) {
+        if !effects.feed.is_empty() {
+            self.inner.feed_wake.notify_one();
+        }
+        if !effects.jobs.is_empty() {
+            self.inner.sender_wake.notify_one();
+        }
+    }
+
+    /// A ghost as the person behind it.
+    fn ghost_person(&self, user: UserId, username: &str) -> Option<Person> {
+        Some(Person {
+            id: user,
+            mxid: OwnedUserId::try_from(self.inner.ghosts.mxid(user)).ok()?,
+            is_nova: true,
+            username: Some(username.to_owned()),
+            display_name: None,
+            avatar_url: None,
+        })
+    }
+}

@@ -1,0 +1,310 @@
+//! Nova accounts and their ghosts.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::{Bridge, CommandError};
+use crate::domain::conversation::Person;
+use crate::domain::ghost::{LOCALPART_PREFIX, parse_mxid};
+use crate::domain::ids::UserId;
+use crate::domain::ingest::Effects;
+use crate::domain::job::{Job, Lane, NewJob};
+use crate::domain::message::{shortened, storable};
+use crate::matrix::HomeserverError;
+use crate::store::people;
+
+/// The largest picture that a ghost is given, in bytes.
+const MAX_AVATAR_BYTES: usize = 5 * 1024 * 1024;
+
+/// The longest name, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+
+/// What an account is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountProfile {
+    /// Its handle.
+    pub username: String,
+    /// What others call it.
+    pub display_name: Option<String>,
+    /// Its picture: an HTTP(S) or mxc address.
+    pub avatar_url: Option<String>,
+}
+
+impl Bridge {
+    /// Makes sure that the owner of a valid token has an account. Costs nothing when it is known and unchanged.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn ensure_account(&self, user: UserId, username: &str) -> Result<(), CommandError> {
+        if self.inner.accounts.get(&user).is_some_and(|known| &*known == username) {
+            return Ok(());
+        }
+        let mut connection = self.inner.store.read().await?;
+        let known = people::account(&mut connection, user).await?;
+        drop(connection);
+        let profile = match known {
+            Some(account) if account.deactivated_at.is_some() => {
+                return Err(CommandError::Forbidden("this account was deleted"));
+            }
+            Some(account) => AccountProfile {
+                username: username.to_owned(),
+                display_name: account.person.display_name,
+                avatar_url: account.person.avatar_url,
+            },
+            None => {
+                let found = self.look_up(user).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, nova.user = %user, "the profile source did not answer");
+                    None
+                });
+                let unknown = AccountProfile { username: username.to_owned(), display_name: None, avatar_url: None };
+                found.unwrap_or(unknown)
+            }
+        };
+        self.put_account(user, profile).await?;
+        self.inner.accounts.insert(user, Arc::from(username));
+        Ok(())
+    }
+
+    /// Writes an account, and has its ghost made or brought in step. Returns whether anything is news.
+    ///
+    /// # Errors
+    /// When a field makes no sense.
+    pub async fn put_account(&self, user: UserId, profile: AccountProfile) -> Result<bool, CommandError> {
+        let person = self.checked(user, profile)?;
+        let now = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        let changed = people::put_account(&mut tx, &person, now).await?;
+        self.inner.accounts.invalidate(&user);
+        if !changed {
+            return Ok(false);
+        }
+        self.inner.provisioned.invalidate(&user);
+        let job = self.account_job(user, Job::ProvisionGhost);
+        self.commit(tx, &Effects { jobs: vec![job], ..Effects::default() }, now).await?;
+        Ok(true)
+    }
+
+    fn checked(&self, user: UserId, profile: AccountProfile) -> Result<Person, CommandError> {
+        let username = storable(profile.username);
+        if username.trim().is_empty() || username.len() > MAX_NAME_BYTES {
+            return Err(CommandError::Invalid(format!("username must have 1 to {MAX_NAME_BYTES} bytes")));
+        }
+        let picture = |url: &String| {
+            let known = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "mxc"));
+            if known { Ok(()) } else { Err(CommandError::Invalid("avatar_url must be an HTTP(S) address".to_owned())) }
+        };
+        profile.avatar_url.as_ref().map(picture).transpose()?;
+        let person = self
+            .ghost_person(user, &username)
+            .ok_or_else(|| CommandError::Invalid("the ghost's name is no Matrix id".to_owned()))?;
+        let display_name = profile.display_name.map(storable).filter(|name| !name.trim().is_empty());
+        Ok(Person {
+            display_name: display_name.map(|name| shortened(name, MAX_NAME_BYTES)),
+            avatar_url: profile.avatar_url,
+            ..person
+        })
+    }
+
+    /// Deletes an account: its conversations stay with the others, its ghost is taken off the homeserver.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn delete_account(&self, user: UserId) -> Result<(), CommandError> {
+        let now = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        if people::account(&mut tx, user).await?.is_none() {
+            return Err(CommandError::NoSuchUser(user.to_string()));
+        }
+        people::deactivate(&mut tx, user, now).await?;
+        let job = self.account_job(user, Job::DeactivateGhost);
+        self.commit(tx, &Effects { jobs: vec![job], ..Effects::default() }, now).await?;
+        self.inner.accounts.invalidate(&user);
+        self.inner.provisioned.invalidate(&user);
+        Ok(())
+    }
+
+    fn account_job(&self, user: UserId, job: Job) -> NewJob {
+        let now = self.now();
+        NewJob { id: self.id(now).into(), lane: Lane::Account(user), actor: user, message: None, job }
+    }
+
+    /// Whether there is an account, asking the profile source about one that is not known yet.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn find_account(&self, user: UserId) -> Result<Option<Person>, CommandError> {
+        let mut connection = self.inner.store.read().await?;
+        let known = people::account(&mut connection, user).await?;
+        drop(connection);
+        match known {
+            Some(account) if account.deactivated_at.is_some() => Ok(None),
+            Some(account) => Ok(Some(account.person)),
+            None => {
+                let Some(profile) = self.look_up(user).await? else { return Ok(None) };
+                self.put_account(user, profile).await?;
+                let mut connection = self.inner.store.read().await?;
+                Ok(people::person(&mut connection, user).await?)
+            }
+        }
+    }
+
+    async fn look_up(&self, user: UserId) -> Result<Option<AccountProfile>, CommandError> {
+        let Some(source) = &self.inner.profile_source else { return Ok(None) };
+        let Some(found) = source.find(user).await? else { return Ok(None) };
+        Ok(Some(AccountProfile {
+            username: found.username,
+            display_name: found.display_name,
+            avatar_url: found.avatar_url,
+        }))
+    }
+
+    /// The person whom a request means: a Nova UUID, a Matrix id, or the Nova UUID of a Matrix user met before.
+    ///
+    /// A Matrix user who was never met is asked for at the homeserver; while it does not answer, the benefit of the
+    /// doubt is theirs, because a Nova request never waits for Matrix.
+    ///
+    /// # Errors
+    /// When nobody knows the person.
+    pub async fn resolve(&self, text: &str) -> Result<Person, CommandError> {
+        let nobody = || CommandError::NoSuchUser(shortened(storable(text.to_owned()), MAX_NAME_BYTES));
+        let id = if text.starts_with('@') {
+            let mxid = parse_mxid(text).ok_or_else(|| CommandError::Invalid("not a Matrix id".to_owned()))?;
+            match self.ghosts().nova_user(mxid.as_str()) {
+                Some(user) => user,
+                None => return self.matrix_user(mxid).await,
+            }
+        } else {
+            text.parse().map_err(|_| CommandError::Invalid("not a user id".to_owned()))?
+        };
+        let mut connection = self.inner.store.read().await?;
+        let known = people::person(&mut connection, id).await?;
+        drop(connection);
+        match known {
+            Some(person) if !person.is_nova => Ok(person),
+            Some(_) | None => self.find_account(id).await?.ok_or_else(nobody),
+        }
+    }
+
+    async fn matrix_user(&self, mxid: ruma::OwnedUserId) -> Result<Person, CommandError> {
+        if self.bots().iter().any(|bot| bot == mxid.as_str()) {
+            return Err(CommandError::Invalid("the bridge's own users take part in no conversation".to_owned()));
+        }
+        let id = self.ghosts().person(mxid.as_str());
+        let mut connection = self.inner.store.read().await?;
+        if let Some(person) = people::person(&mut connection, id).await? {
+            return Ok(person);
+        }
+        drop(connection);
+        let profile = match self.homeserver().profile(&mxid).await {
+            Ok(profile) => profile,
+            Err(error) if error.status() == Some(404) && mxid.server_name().as_str() == self.ghosts().server() => {
+                return Err(CommandError::NoSuchUser(mxid.to_string()));
+            }
+            Err(error) => {
+                tracing::info!(%error, "a Matrix user's profile cannot be read now");
+                crate::matrix::Profile::default()
+            }
+        };
+        let name = |name: String| shortened(storable(name), MAX_NAME_BYTES);
+        Ok(Person {
+            id,
+            mxid,
+            is_nova: false,
+            username: None,
+            display_name: profile.display_name.map(name),
+            avatar_url: profile.avatar_url,
+        })
+    }
+
+    /// Makes sure that the homeserver has the ghost of `user` before it acts.
+    pub(super) async fn ensure_ghost(&self, user: UserId) -> Result<(), ProvisionError> {
+        if self.inner.provisioned.contains_key(&user) {
+            return Ok(());
+        }
+        self.provision(user).await
+    }
+
+    /// Registers the ghost and gives it the account's name and picture.
+    pub(super) async fn provision(&self, user: UserId) -> Result<(), ProvisionError> {
+        let mut connection = self.inner.store.read().await?;
+        let account = people::account(&mut connection, user).await?.ok_or(ProvisionError::NoAccount)?;
+        drop(connection);
+        let ghost = &account.person.mxid;
+        if account.deactivated_at.is_some() {
+            return Err(ProvisionError::NoAccount);
+        }
+        self.homeserver().register(&format!("{LOCALPART_PREFIX}{user}")).await?;
+        let profile = profile_hash(&account.person);
+        if account.synced_profile.as_ref() != Some(&profile) {
+            self.homeserver().set_display_name(ghost, Some(account.person.shown_name())).await?;
+            match &account.person.avatar_url {
+                Some(url) => match self.uploaded(&account.person, url).await? {
+                    Some(mxc) => self.homeserver().set_avatar_url(ghost, Some(&mxc)).await?,
+                    None => tracing::warn!(nova.user = %user, "the account's picture cannot be used"),
+                },
+                None if account.synced_profile.is_some() => self.homeserver().set_avatar_url(ghost, None).await?,
+                None => {}
+            }
+        }
+        let mut connection = self.inner.store.read().await?;
+        people::ghost_provisioned(&mut connection, user, &profile, self.now()).await?;
+        self.inner.provisioned.insert(user, ());
+        Ok(())
+    }
+
+    /// Forgets that a ghost is there: the homeserver says otherwise.
+    pub(super) fn doubt_ghost(&self, user: UserId) {
+        self.inner.provisioned.invalidate(&user);
+    }
+
+    /// The mxc address of a picture, uploaded once per account and address. `None` where it cannot be used.
+    pub(super) async fn uploaded(&self, owner: &Person, url: &str) -> Result<Option<String>, ProvisionError> {
+        if url.starts_with("mxc://") {
+            return Ok(Some(url.to_owned()));
+        }
+        let Ok(parsed) = Url::parse(url) else { return Ok(None) };
+        let hash = hex(&Sha256::digest(url.as_bytes()));
+        let mut connection = self.inner.store.read().await?;
+        if let Some(mxc) = people::cached_avatar(&mut connection, owner.id, &hash).await? {
+            return Ok(Some(mxc));
+        }
+        drop(connection);
+        // A picture that cannot be had must not keep its owner from talking.
+        let picture = match self.homeserver().fetch_external(&parsed, MAX_AVATAR_BYTES).await {
+            Ok(picture) => picture,
+            Err(error) => {
+                tracing::warn!(%error, "a picture cannot be fetched");
+                return Ok(None);
+            }
+        };
+        let mxc = self.homeserver().upload(&owner.mxid, &picture.content_type, picture.bytes).await?;
+        let mut connection = self.inner.store.read().await?;
+        people::cache_avatar(&mut connection, owner.id, &hash, &mxc, self.now()).await?;
+        Ok(Some(mxc))
+    }
+}
+
+/// Why a ghost could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProvisionError {
+    #[error("there is no such account")]
+    NoAccount,
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Homeserver(#[from] HomeserverError),
+}
+
+fn profile_hash(person: &Person) -> String {
+    let mut hash = Sha256::new();
+    hash.update(person.shown_name().as_bytes());
+    hash.update([0]);
+    hash.update(person.avatar_url.as_deref().unwrap_or_default().as_bytes());
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,120 @@
+//! Follows the feed and hands new entries on, in the order of their cursors, each once.
+//!
+//! It reads them from the database, once per process, however many sockets there are: so what this process committed,
+//! what another one did, and what became visible late after a crash are all the same to it. Nobody is shown an entry
+//! before everything below its cursor is decided, which is what makes a cursor safe to resume from.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::Bridge;
+use super::ingest::error_chain;
+use crate::domain::feed::{Cursor, FeedEntry};
+use crate::store::{StoreError, feed};
+
+/// How often the feed is looked at without being told to.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long to wait for a transaction that holds the feed back, at first and at most.
+const HELD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+
+/// How many entries are read at once.
+const PAGE: i64 = 500;
+
+/// Who is told of new entries.
+pub trait FeedSink: Send + Sync + 'static {
+    /// Entries in the order of their cursors. Called by one task, never twice with the same.
+    fn publish(&self, entries: Vec<FeedEntry>) -> impl Future<Output = ()> + Send;
+
+    /// Everything up to here was published.
+    fn reached(&self, cursor: Cursor);
+}
+
+impl Bridge {
+    /// Follows the feed until `stop`. Starts at its end: what is older is there to be asked for.
+    ///
+    /// # Errors
+    /// When the database cannot be reached at the start. Later it waits for it.
+    pub async fn follow_feed(&self, sink: impl FeedSink, stop: CancellationToken) -> Result<(), StoreError> {
+        let mut cursor = self.feed_end().await?;
+        sink.reached(cursor);
+        let mut patience = HELD.0;
+        loop {
+            let wait = match self.follow_once(&mut cursor, &sink).await {
+                Ok(false) => {
+                    patience = HELD.0;
+                    POLL
+                }
+                Ok(true) => {
+                    patience = (patience * 2).min(HELD.1);
+                    patience
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error_chain(&error), "the feed cannot be read, trying again");
+                    patience = HELD.0;
+                    POLL
+                }
+            };
+            let next = Instant::now() + wait;
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = timeout_at(next, self.inner.feed_wake.notified()) => {}
+            }
+        }
+    }
+
+    /// The newest cursor that is safe to hand out.
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        let mut connection = self.inner.store.read().await?;
+        let horizon = self.inner.store.feed_horizon(&mut connection).await?;
+        Ok(Cursor { position: horizon.position - 1, n: i32::MAX })
+    }
+
+    /// Publishes what is new. Returns whether a running transaction holds more back.
+    async fn follow_once(&self, cursor: &mut Cursor, sink: &impl FeedSink) -> Result<bool, StoreError> {
+        let mut connection = self.inner.store.read().await?;
+        let horizon = self.inner.store.feed_horizon(&mut connection).await?;
+        loop {
+            let entries = feed::after(&mut connection, *cursor, horizon.position, PAGE).await?;
+            let Some(last) = entries.last() else { break };
+            *cursor = last.cursor;
+            let full = i64::try_from(entries.len()).is_ok_and(|read| read >= PAGE);
+            let oldest = entries.first().map(|entry| entry.at);
+            sink.publish(entries).await;
+            if let Some(lag) = oldest.and_then(|at| (self.now() - at).to_std().ok()) {
+                self.inner.metrics.feed_lag(lag);
+            }
+            if !full {
+                break;
+            }
+        }
+        // Nothing below the horizon is left, so the end may move there even where no entry is.
+        let end = Cursor { position: horizon.position - 1, n: i32::MAX };
+        if *cursor < end {
+            *cursor = end;
+        }
+        sink.reached(*cursor);
+        Ok(horizon.held)
+    }
+
+    /// Drops feed entries that are older than `retention`, now and every hour, until `stop`.
+    pub async fn prune_feed(&self, retention: chrono::Duration, stop: CancellationToken) {
+        loop {
+            let dropped = async {
+                let mut connection = self.inner.store.read().await?;
+                feed::prune(&mut connection, self.now() - retention).await
+            };
+            match dropped.await {
+                Ok(0) => {}
+                Ok(dropped) => tracing::info!(dropped, "dropped feed entries beyond their retention"),
+                Err(error) => tracing::warn!(error = %error_chain(&error), "the feed cannot be pruned"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep_until(Instant::now() + Duration::from_secs(3600)) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Takes a transaction from Synapse: one commit that holds everything it means, and only then a 200 (architecture §2).
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use ruma::OwnedRoomId;
+use serde_json::value::RawValue;
+
+use super::Bridge;
+use crate::domain::event::{InboundEvent, Malformed, Meaning, RawEvent};
+use crate::domain::ingest::{self, DeadLetter, Effects, Outcome, reason};
+use crate::matrix::translate::inbound;
+use crate::metrics::{EventKind, EventOutcome};
+use crate::store::{StoreError, context, conversations, dead_letters};
+
+/// How often a transaction starts over because somebody else wrote the same key first.
+const CONFLICT_ATTEMPTS: u8 = 5;
+
+/// How many events put aside for a room are applied in one go.
+const REPLAY_BATCH: i64 = 200;
+
+impl Bridge {
+    /// Applies the events of a transaction, in order. When this returns, they are safe.
+    ///
+    /// # Errors
+    /// Only when Postgres cannot work: Synapse then keeps the events and tries again.
+    #[tracing::instrument(name = "appservice.txn", skip_all, fields(events = events.len()))]
+    pub async fn accept(&self, events: &[Box<RawValue>]) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let mut rooms = VecDeque::new();
+        match self.ingest(events, Remember::Yes).await {
+            Ok(portals) => rooms.extend(portals),
+            Err(error) if error.refuses_data() => {
+                // One event spoils the batch: take them one by one, so that only that one is put aside.
+                tracing::warn!(error = %error_chain(&error), "a transaction is taken apart");
+                for event in events {
+                    rooms.extend(self.ingest_alone(event).await?);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        while let Some(room) = rooms.pop_front() {
+            rooms.extend(self.replay(&room).await?);
+        }
+        tracing::debug!(events = events.len(), took_ms = started.elapsed().as_millis(), "transaction committed");
+        Ok(())
+    }
+
+    /// Applies the current state of a room, as the homeserver gave it. It is applied again when its events are pushed:
+    /// what is pushed is in order and has the last word.
+    pub(super) async fn accept_state(&self, mut events: Vec<Box<RawValue>>) -> Result<(), StoreError> {
+        // Roles are for members, so members come first.
+        events.sort_by_key(|event| event.get().contains("\"m.room.power_levels\""));
+        self.ingest(&events, Remember::No).await.map(drop)
+    }
+
+    async fn ingest_alone(&self, event: &RawValue) -> Result<Vec<OwnedRoomId>, StoreError> {
+        let event = event.to_owned();
+        match self.ingest(std::slice::from_ref(&event), Remember::Yes).await {
+            Err(error) if error.refuses_data() => {
+                tracing::error!(error = %error_chain(&error), "an event cannot be stored and is put aside");
+                self.put_aside(&event, &error).await?;
+                Ok(Vec::new())
+            }
+            done => done,
+        }
+    }
+
+    /// Keeps an event that Postgres refuses to store in its place, as a string if it must be.
+    async fn put_aside(&self, event: &RawValue, error: &StoreError) -> Result<(), StoreError> {
+        let read = inbound::read(event.to_owned(), self.now());
+        let (event_id, room) = match read.decoded {
+            Ok(InboundEvent { id, room, .. }) => (Some(id), Some(room.to_string())),
+            Err(Malformed { event_id, room, .. }) => (event_id, room),
+        };
+        let letter = |payload: Box<RawValue>| DeadLetter {
+            reason: reason::MALFORMED,
+            detail: format!("the database refused it: {}", error_chain(error)),
+            room: room.clone(),
+            event_id: event_id.clone(),
+            conversation: None,
+            payload,
+        };
+        let now = self.now();
+        for payload in [event.to_owned(), serde_json::value::to_raw_value(event.get())?] {
+            let effects = Effects { dead_letters: vec![letter(payload)], ..Effects::default() };
+            let tx = self.inner.store.begin().await?;
+            match self.commit(tx, &effects, now).await {
+                Err(error) if error.refuses_data() => {}
+                done => return done,
+            }
+        }
+        tracing::error!(event.id = event_id, "an event cannot even be put aside and is lost");
+        Ok(())
+    }
+
+    /// One transaction. Returns the rooms that became portals.
+    async fn ingest(&self, raws: &[Box<RawValue>], remember: Remember) -> Result<Vec<OwnedRoomId>, StoreError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.ingest_once(raws, remember).await {
+                Err(error) if error.conflict().is_some() && attempt < CONFLICT_ATTEMPTS => {
+                    tracing::debug!(attempt, "somebody else was faster, starting over");
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn ingest_once(&self, raws: &[Box<RawValue>], remember: Remember) -> Result<Vec<OwnedRoomId>, StoreError> {
+        let now = self.now();
+        let events: Vec<RawEvent> = raws.iter().map(|raw| inbound::read(raw.clone(), now)).collect();
+        let kinds: Vec<EventKind> = events.iter().map(kind).collect();
+        let mut tx = self.inner.store.begin().await?;
+        let mut context =
+            context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        if remember == Remember::No {
+            context.seen.clear();
+        }
+        let (mut effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
+        if remember == Remember::No {
+            effects.processed.clear();
+            effects.dead_letters.clear();
+        }
+        self.commit(tx, &effects, now).await?;
+        for (kind, outcome) in kinds.into_iter().zip(outcomes) {
+            let kind = if effects.echoes.is_empty() { kind } else { echoed(kind) };
+            self.inner.metrics.events(kind, told(outcome), 1);
+        }
+        Ok(effects.replay)
+    }
+
+    /// Applies what was put aside for a room before it was a portal. Returns the rooms that became portals by that.
+    async fn replay(&self, room: &OwnedRoomId) -> Result<Vec<OwnedRoomId>, StoreError> {
+        let mut connection = self.inner.store.read().await?;
+        let ids = dead_letters::of_room(&mut connection, room.as_str(), REPLAY_BATCH).await?;
+        drop(connection);
+        let mut portals = Vec::new();
+        for id in ids {
+            portals.extend(self.retry_event(id).await?.unwrap_or_default());
+        }
+        Ok(portals)
+    }
+
+    /// Takes an event out of the dead letters and applies it, in one transaction. `None` where there is no such letter.
+    pub(super) async fn retry_event(&self, id: uuid::Uuid) -> Result<Option<Vec<OwnedRoomId>>, StoreError> {
+        let now = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        // The lock of the conversation has to come before the first write, so the event is read before it is taken.
+        let Some(raw) = dead_letters::peek_event(&mut tx, id).await? else { return Ok(None) };
+        let events = vec![inbound::read(raw, now)];
+        let mut context =
+            context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        context.seen.clear();
+        dead_letters::discard(&mut tx, id).await?;
+        let (effects, _) = ingest::plan(context, events, &mut || self.id(now));
+        self.commit(tx, &effects, now).await?;
+        Ok(Some(effects.replay))
+    }
+
+    /// Locks a conversation and reads it.
+    pub(super) async fn locked(
+        &self,
+        tx: &mut crate::store::Tx,
+        id: crate::domain::ids::ConversationId,
+    ) -> Result<Option<crate::domain::conversation::Conversation>, StoreError> {
+        conversations::lock(tx, &[id]).await?;
+        conversations::find(tx, id).await
+    }
+}
+
+/// Whether the ids of the events are remembered as applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remember {
+    Yes,
+    No,
+}
+
+fn kind(event: &RawEvent) -> EventKind {
+    match event.decoded.as_ref().map(|event| &event.meaning) {
+        Ok(Meaning::Message { .. } | Meaning::Encrypted | Meaning::NotYet { .. }) => EventKind::Message,
+        Ok(Meaning::Member(_)) => EventKind::Member,
+        Ok(
+            Meaning::Create { .. }
+            | Meaning::Name(_)
+            | Meaning::Topic(_)
+            | Meaning::Avatar(_)
+            | Meaning::PowerLevels { .. }
+            | Meaning::Tombstone { .. },
+        ) => EventKind::State,
+        Ok(Meaning::OwnNotice) => EventKind::Echo,
+        Ok(Meaning::Nothing) | Err(_) => EventKind::Other,
+    }
+}
+
+const fn echoed(kind: EventKind) -> EventKind {
+    match kind {
+        EventKind::Message => EventKind::Echo,
+        other => other,
+    }
+}
+
+const fn told(outcome: Outcome) -> EventOutcome {
+    match outcome {
+        Outcome::Applied => EventOutcome::Applied,
+        Outcome::Duplicate => EventOutcome::Duplicate,
+        Outcome::Ignored => EventOutcome::Ignored,
+        Outcome::DeadLetter => EventOutcome::DeadLetter,
+    }
+}
+
+/// An error with its causes, on one line.
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! A Nova user says something.
+
+use super::{Bridge, CommandError};
+use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::ingest::{Effects, NewEntry, NewMessage};
+use crate::domain::job::{Job, Lane, NewJob};
+use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
+use crate::matrix::translate::{inbound, outbound};
+use crate::store::{conversations, messages};
+
+/// The longest key that a client may give to a message, in bytes.
+const MAX_KEY_BYTES: usize = 255;
+
+impl Bridge {
+    /// Writes a message and everything that it means: its number, its place in the feed, its way to Matrix.
+    ///
+    /// A message under a key that its sender has used before is not written again; the first one is the answer.
+    ///
+    /// # Errors
+    /// When the sender takes no part in the conversation, or the text is empty or too long.
+    pub async fn send_message(
+        &self,
+        sender: UserId,
+        conversation: ConversationId,
+        text: Text,
+        idempotency_key: Option<String>,
+    ) -> Result<Message, CommandError> {
+        let text = checked(text)?;
+        if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
+            return Err(CommandError::Invalid(format!("idempotency_key must have 1 to {MAX_KEY_BYTES} bytes")));
+        }
+        let now = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        conversations::lock(&mut tx, &[conversation]).await?;
+        let place = conversations::place(&mut tx, conversation, sender)
+            .await?
+            .ok_or(CommandError::NoSuchConversation)?;
+        if !place.takes_part {
+            return Err(CommandError::NotMember);
+        }
+        if let Some(key) = &idempotency_key
+            && let Some(first) = messages::by_idempotency_key(&mut tx, sender, key).await?
+        {
+            return if first.conversation == conversation {
+                Ok(first)
+            } else {
+                Err(CommandError::Invalid("idempotency_key was used in another conversation".to_owned()))
+            };
+        }
+        let id = MessageId(self.id(now));
+        let message = NewMessage {
+            id,
+            conversation,
+            sender,
+            sequence: place.last_sequence + 1,
+            text,
+            event_id: None,
+            idempotency_key,
+            delivery: place.has_portal.then_some(Delivery::Pending),
+            created_at: now,
+        };
+        let mut effects = Effects { feed: vec![NewEntry::message(conversation, id)], ..Effects::default() };
+        if place.has_portal {
+            let content = outbound::message(id, &message.text);
+            effects.jobs.push(NewJob {
+                id: self.id(now).into(),
+                lane: Lane::Conversation(conversation),
+                actor: sender,
+                message: Some(id),
+                job: Job::SendEvent { event_type: "m.room.message".to_owned(), content },
+            });
+        }
+        let answer = Message {
+            id,
+            conversation,
+            sender,
+            sequence: message.sequence,
+            text: message.text.clone(),
+            version: 1,
+            event_id: None,
+            delivery: message.delivery,
+            created_at: now,
+        };
+        effects.messages.push(message);
+        match self.commit(tx, &effects, now).await {
+            Err(error) if error.conflict() == Some("messages_by_idempotency_key") => {
+                Err(CommandError::Invalid("idempotency_key was used in another conversation".to_owned()))
+            }
+            done => Ok(done.map(|()| answer)?),
+        }
+    }
+}
+
+fn checked(text: Text) -> Result<Text, CommandError> {
+    let plain = storable(text.plain);
+    if plain.trim().is_empty() {
+        return Err(CommandError::Invalid("content must not be empty".to_owned()));
+    }
+    let formatted = text.formatted.as_deref().map(inbound::safe_html);
+    if plain.len() > MAX_TEXT_BYTES || formatted.as_ref().is_some_and(|html| html.len() > MAX_TEXT_BYTES) {
+        return Err(CommandError::Invalid(format!("content must have at most {MAX_TEXT_BYTES} bytes")));
+    }
+    // Both together have to fit into one event of 65,536 bytes, escapes included.
+    let escaped = |text: &str| serde_json::to_string(text).map_or(usize::MAX, |json| json.len());
+    if escaped(&plain).saturating_add(formatted.as_deref().map_or(0, escaped)) > 60_000 {
+        return Err(CommandError::Invalid("content is too long for a Matrix event".to_owned()));
+    }
+    Ok(Text { style: text.style, plain, formatted })
+}
