@@ -1,4 +1,9 @@
 //! `nova-bridge`: the Matrix application service of Nova.
 
+pub mod appservice;
 pub mod config;
 pub mod domain;
+pub mod health;
+pub mod lifecycle;
+pub mod metrics;
+pub mod telemetry;
