@@ -1,6 +1,7 @@
 //! `nova-bridge`: the Matrix application service of Nova.
 
 pub mod appservice;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod health;

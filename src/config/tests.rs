@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 
-const PEM: &str = include_str!("tests/key.pub.pem");
+const PEM: &str = include_str!("../cli/token/test-key.pub.pem");
 
 /// The example with its four values changed through the environment.
 fn environment() -> Environment {
@@ -265,5 +265,18 @@ fn links_lead_to_the_bound_address_where_no_public_url_is_set() {
             .unwrap()
             .as_str(),
         "http://[::1]:4711/"
+    );
+}
+
+#[test]
+fn a_private_key_is_no_public_key() {
+    let private = include_str!("../cli/token/test-key.pem");
+    let refusal = refusal(
+        EXAMPLE,
+        &with([("NOVA_BRIDGE__NOVA__JWT_PUBLIC_KEY", private)]),
+    );
+    assert!(
+        refusal.contains("nova.jwt_public_key holds no RSA public key") && !refusal.contains("MII"),
+        "{refusal}"
     );
 }

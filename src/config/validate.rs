@@ -260,7 +260,9 @@ fn public_key(
     file: Option<&str>,
     problems: Problems<'_>,
 ) -> Option<JwtKey> {
-    if jsonwebtoken::DecodingKey::from_rsa_pem(text.as_bytes()).is_err() {
+    // The library would take a private key as well, and fail at the first token.
+    let public = text.contains("PUBLIC KEY-----");
+    if !public || jsonwebtoken::DecodingKey::from_rsa_pem(text.as_bytes()).is_err() {
         let cure = "it must begin with -----BEGIN PUBLIC KEY-----; `openssl rsa -in key.pem -pubout` writes one";
         problems.push(Problem::new(
             key,
