@@ -19,9 +19,10 @@ use url::Url;
 use uuid::Uuid;
 
 pub use self::exit::Exit;
-use crate::config::Environment;
+use crate::config::{Environment, LogFormat, Logging};
 use crate::domain::clock::SystemClock;
 use crate::domain::ids::UserId;
+use crate::telemetry::{self, Format, Output, TelemetryError};
 
 /// Matrix application service of Nova: chat and calls between Nova's clients and Element.
 #[derive(Debug, Parser)]
@@ -132,7 +133,30 @@ pub struct PutAccount {
     pub avatar_url: Option<Url>,
 }
 
+/// Begins to log as the configuration wants, for `run`.
+///
+/// # Errors
+/// `RUST_LOG` cannot be read, or logging has begun before.
+pub fn begin_logging(logging: &Logging, environment: &Environment) -> Result<(), TelemetryError> {
+    let format = match logging.format {
+        LogFormat::Json => Format::Json,
+        LogFormat::Text => Format::Text,
+    };
+    telemetry::init(
+        &logging.level,
+        format,
+        environment.variable("RUST_LOG"),
+        Output::Stdout,
+    )
+}
+
 impl Cli {
+    /// Whether it does one thing and ends: then stdout is for data, and the log goes to stderr.
+    #[must_use]
+    pub fn is_one_shot(&self) -> bool {
+        !matches!(self.command, None | Some(Command::Run(_)))
+    }
+
     /// Does what was asked.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Logging: JSON or text, to stdout for `run` and to stderr for one-shot commands, and panics as log lines.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
 use std::panic;
 
@@ -111,8 +112,14 @@ fn log_panics() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
         let message = info.payload_as_str().unwrap_or("no message");
-        let backtrace = std::backtrace::Backtrace::capture();
-        tracing::error!(panic.place = place, panic.backtrace = %backtrace, "panic: {message}");
+        let backtrace = Backtrace::capture();
+        let backtrace =
+            (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(
+            panic.place = place,
+            panic.backtrace = backtrace,
+            "panic: {message}"
+        );
     }));
 }
 

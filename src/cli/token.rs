@@ -33,7 +33,7 @@ pub struct TokenArgs {
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     pub ttl_hours: u32,
 
-    /// The account's address [default: <username>@nova.invalid].
+    /// The account's address; without it, USERNAME at nova.invalid.
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
 }
