@@ -1,0 +1,3 @@
+//! The side that Synapse talks to.
+
+pub mod registration;

@@ -1,0 +1,101 @@
+//! `doctor`: walks each leg of the bridge's connections and names the broken one with its cure.
+//!
+//! Knows how a leg can fail, what an admin does about it, and which leg needs which other. How a leg is tried comes in as
+//! a function, so that the walk is tested without a network.
+
+mod failure;
+mod report;
+
+pub use self::failure::{Answer, Failure, Ping};
+pub use self::report::Report;
+use self::report::Step;
+
+/// One thing to try, in the order in which they are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Leg {
+    /// The configuration can be used.
+    Configuration,
+    /// The registration is there and fits the configuration.
+    Registration,
+    /// The database takes connections.
+    Database,
+    /// Its schema is that of this version.
+    Migrations,
+    /// The homeserver answers.
+    Homeserver,
+    /// It knows our token.
+    Token,
+    /// It is the server that the configuration says.
+    Domain,
+    /// Our namespace covers the ghosts.
+    Namespace,
+    /// It reaches us, and shows the right token.
+    Ping,
+}
+
+impl Leg {
+    /// All, in order.
+    pub const ALL: [Self; 9] = [
+        Self::Configuration,
+        Self::Registration,
+        Self::Database,
+        Self::Migrations,
+        Self::Homeserver,
+        Self::Token,
+        Self::Domain,
+        Self::Namespace,
+        Self::Ping,
+    ];
+
+    /// Its name in the report.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Registration => "registration",
+            Self::Database => "database",
+            Self::Migrations => "migrations",
+            Self::Homeserver => "homeserver",
+            Self::Token => "token",
+            Self::Domain => "domain",
+            Self::Namespace => "namespace",
+            Self::Ping => "ping",
+        }
+    }
+
+    /// What must have gone well before it makes sense to try this one.
+    #[must_use]
+    pub fn needs(self) -> &'static [Self] {
+        match self {
+            Self::Configuration => &[],
+            Self::Registration | Self::Database | Self::Homeserver => &[Self::Configuration],
+            Self::Migrations => &[Self::Database],
+            Self::Token => &[Self::Registration, Self::Homeserver],
+            Self::Domain | Self::Namespace | Self::Ping => &[Self::Token],
+        }
+    }
+}
+
+/// Tries every leg whose needs are met. `check` answers with what it found, in a few words.
+pub async fn walk(check: impl AsyncFn(Leg) -> Result<String, Failure>) -> Report {
+    let mut report = Report::default();
+    for leg in Leg::ALL {
+        let missing = leg
+            .needs()
+            .iter()
+            .copied()
+            .find(|&need| !report.went_well(need));
+        let step = match missing {
+            Some(need) => Step::Skipped(need),
+            None => match check(leg).await {
+                Ok(found) => Step::Well(found),
+                Err(failure) => Step::Broken(failure),
+            },
+        };
+        report.add(leg, step);
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! The configuration as it is written: one struct per section, every key with its default.
+//!
+//! Values are plain here (texts, numbers, switches); [`super::validate`] turns them into rich types. Serialising a section
+//! gives its redacted form, so that no secret can leave through a log line or `check-config`.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use url::Url;
+
+/// What is shown in place of a secret.
+pub(super) const REDACTED: &str = "[redacted]";
+
+/// The sections in the order of the example.
+pub(super) const SECTIONS: [&str; 9] = [
+    "homeserver",
+    "database",
+    "appservice",
+    "nova",
+    "rooms",
+    "feed",
+    "admin",
+    "metrics",
+    "logging",
+];
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $key:ident: $kind:ty = $default:expr,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Serialize, Deserialize)]
+            #[serde(default, deny_unknown_fields)]
+            pub(super) struct $name { $($(#[$attr])* pub(super) $key: $kind,)* }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self { $($key: $default,)* }
+                }
+            }
+        )*
+    };
+}
+
+sections! {
+    /// The whole file.
+    File {
+        homeserver: HomeserverSection = HomeserverSection::default(),
+        database: DatabaseSection = DatabaseSection::default(),
+        appservice: AppserviceSection = AppserviceSection::default(),
+        nova: NovaSection = NovaSection::default(),
+        rooms: RoomsSection = RoomsSection::default(),
+        feed: FeedSection = FeedSection::default(),
+        admin: AdminSection = AdminSection::default(),
+        metrics: MetricsSection = MetricsSection::default(),
+        logging: LoggingSection = LoggingSection::default(),
+    }
+
+    /// Where Synapse is and which server it is.
+    HomeserverSection {
+        url: Option<String> = None,
+        domain: Option<String> = None,
+        public_url: Option<String> = None,
+        request_timeout_seconds: u64 = 30,
+    }
+
+    /// The Postgres database.
+    DatabaseSection {
+        #[serde(serialize_with = "redact_url")]
+        url: Option<SecretString> = None,
+        url_file: Option<String> = None,
+        max_connections: u32 = 10,
+    }
+
+    /// The side that Synapse talks to.
+    AppserviceSection {
+        listen: String = "127.0.0.1:29340".to_owned(),
+        url: String = "http://localhost:29340".to_owned(),
+        registration_file: String = "registration.yaml".to_owned(),
+    }
+
+    /// The side that Nova's clients talk to.
+    NovaSection {
+        listen: String = "0.0.0.0:8080".to_owned(),
+        public_url: Option<String> = None,
+        jwt_public_key_file: Option<String> = None,
+        jwt_public_key: Option<String> = None,
+        jwks_url: Option<String> = None,
+        require_access_token_type: bool = false,
+        cors_origins: Vec<String> = vec!["*".to_owned()],
+        bare_frames: bool = false,
+        greeting: bool = false,
+        profile_source_url: Option<String> = None,
+        messages_per_second: u32 = 10,
+        burst: u32 = 50,
+    }
+
+    /// When a conversation gets a Matrix room.
+    RoomsSection {
+        create: String = "always".to_owned(),
+    }
+
+    /// How long clients can resume.
+    FeedSection {
+        retention_days: u32 = 7,
+    }
+
+    /// The admin API.
+    AdminSection {
+        listen: String = "127.0.0.1:29341".to_owned(),
+        #[serde(serialize_with = "redact")]
+        token: Option<SecretString> = None,
+        token_file: Option<String> = None,
+    }
+
+    /// Metrics and health probes.
+    MetricsSection {
+        listen: String = "127.0.0.1:29342".to_owned(),
+    }
+
+    /// What is logged, and how.
+    LoggingSection {
+        level: String = "info".to_owned(),
+        format: String = "json".to_owned(),
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over like this")]
+fn redact<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|_| REDACTED).serialize(serializer)
+}
+
+/// Keeps user, host and database name of the address, because they are what an admin wants to check.
+#[expect(clippy::ref_option, reason = "serde hands the field over like this")]
+fn redact_url<S: Serializer>(
+    secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    secret
+        .as_ref()
+        .map(|secret| without_password(secret.expose_secret()))
+        .serialize(serializer)
+}
+
+/// The address without its password, also where that is a parameter.
+pub(super) fn without_password(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else {
+        return REDACTED.to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("redacted")).is_err() {
+        return REDACTED.to_owned();
+    }
+    if url.query().is_some_and(|query| query.contains("pass")) {
+        url.set_query(Some("redacted"));
+    }
+    url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_database_is_shown_without_its_password() {
+        assert_eq!(
+            without_password("postgres://nova:hunter2@db/nova"),
+            "postgres://nova:redacted@db/nova"
+        );
+        assert_eq!(
+            without_password("postgres:///nova?host=/run/postgresql"),
+            "postgres:///nova?host=/run/postgresql"
+        );
+        assert_eq!(
+            without_password("postgres:///nova?password=hunter2"),
+            "postgres:///nova?redacted"
+        );
+        assert_eq!(without_password("hunter2"), REDACTED);
+    }
+}

@@ -1,0 +1,208 @@
+//! The labels of the metrics: closed enums, so that no user, room or call can become a time series.
+
+use std::fmt::{Error, Write};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every value, for series that should be there from the start.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The value of the label.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), Error> {
+                encoder.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+label! {
+    /// What became of a transaction that Synapse pushed.
+    TransactionOutcome {
+        /// Committed and answered 200.
+        Applied = "applied",
+        /// Nothing in it was new.
+        Duplicate = "duplicate",
+        /// Refused: wrong token, too large, no JSON.
+        Refused = "refused",
+        /// The database could not take it; Synapse tries again.
+        Failed = "failed",
+    }
+}
+
+label! {
+    /// The kind of an event that Synapse pushed.
+    EventKind {
+        /// A message.
+        Message = "message",
+        /// A membership.
+        Member = "member",
+        /// Any other state.
+        State = "state",
+        /// An event that the bridge itself sent.
+        Echo = "echo",
+        /// Typing, a receipt or presence.
+        Ephemeral = "ephemeral",
+        /// Everything else.
+        Other = "other",
+    }
+}
+
+label! {
+    /// What became of an event.
+    EventOutcome {
+        /// It changed something.
+        Applied = "applied",
+        /// It was known already.
+        Duplicate = "duplicate",
+        /// It is none of the bridge's business.
+        Ignored = "ignored",
+        /// It could not be applied and is kept.
+        DeadLetter = "dead_letter",
+    }
+}
+
+label! {
+    /// The kind of a request in the outbox.
+    SendKind {
+        /// A message event.
+        Message = "message",
+        /// A state event.
+        State = "state",
+        /// A join, leave, invite, kick or ban.
+        Membership = "membership",
+        /// A new room.
+        Room = "room",
+        /// A name or an avatar.
+        Profile = "profile",
+        /// A ghost's registration.
+        Ghost = "ghost",
+        /// Everything else.
+        Other = "other",
+    }
+}
+
+label! {
+    /// What became of a request of the outbox.
+    SendOutcome {
+        /// Synapse took it.
+        Sent = "sent",
+        /// It is tried again.
+        Retried = "retried",
+        /// Synapse's answer is final: it is kept as a dead letter.
+        DeadLetter = "dead_letter",
+    }
+}
+
+label! {
+    /// An endpoint of the homeserver.
+    Endpoint {
+        /// `/versions`
+        Versions = "versions",
+        /// `/account/whoami`
+        Whoami = "whoami",
+        /// `/appservice/{id}/ping`
+        Ping = "ping",
+        /// `/register`
+        Register = "register",
+        /// `/account/deactivate`
+        Deactivate = "deactivate",
+        /// `/profile/…`
+        Profile = "profile",
+        /// `/createRoom`
+        CreateRoom = "create_room",
+        /// `/rooms/{id}/send/…`
+        Send = "send",
+        /// `/rooms/{id}/state…`
+        State = "state",
+        /// Join, leave, invite, kick and ban.
+        Membership = "membership",
+        /// `/joined_rooms`
+        JoinedRooms = "joined_rooms",
+        /// `/rooms/{id}/messages`
+        Messages = "messages",
+        /// `/directory/room/…`
+        Alias = "alias",
+        /// `/media/…`
+        Media = "media",
+        /// A file on another server.
+        External = "external",
+    }
+}
+
+label! {
+    /// Why a WebSocket was closed.
+    ClosedBecause {
+        /// The client closed it.
+        Client = "client",
+        /// Nothing was heard from the client.
+        Timeout = "timeout",
+        /// The client reads too slowly.
+        Slow = "slow",
+        /// The client broke the protocol.
+        Protocol = "protocol",
+        /// The user may not be there any more.
+        Unauthorized = "unauthorized",
+        /// The bridge stops.
+        Shutdown = "shutdown",
+        /// The connection broke, or the bridge failed.
+        Error = "error",
+    }
+}
+
+label! {
+    /// What a connection of the pool is doing.
+    PoolState {
+        /// In use.
+        Busy = "busy",
+        /// Waiting for work.
+        Idle = "idle",
+    }
+}
+
+/// The status of an answer, or that there was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Status(pub(super) Option<u16>);
+
+impl EncodeLabelValue for Status {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), Error> {
+        match self.0 {
+            Some(status) => status.encode(encoder),
+            None => encoder.write_str("none"),
+        }
+    }
+}
+
+macro_rules! label_sets {
+    ($($name:ident { $($key:ident: $kind:ty),* })*) => {
+        $(
+            #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+            pub(super) struct $name { $(pub(super) $key: $kind,)* }
+        )*
+    };
+}
+
+label_sets! {
+    Transaction { outcome: TransactionOutcome }
+    Event { kind: EventKind, outcome: EventOutcome }
+    Send { kind: SendKind, outcome: SendOutcome }
+    HomeserverRequest { endpoint: Endpoint, status: Status }
+    HomeserverEndpoint { endpoint: Endpoint }
+    Closed { reason: ClosedBecause }
+    RestRequest { route: String, status: u16 }
+    Pool { state: PoolState }
+    Build { version: &'static str }
+}
