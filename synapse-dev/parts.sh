@@ -258,6 +258,7 @@ bridge() { "$(cat "$state/bridge-binary")" --config "$state/config.yaml" "$@"; }
 make_registration() {
   if [ -s "$state/registration.yaml" ] && grep -qF "$appservice_url" "$state/registration.yaml"; then return 0; fi
   bridge generate-registration --output "$state/registration.yaml" --force
+  [ -s "$state/registration.yaml" ] || { say "nova-bridge generate-registration wrote nothing" && return 1; }
 }
 
 registration_token() { sed -nE "s/^$1: *[\"']?([^\"' ]+)[\"']?.*/\1/p" "$state/registration.yaml"; }
