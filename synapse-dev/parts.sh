@@ -13,7 +13,6 @@ use_copy() {
   [[ $name =~ ^[A-Za-z0-9_-]*$ ]] || die "a name has only letters, digits, - and _: $name"
   copy=$name
   state=$repo/synapse-dev/state${name:+/copies/$name}
-  cache=${NOVA_DEV_CACHE:-$repo/synapse-dev/state}
   logs=$state/logs
   run=$state/run
   mkdir -p "$state" "$logs" "$run" "$cache"
