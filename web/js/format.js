@@ -60,9 +60,10 @@ function firstGrapheme(word) {
 
 /** A stable colour number 0…count-1 for an id, so that a person looks the same everywhere. */
 export function tint(id, count = 8) {
-  let hash = 7;
-  for (const char of String(id)) hash = (hash * 31 + char.codePointAt(0)) >>> 0;
-  return hash % count;
+  let hash = 0x811c9dc5;
+  for (const char of String(id)) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193);
+  // The low bits of this hash (FNV-1a) mix badly, the high ones do not.
+  return (hash >>> 16) % count;
 }
 
 /** What to call a person: display name, user name, Matrix id, or the start of the id. */

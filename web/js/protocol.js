@@ -195,7 +195,6 @@ export class NovaConnection extends EventTarget {
     if (frame.type === 'ack') return void this.#settle(frame.request_id, 'resolve', frame);
     if (frame.type === 'error' && frame.request_id) return void this.#settle(frame.request_id, 'reject', new NovaError(frame));
     this.dispatchEvent(new CustomEvent('frame', { detail: frame }));
-    // After the listeners: if one of them throws, the frame is not counted as seen.
     if (frame.stream_id && (!this.cursor || compareStreamIds(frame.stream_id, this.cursor) > 0)) this.cursor = frame.stream_id;
   }
 

@@ -44,7 +44,8 @@ export class Sender {
   /** @param {import('./outbox.js').OutboxItem} item */
   add(item) {
     this.#outbox.put(item);
-    this.#report({ type: 'pending.added', item, status: 'sending' });
+    const first = (this.#queues.get(item.conversationId)?.length ?? 0) === 0;
+    this.#report({ type: 'pending.added', item, status: first ? 'sending' : 'waiting' });
     this.#enqueue(item);
   }
 

@@ -13,8 +13,8 @@ export class Session {
   #connection;
   #sender;
   #onUnauthorized;
-  /** The list request under way and whether another one must follow. */
-  #list = { running: false, again: false };
+  /** The list request under way, if any, and whether another one must follow. */
+  #list = { running: null, again: false };
 
   /**
    * @param {object} options
@@ -71,13 +71,14 @@ export class Session {
     if (refresh) this.refreshList();
   }
 
-  /** Loads the list. A request that comes while one runs is not lost: the running one may have read too early. */
-  async refreshList() {
-    if (this.#list.running) {
-      this.#list.again = true;
-      return;
-    }
-    this.#list.running = true;
+  /** Loads the list. While one request runs, another one is due after it: the running one may have read too early. */
+  refreshList() {
+    if (this.#list.running) this.#list.again = true;
+    else this.#list.running = this.#loadList().finally(() => { this.#list.running = null; });
+    return this.#list.running;
+  }
+
+  async #loadList() {
     this.store.dispatch({ type: 'list.loading' });
     do {
       this.#list.again = false;
@@ -86,7 +87,6 @@ export class Session {
         (error) => this.store.dispatch({ type: 'list.failed', error }),
       );
     } while (this.#list.again);
-    this.#list.running = false;
   }
 
   select(id) {

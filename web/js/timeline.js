@@ -36,7 +36,7 @@ export function rows(entries, where) {
 function together(a, b, where) {
   if (!a || !b || a.senderId !== b.senderId || a.style || b.style) return false;
   // What went wrong has a line of its own below it.
-  if (a.state === 'failed' || a.state === 'refused') return false;
+  if (['failed', 'refused', 'retrying'].includes(a.state)) return false;
   return Date.parse(b.createdAt) - Date.parse(a.createdAt) < GROUP_MS && dayKey(a.createdAt, where) === dayKey(b.createdAt, where);
 }
 
@@ -47,7 +47,7 @@ function together(a, b, where) {
 export function deliveryLabel(state) {
   return {
     sending: { icon: 'clock', label: 'Sending' },
-    waiting: { icon: 'clock', label: 'Waiting for a connection' },
+    waiting: { icon: 'clock', label: 'Waiting to be sent' },
     pending: { icon: 'check', label: 'Sent to the bridge' },
     sent: { icon: 'checks', label: 'Delivered to Matrix' },
     retrying: { icon: 'retry', label: 'Not delivered yet, trying again' },

@@ -4,7 +4,7 @@
  */
 import { h, icon, iconButton } from '../dom.js';
 
-const MATRIX_ID = /^@[^\s:]+:[^\s:]+(?::\d{1,5})?$/u;
+const MATRIX_ID = /^@[^\s:]+:(?:\[[\da-f:.]+\]|[^\s:]+)(?::\d{1,5})?$/u;
 const NOVA_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Splits what people type or paste into ids. @returns {{ids: string[], wrong: string[]}} */

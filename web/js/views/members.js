@@ -1,5 +1,5 @@
 /** The right pane: who is in the conversation, and what may be done about it. */
-import { h, icon, iconButton, reconcile } from '../dom.js';
+import { fill, h, icon, iconButton, reconcile } from '../dom.js';
 import { conversationName, personName } from '../format.js';
 import { personAvatar } from './avatar.js';
 import { confirm, openInvite } from './dialogs.js';
@@ -87,7 +87,7 @@ function drawMember(node, member, { me, removable, onRemove }) {
     isOnMatrix(member) && ['matrix', 'Matrix'],
   ].filter(Boolean);
   const address = isOnMatrix(member) ? member.matrix_user_id : member.username && `@${member.username}`;
-  node.replaceChildren(
+  fill(node,
     personAvatar(member, member.user_id),
     h('div', { class: 'grow' },
       h('div', { class: 'name', dir: 'auto' }, mine ? `${name} (you)` : name),

@@ -1,5 +1,5 @@
 /** One message. New kinds (image, voice, call…) get their own function beside `text`. */
-import { h, hidden, icon } from '../dom.js';
+import { fill, h, hidden, icon } from '../dom.js';
 import { clockTime, isFewEmoji, linkParts, personName } from '../format.js';
 import { deliveryLabel } from '../timeline.js';
 import { personAvatar } from './avatar.js';
@@ -20,21 +20,22 @@ export function drawMessage(node, { entry, first, last }, { person, conversation
   node.className = ['message', entry.own && 'own', first && 'first', last && 'last', entry.style,
     status?.problem && 'problem', ['sending', 'waiting'].includes(entry.state) && 'unsent'].filter(Boolean).join(' ');
   const named = first && !entry.own && conversation.type !== 'direct' && entry.style !== 'emote';
-  node.replaceChildren(
-    entry.own ? '' : h('span', { class: 'gutter' }, last && personAvatar(person, entry.senderId, 'small')),
+  fill(node,
+    !entry.own && h('span', { class: 'gutter' }, last && personAvatar(person, entry.senderId, 'small')),
     h('div', { class: 'column' },
       named ? h('span', { class: 'author', dir: 'auto' }, name) : hidden(entry.own ? 'You' : name),
       h('div', { class: `bubble ${isFewEmoji(entry.content) && !entry.style ? 'emoji' : ''}`, title: time },
-        entry.style === 'emote' && h('span', { class: 'emote-author', 'aria-hidden': 'true' }, `${name} `),
-        body(entry)),
+        body(entry, name)),
       (last || status?.problem || entry.state === 'retrying') && meta(entry, status, newest),
       status?.problem && trouble(entry, session)));
 }
 
-function body(entry) {
-  const text = entry.content === '' ? 'This message has no text.' : entry.content;
-  return h('div', { class: `body ${entry.content === '' ? 'muted' : ''}`, dir: 'auto' }, ...linkParts(text).map(({ text: part, href }) => (
-    href ? h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, part) : part)));
+function body(entry, name) {
+  const text = entry.content === '' ? 'This message cannot be shown here yet.' : entry.content;
+  return h('div', { class: `body ${entry.content === '' ? 'muted' : ''}`, dir: 'auto' },
+    entry.style === 'emote' && h('span', { class: 'emote-author', 'aria-hidden': 'true' }, `${name} `),
+    linkParts(text).map(({ text: part, href }) => (
+      href ? h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, part) : part)));
 }
 
 function meta(entry, status, newest) {

@@ -3,6 +3,7 @@ import { h, hidden, icon, reconcile } from '../dom.js';
 import { fullTime, personName } from '../format.js';
 import { entries } from '../thread.js';
 import { rows } from '../timeline.js';
+import { createAnnouncer } from './announcer.js';
 import { drawMessage } from './message.js';
 
 /** This close to the end counts as reading the newest messages. */
@@ -14,10 +15,10 @@ const NEAR_TOP_PX = 500;
 export function createMessages(session) {
   const list = h('ol', { class: 'messages' });
   const top = h('div', { class: 'history' });
-  // The log announces what is added. Changing it to "off" keeps history that is being loaded from being read out.
-  const log = h('div', { class: 'scroll log', role: 'log', 'aria-label': 'Messages', tabindex: '0', onscroll: onScroll }, top, list);
+  const log = h('div', { class: 'scroll log', role: 'region', 'aria-label': 'Messages', tabindex: '0', onscroll: onScroll }, top, list);
+  const announcer = createAnnouncer();
   const toEnd = h('button', { type: 'button', class: 'to-end', hidden: true, onclick: () => scrollToEnd(true) }, icon('down'), h('span', {}, 'New messages'));
-  const element = h('div', { class: 'log-frame' }, log, toEnd);
+  const element = h('div', { class: 'log-frame' }, log, toEnd, announcer.element);
   let shown = { id: null, firstKey: null, lastKey: null, atEnd: true, length: 0 };
   // A keyboard that opens, or a composer that grows, must not push the newest message out of sight.
   new ResizeObserver(() => shown.atEnd && scrollToEnd()).observe(log);
@@ -30,7 +31,6 @@ export function createMessages(session) {
     const firstKey = items.find(({ entry }) => entry)?.key;
     const ownNew = !switched && last?.key !== shown.lastKey && last?.entry?.own;
     const live = !switched && shown.length > 0 && firstKey === shown.firstKey;
-    log.setAttribute('aria-live', live ? 'polite' : 'off');
     const anchor = switched ? null : list.querySelector('.message');
     const anchorTop = anchor?.offsetTop;
 
@@ -47,6 +47,7 @@ export function createMessages(session) {
       },
     });
 
+    announcer.update(items, { live, name: (entry) => personName(state.people[entry.senderId], entry.senderId) });
     if (atEnd || ownNew) scrollToEnd();
     else if (anchor?.isConnected) log.scrollTop += anchor.offsetTop - anchorTop;
     const more = !atEnd && !ownNew && last?.key !== shown.lastKey && live;
