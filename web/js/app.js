@@ -1,6 +1,10 @@
 /**
  * Boot: token → session → views. Without a token the sign-in page is shown; a token that the bridge refuses leads back
  * to it.
+ *
+ * Where things are: protocol.js and rest.js speak with the bridge (start there), store.js and thread.js hold the state
+ * and say how frames change it, outbox.js and sender.js bring messages out, session.js ties these together for one
+ * user. views/ draws the state; format.js and timeline.js turn it into what people read.
  */
 import { Session } from './session.js';
 import { forgetToken, loadToken, readIdentity, saveToken, takeTokenFromFragment } from './token.js';

@@ -32,6 +32,7 @@
  *   {"type":"ping"}                                             answered by {"type":"pong"}
  *   {"type":"message.send","request_id":"1","conversation_id":"c7e4…","content":"Hello","idempotency_key":"a1…"}
  */
+import { REAL_CLOCK, backoff } from './backoff.js';
 import { NovaError } from './rest.js';
 
 /**
@@ -39,35 +40,15 @@ import { NovaError } from './rest.js';
  * @property {'offline'|'connecting'|'online'|'waiting'} status  waiting: a drop happened, the next try is planned
  * @property {boolean} [resumed]  with online: true when the bridge replays what we missed; false asks for a snapshot
  * @property {number} [retryInMs]  with waiting
- *
- * @typedef {object} Clock
- * @property {(run: () => void, ms: number) => unknown} setTimeout
- * @property {(timer: any) => void} clearTimeout
  */
 
 /** A browser cannot see the protocol's own pings, so silence is measured with text pings. */
 const PING_EVERY_MS = 25_000;
 const PONG_WITHIN_MS = 10_000;
 const ACK_WITHIN_MS = 15_000;
-const BACKOFF_FIRST_MS = 1_000;
-const BACKOFF_LAST_MS = 30_000;
+const OPEN_WITHIN_MS = 15_000;
 /** The close code for a broken rule: repeating will not help before we know why. */
 const CLOSE_POLICY = 1008;
-
-/** @type {Clock} */
-const REAL_CLOCK = {
-  setTimeout: (run, ms) => setTimeout(run, ms),
-  clearTimeout: (timer) => clearTimeout(timer),
-};
-
-/**
- * How long to wait before try number `attempt` (0 is the first): doubling, capped, and spread over half of the span.
- * Without the spread all clients of a restarted bridge would come back in the same millisecond.
- */
-export function backoff(attempt, random = Math.random) {
-  const span = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 10));
-  return Math.round(span * (0.5 + random() / 2));
-}
 
 /** Compares two cursors `<milliseconds>-<number>`. As text, "10-0" would come before "9-0". */
 export function compareStreamIds(a, b) {
@@ -98,7 +79,7 @@ export class NovaConnection extends EventTarget {
    * @param {string} options.token  the Nova token (JWT)
    * @param {import('./rest.js').NovaRest} options.rest
    * @param {typeof WebSocket} [options.WebSocket]
-   * @param {Clock} [options.clock]
+   * @param {import('./backoff.js').Clock} [options.clock]
    * @param {() => number} [options.random]
    */
   constructor(options) {
@@ -169,6 +150,7 @@ export class NovaConnection extends EventTarget {
     const socket = new this.#options.WebSocket(this.#url());
     this.#socket = socket;
     this.#announce({ status: 'connecting' });
+    this.#expectLife(OPEN_WITHIN_MS);
     socket.onopen = () => {
       this.#announce({ status: 'online', resumed });
       // Asked at once: only an answer proves that the way is good in both directions, and resets the backoff.
@@ -218,14 +200,18 @@ export class NovaConnection extends EventTarget {
   }
 
   #ping() {
-    this.#socket?.send('{"type":"ping"}');
+    this.#socket.send('{"type":"ping"}');
+    this.#expectLife(PONG_WITHIN_MS);
+  }
+
+  /** A connection can die without a word (a laptop that slept, a lost radio): silence is a close. */
+  #expectLife(ms) {
     this.#cancel('pong');
-    // A connection can die without a word (a laptop that slept, a lost radio): silence is a close.
     this.#timers.pong = this.#clock.setTimeout(() => {
       const socket = this.#socket;
-      socket?.close();
+      socket.close();
       this.#closed(socket, 1006);
-    }, PONG_WITHIN_MS);
+    }, ms);
   }
 
   #schedulePing() {

@@ -2,7 +2,7 @@
  * Brings the outbox to the bridge: one message of a conversation at a time, so that a retried message is never
  * overtaken by the next one; conversations do not wait for each other.
  */
-import { backoff } from './protocol.js';
+import { REAL_CLOCK, backoff } from './backoff.js';
 
 export class Sender {
   #outbox;
@@ -22,10 +22,10 @@ export class Sender {
    * @param {import('./outbox.js').Outbox} options.outbox
    * @param {(item: import('./outbox.js').OutboxItem) => Promise<object>} options.send
    * @param {(action: object) => void} options.report  store actions `pending.*`
-   * @param {import('./protocol.js').Clock} [options.clock]
+   * @param {import('./backoff.js').Clock} [options.clock]
    * @param {() => number} [options.random]
    */
-  constructor({ outbox, send, report, clock = globalThis, random = Math.random }) {
+  constructor({ outbox, send, report, clock = REAL_CLOCK, random = Math.random }) {
     this.#outbox = outbox;
     this.#send = send;
     this.#report = report;

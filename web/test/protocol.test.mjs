@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NovaConnection, backoff, compareStreamIds } from '../js/protocol.js';
+import { backoff } from '../js/backoff.js';
+import { NovaConnection, compareStreamIds } from '../js/protocol.js';
 import { NovaError, NovaRest } from '../js/rest.js';
 import { FakeClock, fakeWebSocket, settled } from './helpers.mjs';
 
@@ -86,7 +87,7 @@ test('connect() during a planned retry tries at once, and only once', () => {
   WebSocket.last.drop();
   nova.connect();
   assert.equal(WebSocket.all.length, 2);
-  clock.advance(60_000);
+  clock.advance(2_000);
   assert.equal(WebSocket.all.length, 2);
 });
 
@@ -108,6 +109,15 @@ test('pings on open and after silence; no answer is a drop, any frame is a sign 
   first.drop();
   clock.advance(1000);
   assert.equal(WebSocket.all.length, 2, 'the late close of the dead socket plans nothing');
+});
+
+test('a handshake that hangs is given up', () => {
+  const { nova, clock, WebSocket, statuses } = setUp();
+  nova.connect();
+  clock.advance(15_000);
+  assert.equal(statuses.at(-1).status, 'waiting');
+  clock.advance(1000);
+  assert.equal(WebSocket.all.length, 2);
 });
 
 test('pong is not handed to listeners', () => {

@@ -22,10 +22,11 @@ function openForm({ title, body, action, danger, run }) {
   const problem = h('p', { class: 'notice problem', role: 'alert', hidden: true });
   const submit = h('button', { class: danger ? 'primary danger' : 'primary' }, action);
   const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' },
-    h('form', { onsubmit: onSubmit },
+    // What was wrong is no longer on the screen as soon as something is changed.
+    h('form', { onsubmit: onSubmit, oninput: () => { problem.hidden = true; } },
       h('header', {}, h('h2', { id: 'dialog-title' }, title), iconButton('close', 'Close', () => dialog.close())),
       ...body, problem,
-      h('footer', {}, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), submit)));
+      h('footer', {}, h('button', { type: 'button', autofocus: danger, onclick: () => dialog.close() }, 'Cancel'), submit)));
   let result;
 
   async function onSubmit(event) {

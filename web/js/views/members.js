@@ -44,7 +44,7 @@ export function createMembers(session, { onClose }) {
     const { me } = state;
     const group = current.type !== 'direct';
     const own = current.members.find((member) => member.user_id === me.id);
-    count.textContent = String(current.members.length);
+    count.textContent = String(current.members.filter((member) => member.membership !== 'invited').length);
     invite.hidden = !group;
     leave.lastChild.textContent = group ? 'Leave group' : 'Leave chat';
     reconcile(list, sorted(current.members, me.id), {
