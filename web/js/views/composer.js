@@ -24,9 +24,12 @@ export function createComposer(session) {
   function changed() {
     drafts.set(shown, input.value);
     button.disabled = input.value.trim() === '';
-    // The height follows the text; the maximum is in the style sheet.
+    // The height follows the text; the maximum is in the style sheet. While it is measured the form keeps its size:
+    // the messages above would move otherwise.
+    element.style.minHeight = `${element.offsetHeight}px`;
     input.style.height = 'auto';
     input.style.height = `${input.scrollHeight + 2}px`;
+    element.style.minHeight = '';
   }
 
   input.addEventListener('input', changed);

@@ -21,7 +21,11 @@ export function createMessages(session) {
   const element = h('div', { class: 'log-frame' }, log, toEnd, announcer.element);
   let shown = { id: null, firstKey: null, lastKey: null, atEnd: true, length: 0 };
   // A keyboard that opens, or a composer that grows, must not push the newest message out of sight.
-  new ResizeObserver(() => shown.atEnd && scrollToEnd()).observe(log);
+  let size = '';
+  new ResizeObserver(() => {
+    size = sizeOf(log);
+    if (shown.atEnd) scrollToEnd();
+  }).observe(log);
 
   function render(state, conversation, thread) {
     const items = rows(entries(thread, state.me.id), { now: new Date() });
@@ -70,6 +74,8 @@ export function createMessages(session) {
   }
 
   function onScroll() {
+    // A change of size scrolls too, and comes here before the observer hears of it; that is not the reader's wish.
+    if (sizeOf(log) !== size) return;
     shown.atEnd = isAtEnd();
     if (shown.atEnd) toEnd.hidden = true;
     maybeOlder();
@@ -89,6 +95,10 @@ export function createMessages(session) {
   }
 
   return { element, render };
+}
+
+function sizeOf({ clientWidth, clientHeight }) {
+  return `${clientWidth}×${clientHeight}`;
 }
 
 function author(state, entry) {

@@ -34,6 +34,11 @@ export function createShell(session, { onSignOut }) {
     if (membersOpen && !ROOMY.matches) toggleMembers();
     else if (session.store.state.selected && NARROW.matches) back();
   }, { signal: listening.signal });
+  // Beside the chat there is room for the members or there is not; covering it is for the user to ask.
+  ROOMY.addEventListener('change', ({ matches }) => {
+    membersOpen = matches;
+    render(session.store.state);
+  }, { signal: listening.signal });
   const unsubscribe = session.store.subscribe(render);
 
   /** A choice of the user: goes into the history, focus goes to the conversation. */
