@@ -30,7 +30,7 @@ export function createMessages(session) {
   function render(state, conversation, thread) {
     const items = rows(entries(thread, state.me.id), { now: new Date() });
     const switched = conversation.id !== shown.id;
-    const atEnd = switched || isAtEnd();
+    const atEnd = switched || (sizeOf(log) === size ? isAtEnd() : shown.atEnd);
     const last = items.at(-1);
     const firstKey = items.find(({ entry }) => entry)?.key;
     const ownNew = !switched && last?.key !== shown.lastKey && last?.entry?.own;
