@@ -1,0 +1,102 @@
+/**
+ * The little that is needed to make DOM nodes. Data enters the page only as text nodes and attributes, never as HTML.
+ */
+
+/**
+ * Makes an element: `h('button', { class: 'primary', onclick: send }, 'Send')`. Names that start with "on" are
+ * listeners, true makes an empty attribute, and undefined, null and false leave it out.
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...(Node|string|null|undefined|false)} children
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  return fill(element, ...children);
+}
+
+/** Replaces what is in an element. Like in `h`, children that are missing or false are left out. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Text for screen readers only. */
+export function hidden(text) {
+  return h('span', { class: 'sr-only' }, text);
+}
+
+/** Icons as paths on a 24×24 grid, drawn with a line of the text's colour. */
+const ICONS = {
+  back: 'M15 5l-7 7 7 7',
+  close: 'M6 6l12 12M18 6L6 18',
+  plus: 'M12 5v14M5 12h14',
+  send: 'M5 12h13M12 5l7 7-7 7',
+  people: 'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c.5-4 3-6 6.5-6s6 2 6.5 6M16 4.5a3.5 3.5 0 0 1 0 6M18 14.5c2 .8 3.2 2.6 3.5 5.5',
+  invite: 'M10 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM3 20c.5-4 3-6 7-6 1.5 0 2.8.3 3.9.9M18 14v6M15 17h6',
+  leave: 'M14 4h4a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2h-4M10 8l-4 4 4 4M6 12h9',
+  remove: 'M6 12h12',
+  down: 'M12 5v14M6 13l6 6 6-6',
+  clock: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7.5V12l3 2',
+  check: 'M5 12.5l4.5 4.5L19 7.5',
+  checks: 'M2 12.5l4.5 4.5L16 7.5M11.5 16l1 1L22 7.5',
+  retry: 'M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4',
+  alert: 'M12 8v5M12 16.5v.01M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z',
+  chat: 'M4 6.5A2.5 2.5 0 0 1 6.5 4h11A2.5 2.5 0 0 1 20 6.5v7a2.5 2.5 0 0 1-2.5 2.5H11l-5 4v-4.05A2.5 2.5 0 0 1 4 13.5z',
+};
+
+export function icon(name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  path.setAttribute('d', ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A button that shows only an icon; the label is its name and its tooltip. */
+export function iconButton(name, label, onclick, attributes = {}) {
+  return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick, ...attributes }, icon(name));
+}
+
+/** The application's mark: a star. */
+export function logo() {
+  return h('img', { class: 'logo', src: 'icon.svg', alt: '', width: '56', height: '56' });
+}
+
+/**
+ * Makes the children of `parent` show `items`. A child whose key is known is kept (and with it focus, selection and
+ * scroll position); `draw` is called only when its signature has changed.
+ *
+ * @template T
+ * @param {Element} parent
+ * @param {T[]} items
+ * @param {{key: (item: T) => string, signature: (item: T) => string, create: (item: T) => Element, draw: (node: Element, item: T) => void}} how
+ */
+export function reconcile(parent, items, { key, signature, create, draw }) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const known = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  const wanted = new Set(items.map(key));
+  for (const [name, node] of known) if (!wanted.has(name)) node.remove();
+  let next = parent.firstElementChild;
+  for (const item of items) {
+    const name = key(item);
+    const node = known.get(name) ?? create(item);
+    const drawn = signature(item);
+    if (node.dataset.drawn !== drawn) {
+      node.dataset.key = name;
+      node.dataset.drawn = drawn;
+      draw(node, item);
+    }
+    if (node === next) next = next.nextElementSibling;
+    else parent.insertBefore(node, next);
+  }
+  // A node that moves loses the focus.
+  if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
+}

@@ -1,0 +1,154 @@
+/**
+ * The REST half of the Nova protocol: one method per route, nothing clever.
+ *
+ * Everything that asks for a state ("which conversations do I have?") goes through here; everything that happens
+ * afterwards arrives as a frame on the WebSocket (see protocol.js). All paths are relative to the page, so that the
+ * client also works behind a proxy that serves the bridge below a folder.
+ *
+ * An error answer has this body; `code` is made for programs, `message` for people:
+ *
+ *   {"error":"Forbidden","message":"forbidden","status":403,"error_type":"authorization_error",
+ *    "code":"AUTHORIZATION_ERROR","timestamp":"2026-01-08T09:15:30Z"}
+ */
+
+/** How many messages one page of history has. */
+export const PAGE_SIZE = 50;
+const REQUEST_TIMEOUT_MS = 20_000;
+/** Codes of error frames that say "not now" rather than "never". */
+const TRANSIENT_CODES = /RATE|TOO_MANY|UNAVAILABLE|TIMEOUT|DATABASE|INTERNAL|CONNECTION/i;
+
+/** What went wrong, in one shape for both halves of the protocol. */
+export class NovaError extends Error {
+  /** @param {{code: string, detail: string, status?: number, transient?: boolean}} what */
+  constructor({ code, detail, status, transient }) {
+    super(detail);
+    this.name = 'NovaError';
+    this.code = code;
+    this.detail = detail;
+    this.status = status;
+    /** True when the same request may succeed later. A request whose outcome is unknown is transient as well. */
+    this.transient = transient ?? TRANSIENT_CODES.test(code);
+  }
+}
+
+export class NovaRest {
+  #baseUrl;
+  #token;
+  #fetch;
+
+  /** @param {{baseUrl: string|URL, token: string, fetch?: typeof fetch}} options */
+  constructor({ baseUrl, token, fetch = globalThis.fetch.bind(globalThis) }) {
+    this.#baseUrl = new URL(baseUrl);
+    this.#token = token;
+    this.#fetch = fetch;
+  }
+
+  /** Every conversation of the user, with members and last message. */
+  async conversations() {
+    const body = await this.#call('GET', 'conversations');
+    return body?.conversations ?? [];
+  }
+
+  /**
+   * One page of history, oldest message first. `before` is the id of the oldest message already known; without it the
+   * newest page comes.
+   */
+  async messages(conversationId, { before, limit = PAGE_SIZE } = {}) {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (before) query.set('before_message_id', before);
+    return (await this.#call('GET', `conversations/${id(conversationId)}/messages?${query}`)) ?? [];
+  }
+
+  /**
+   * Sends a text. The idempotency key makes repeating safe: the bridge answers a known key with the message that it
+   * already has, so a client that got no answer simply asks again with the same key.
+   */
+  sendMessage({ conversationId, content, idempotencyKey, style }) {
+    return this.#call('POST', `conversations/${id(conversationId)}/messages`, {
+      content,
+      idempotency_key: idempotencyKey,
+      ...(style && { style }),
+    });
+  }
+
+  /** All members, however many pages that takes. */
+  async members(conversationId) {
+    const members = [];
+    for (;;) {
+      const query = new URLSearchParams({ limit: '200', offset: String(members.length) });
+      const page = await this.#call('GET', `conversations/${id(conversationId)}/members?${query}`);
+      const rows = page?.members ?? [];
+      members.push(...rows);
+      if (rows.length === 0 || members.length >= (page.total ?? 0)) return members;
+    }
+  }
+
+  /** Finds or makes the direct conversation with a Matrix user, `@alice:example.org`. */
+  startMatrixChat(mxid) {
+    return this.#call('POST', 'conversations/matrix', { mxid });
+  }
+
+  /** Finds or makes the direct conversation with another Nova user. */
+  startNovaChat(me, other) {
+    return this.#call('POST', 'conversations', { user_a: me, user_b: other });
+  }
+
+  /** `members` may mix Nova user ids and Matrix ids. */
+  createGroup(name, members) {
+    return this.#call('POST', 'conversations/groups', { name, member_ids: members });
+  }
+
+  /** `user` is a Nova user id or a Matrix id. */
+  addMember(conversationId, user) {
+    return this.#call('POST', `conversations/${id(conversationId)}/members`, { user_id: user });
+  }
+
+  removeMember(conversationId, user) {
+    return this.#call('DELETE', `conversations/${id(conversationId)}/members/${id(user)}`);
+  }
+
+  leave(conversationId) {
+    return this.#call('POST', `conversations/${id(conversationId)}/leave`, {});
+  }
+
+  /** @returns {Promise<any>} the decoded body, or null when there is none */
+  async #call(method, path, body) {
+    let response;
+    try {
+      response = await this.#fetch(new URL(path, this.#baseUrl), {
+        method,
+        headers: {
+          Authorization: `Bearer ${this.#token}`,
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      });
+    } catch {
+      // The request may have reached the bridge all the same: the caller must assume nothing.
+      throw new NovaError({ code: 'CONNECTION_FAILED', detail: 'The bridge cannot be reached.', transient: true });
+    }
+    const text = await response.text().catch(() => '');
+    const decoded = decode(text);
+    if (response.ok) return decoded;
+    throw new NovaError({
+      code: decoded?.code ?? `HTTP_${response.status}`,
+      detail: decoded?.message ?? `The bridge answered ${response.status}.`,
+      status: response.status,
+      // 401 counts as transient: the message is fine, and goes out after the next sign-in.
+      transient: response.status >= 500 || [401, 408, 429].includes(response.status),
+    });
+  }
+}
+
+function id(value) {
+  return encodeURIComponent(value);
+}
+
+function decode(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // 204, or a proxy's page instead of the bridge's JSON
+  }
+}

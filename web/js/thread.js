@@ -1,0 +1,160 @@
+/**
+ * The messages of one conversation: a pure state and what may happen to it.
+ *
+ * Three sources report the same message: the history page, the live frame (perhaps twice, after a resume) and the
+ * answer to our own send. All go through `insert`, which knows a message by its id and orders by sequence number, so
+ * it does not matter who comes first.
+ *
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {string} senderId
+ * @property {number} sequence
+ * @property {string} content
+ * @property {string} createdAt
+ * @property {string} kind  text, or what later versions add (image, audio…)
+ * @property {string} [style]  notice or emote
+ * @property {string} [key]  the idempotency key, when this page has sent it
+ * @property {'pending'|'sent'|'retrying'|'failed'} [delivery]  own messages: how far on the way to Matrix
+ * @property {string} [detail]  why delivery is retried or has failed
+ *
+ * @typedef {object} Pending  an own message that the bridge has not acknowledged
+ * @property {import('./outbox.js').OutboxItem} item
+ * @property {'sending'|'waiting'|'refused'} status
+ * @property {string} [detail]
+ *
+ * @typedef {object} Thread
+ * @property {'new'|'loading'|'ready'|'failed'} state
+ * @property {string} [error]
+ * @property {boolean} hasMore  older messages exist
+ * @property {boolean} loadingOlder
+ * @property {Message[]} messages  ascending
+ * @property {Pending[]} pending  in the order of writing
+ * @property {Record<string, {status: string, detail?: string, streamId?: string}>} deliveries  by message id
+ */
+import { compareStreamIds } from './protocol.js';
+
+/** @type {Thread} */
+export const EMPTY_THREAD = Object.freeze({
+  state: 'new', hasMore: true, loadingOlder: false, messages: [], pending: [], deliveries: {},
+});
+
+/** Reads a message from a frame or a REST row: both use the same field names. @returns {Message} */
+export function readMessage(row) {
+  const kind = row.message_type === undefined || typeof row.message_type === 'number' ? row.type : row.message_type;
+  const style = row.style ?? (kind === 'notice' || kind === 'emote' ? kind : undefined);
+  return {
+    id: row.id,
+    senderId: row.sender_id,
+    sequence: row.sequence_number,
+    content: row.content ?? '',
+    createdAt: row.created_at ?? row.timestamp,
+    kind: !kind || style || kind.startsWith('message.') ? 'text' : kind,
+    ...(style && { style }),
+    ...(row.delivery_status && { delivery: row.delivery_status }),
+    ...(row.delivery_detail && { detail: row.delivery_detail }),
+    ...(row.idempotency_key && { key: row.idempotency_key }),
+  };
+}
+
+/** Puts a message in its place, or merges it into the one with the same id. @returns {Message[]} */
+export function insert(messages, message) {
+  const known = messages.findIndex((other) => other.id === message.id);
+  if (known >= 0) {
+    const merged = { ...message, ...messages[known], ...(message.key && { key: message.key }) };
+    if (message.delivery) merged.delivery = laterDelivery(messages[known].delivery, message.delivery);
+    return messages.with(known, merged);
+  }
+  let place = messages.length;
+  while (place > 0 && messages[place - 1].sequence > message.sequence) place -= 1;
+  return messages.toSpliced(place, 0, message);
+}
+
+/** "sent" is final; a snapshot that was read before the frame must not take it back. */
+function laterDelivery(old, fresh) {
+  return old === 'sent' ? old : fresh;
+}
+
+/** @param {Thread} thread @param {Message[]} page ascending */
+export function withPage(thread, page, { older, limit }) {
+  const full = page.length >= limit;
+  // A newest page that does not reach what we have leaves a hole of unknown size: the old part has to go.
+  const gap = !older && full && thread.messages.length > 0 && page[0].sequence > thread.messages.at(-1).sequence;
+  const kept = gap ? [] : thread.messages;
+  const isOldest = kept.length === 0 || older || (page[0]?.sequence ?? Infinity) <= kept[0].sequence;
+  return {
+    ...thread,
+    state: 'ready',
+    error: undefined,
+    loadingOlder: false,
+    hasMore: isOldest ? full : thread.hasMore,
+    messages: page.reduce(insert, kept),
+  };
+}
+
+/** @param {Thread} thread */
+export function withMessage(thread, message) {
+  return { ...thread, messages: insert(thread.messages, message) };
+}
+
+/** A `message.delivery` frame. May come before the message itself, and twice; the newer `stream_id` counts. */
+export function withDelivery(thread, frame) {
+  const known = thread.deliveries[frame.message_id];
+  if (known?.streamId && frame.stream_id && compareStreamIds(frame.stream_id, known.streamId) <= 0) return thread;
+  const news = { status: frame.status, detail: frame.detail, streamId: frame.stream_id };
+  return { ...thread, deliveries: { ...thread.deliveries, [frame.message_id]: news } };
+}
+
+/** @param {Thread} thread @param {{type: string, item: object, status?: string, detail?: string, reply?: object}} action */
+export function withPending(thread, { type, item, status, detail, reply }, me) {
+  const others = thread.pending.filter((pending) => pending.item.key !== item.key);
+  switch (type) {
+    case 'pending.added':
+      return { ...thread, pending: [...others, { item, status, detail: item.refused }] };
+    case 'pending.status':
+      return {
+        ...thread,
+        pending: thread.pending.map((pending) => (pending.item.key === item.key ? { item, status, detail } : pending)),
+      };
+    case 'pending.accepted': {
+      const message = readMessage({
+        sender_id: me, delivery_status: 'pending', created_at: new Date(item.queuedAt).toISOString(), ...reply,
+        message_type: 'text', content: item.content, style: item.style, idempotency_key: item.key,
+      });
+      return { ...withMessage(thread, message), pending: others };
+    }
+    default: // pending.removed
+      return { ...thread, pending: others };
+  }
+}
+
+/**
+ * What the view shows, oldest first, with one entry per message.
+ *
+ * The echo of an own message often comes before the answer to the send, and does not say which pending message it is.
+ * Until the answer tells, the echo stands in for the first pending message with the same text, so that nothing appears
+ * twice; if the answer is a refusal after all, the pending message is simply seen again.
+ *
+ * @param {Thread} thread @param {string} me
+ * @returns {(Message & {key: string, own: boolean, state?: string})[]}
+ */
+export function entries(thread, me) {
+  const echoes = thread.messages.filter((message) => message.senderId === me && !message.key);
+  const entry = thread.messages.map((message) => {
+    const news = thread.deliveries[message.id];
+    const own = message.senderId === me;
+    const state = own ? (message.delivery === 'sent' ? 'sent' : news?.status ?? message.delivery) : undefined;
+    return { ...message, key: message.key ?? message.id, own, state, detail: news?.detail ?? message.detail };
+  });
+  for (const { item, status, detail } of thread.pending) {
+    const echo = echoes.findIndex((message) => message.sequence > item.afterSequence && message.content === item.content);
+    if (status === 'sending' && echo >= 0) {
+      echoes.splice(echo, 1);
+      continue;
+    }
+    entry.push({
+      id: item.key, key: item.key, senderId: me, own: true, sequence: Infinity, content: item.content, kind: 'text',
+      style: item.style, createdAt: new Date(item.queuedAt).toISOString(), state: status, detail, pending: item,
+    });
+  }
+  return entry;
+}

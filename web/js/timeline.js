@@ -1,0 +1,57 @@
+/** From the entries of a thread to the rows on the screen: days, groups by author, what shows name, picture and time. */
+import { dayKey, dayLabel } from './format.js';
+
+/** A pause this long starts a new group. */
+const GROUP_MS = 5 * 60_000;
+
+/**
+ * @typedef {object} Row
+ * @property {string} key
+ * @property {string} [day]  a day's label; such a row is a separator and has nothing else
+ * @property {import('./thread.js').Message & {own: boolean, state?: string}} [entry]
+ * @property {boolean} [first]  of its group: shows the author
+ * @property {boolean} [last]  of its group: shows time and picture
+ *
+ * @param {ReturnType<typeof import('./thread.js').entries>} entries
+ * @param {import('./format.js').Where} where
+ * @returns {Row[]}
+ */
+export function rows(entries, where) {
+  const result = [];
+  let day = null;
+  entries.forEach((entry, index) => {
+    const today = dayKey(entry.createdAt, where);
+    if (today !== day) result.push({ key: `day-${today}`, day: dayLabel(entry.createdAt, where) });
+    day = today;
+    result.push({
+      key: entry.key,
+      entry,
+      first: !together(entries[index - 1], entry, where),
+      last: !together(entry, entries[index + 1], where),
+    });
+  });
+  return result;
+}
+
+function together(a, b, where) {
+  if (!a || !b || a.senderId !== b.senderId || a.style || b.style) return false;
+  // What went wrong has a line of its own below it.
+  if (['failed', 'refused', 'retrying'].includes(a.state)) return false;
+  return Date.parse(b.createdAt) - Date.parse(a.createdAt) < GROUP_MS && dayKey(a.createdAt, where) === dayKey(b.createdAt, where);
+}
+
+/**
+ * How the state of an own message is told.
+ * @returns {{icon: string, label: string, problem?: boolean}|null}
+ */
+export function deliveryLabel(state) {
+  return {
+    sending: { icon: 'clock', label: 'Sending' },
+    waiting: { icon: 'clock', label: 'Waiting to be sent' },
+    pending: { icon: 'check', label: 'Sent to the bridge' },
+    sent: { icon: 'checks', label: 'Delivered to Matrix' },
+    retrying: { icon: 'retry', label: 'Not delivered yet, trying again' },
+    failed: { icon: 'alert', label: 'Not delivered to Matrix', problem: true },
+    refused: { icon: 'alert', label: 'Not sent', problem: true },
+  }[state] ?? null;
+}

@@ -1,0 +1,27 @@
+/** Pictures of people and groups: initials on a colour, covered by the picture once (and only if) it has loaded. */
+import { h } from '../dom.js';
+import { conversationName, initials, personName, tint } from '../format.js';
+
+function avatar({ id, name, url, group, size }) {
+  const element = h('span', {
+    class: `avatar ${group ? 'group' : ''} ${size ?? ''}`.trim(), 'data-tint': String(tint(id)), 'aria-hidden': 'true',
+  }, initials(name));
+  if (url) {
+    const image = h('img', { alt: '', decoding: 'async', referrerpolicy: 'no-referrer' });
+    image.addEventListener('load', () => element.append(image), { once: true });
+    image.src = url;
+  }
+  return element;
+}
+
+/** @param {import('../store.js').Member|undefined} person */
+export function personAvatar(person, id, size) {
+  return avatar({ id, name: personName(person, id), url: person?.avatar_url, size });
+}
+
+/** A direct conversation looks like the other person. */
+export function conversationAvatar(conversation, me, size) {
+  const other = conversation.members.find((member) => member.user_id !== me);
+  if (conversation.type === 'direct' && other) return personAvatar(other, other.user_id, size);
+  return avatar({ id: conversation.id, name: conversationName(conversation, me), url: conversation.avatar_url, group: true, size });
+}

@@ -1,0 +1,122 @@
+/**
+ * The frame around the panes: list, chat, members. Decides what is visible on a narrow screen and keeps the address in
+ * step with the open conversation, so that the back button of a phone does what people expect.
+ */
+import { h, icon } from '../dom.js';
+import { conversationName } from '../format.js';
+import { createChat } from './chat.js';
+import { createList } from './list.js';
+import { createMembers } from './members.js';
+
+const NARROW = window.matchMedia('(max-width: 719px)');
+const ROOMY = window.matchMedia('(min-width: 1160px)');
+
+/**
+ * @param {import('../session.js').Session} session
+ * @param {{onSignOut: () => void}} actions
+ */
+export function createShell(session, { onSignOut }) {
+  let membersOpen = ROOMY.matches;
+  /** A conversation named by the address before the list was there. */
+  let wanted = fromAddress();
+  let shown = null;
+
+  const list = createList(session, { onSelect: open, onSignOut });
+  const chat = createChat(session, { onBack: back, onMembers: toggleMembers });
+  const members = createMembers(session, { onClose: toggleMembers });
+  const banner = h('div', { class: 'banner', role: 'status' });
+  const element = h('div', { class: 'shell' }, banner, h('div', { class: 'panes' }, list.element, chat.element, members.element));
+
+  const listening = new AbortController();
+  window.addEventListener('popstate', () => select(fromAddress()), { signal: listening.signal });
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
+    if (membersOpen && !ROOMY.matches) toggleMembers();
+    else if (session.store.state.selected && NARROW.matches) back();
+  }, { signal: listening.signal });
+  // Beside the chat there is room for the members or there is not; covering it is for the user to ask.
+  ROOMY.addEventListener('change', ({ matches }) => {
+    membersOpen = matches;
+    render(session.store.state);
+  }, { signal: listening.signal });
+  const unsubscribe = session.store.subscribe(render);
+
+  /** A choice of the user: goes into the history, focus goes to the conversation. */
+  function open(id) {
+    if (fromAddress() !== id) history.pushState({ fromList: true }, '', `#chat=${encodeURIComponent(id)}`);
+    select(id);
+    chat.focus();
+  }
+
+  function back() {
+    // Going back in the history keeps it short, but only if the step before is ours.
+    if (history.state?.fromList) history.back();
+    else {
+      history.replaceState(null, '', location.pathname + location.search);
+      select(null);
+    }
+  }
+
+  function select(id) {
+    const previous = session.store.state.selected;
+    if (!ROOMY.matches) membersOpen = false;
+    session.select(id && session.store.state.conversations[id] ? id : null);
+    render(session.store.state);
+    if (!id && previous) list.focus(previous);
+  }
+
+  function toggleMembers() {
+    membersOpen = !membersOpen;
+    render(session.store.state);
+    if (membersOpen) members.focus();
+    else chat.focusMembersButton();
+  }
+
+  function render(state) {
+    if (wanted && state.list.state === 'ready') {
+      const id = wanted;
+      wanted = null;
+      if (state.conversations[id]) return select(id);
+    }
+    // The open conversation went away (left, removed): its address means nothing any more.
+    if (shown && !state.selected && fromAddress() === shown) history.replaceState(null, '', location.pathname + location.search);
+    shown = state.selected;
+    element.classList.toggle('has-chat', state.selected !== null);
+    element.classList.toggle('has-members', membersOpen && state.selected !== null);
+    drawBanner(banner, state.connection, session);
+    document.title = title(state);
+    list.render(state);
+    chat.render(state, { membersOpen });
+    members.render(state, { open: membersOpen });
+  }
+
+  render(session.store.state);
+  return {
+    element,
+    stop() {
+      listening.abort();
+      unsubscribe();
+    },
+  };
+}
+
+function fromAddress() {
+  return new URLSearchParams(location.hash.slice(1)).get('chat');
+}
+
+function title({ conversations, selected, me }) {
+  const unread = Object.values(conversations).filter((conversation) => conversation.unread).length;
+  const name = selected && conversations[selected] ? `${conversationName(conversations[selected], me.id)} · Nova` : 'Nova';
+  return unread > 0 ? `(${unread}) ${name}` : name;
+}
+
+/** Says that the connection is gone; a short interruption is not worth a word, which is left to a delay in the CSS. */
+function drawBanner(banner, { status }, session) {
+  const lost = status === 'waiting' || (status === 'connecting' && banner.classList.contains('visible'));
+  if (banner.dataset.status === status) return;
+  banner.dataset.status = status;
+  banner.classList.toggle('visible', lost);
+  banner.replaceChildren(...(lost ? [
+    icon('retry'), h('span', {}, 'Connection lost. Messages you write now are kept and sent when it is back.'),
+    h('button', { type: 'button', class: 'link', onclick: () => session.reconnect() }, 'Try now')] : []));
+}
