@@ -29,6 +29,11 @@ pub async fn apply(
     for (conversation, room) in &effects.portals {
         portal(connection, *conversation, room.as_str(), now).await?;
     }
+    for id in &effects.wants_portal {
+        sqlx::query!("UPDATE conversations SET has_portal = true WHERE id = $1", id.0)
+            .execute(&mut *connection)
+            .await?;
+    }
     for (room, creators) in &effects.creators {
         sqlx::query!("UPDATE matrix_room_mapping SET creators = $2 WHERE matrix_room_id = $1", room.as_str(), creators)
             .execute(&mut *connection)

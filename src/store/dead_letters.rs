@@ -117,48 +117,44 @@ pub async fn count(connection: &mut PgConnection) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM dead_letters"#).fetch_one(connection).await?)
 }
 
-/// A dead letter, taken out to be tried again.
+/// A job that was refused, taken out to be tried again.
 #[derive(Debug)]
-pub enum Taken {
-    /// An event, as it came.
-    Event(Box<RawValue>),
-    /// A job that was refused.
-    Job {
-        /// The conversation in whose lane it belongs.
-        conversation: Option<ConversationId>,
-        /// The account whose ghost acts.
-        actor: UserId,
-        /// The message that it carries.
-        message: Option<MessageId>,
-        /// What to do.
-        job: Job,
-    },
+pub struct Taken {
+    /// The conversation in whose lane it belongs.
+    pub conversation: Option<ConversationId>,
+    /// The account whose ghost acts.
+    pub actor: UserId,
+    /// The message that it carries.
+    pub message: Option<MessageId>,
+    /// What to do.
+    pub job: Job,
 }
 
-/// Takes one out. Deleting is a write: the conversations must be locked before, or written to in a later transaction.
+/// Takes a refused job out. Its conversation must be locked before.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn take(connection: &mut PgConnection, id: Uuid) -> Result<Option<Taken>, StoreError> {
+pub async fn take_job(connection: &mut PgConnection, id: Uuid) -> Result<Option<Taken>, StoreError> {
     let row = sqlx::query!(
-        r#"DELETE FROM dead_letters WHERE id = $1
-           RETURNING direction, payload::text AS "payload!", conversation_id, actor_id, message_id"#,
+        r#"DELETE FROM dead_letters WHERE id = $1 AND direction = 'to_matrix'
+           RETURNING payload::text AS "payload!", conversation_id, actor_id AS "actor_id!", message_id"#,
         id
     )
     .fetch_optional(connection)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let wrong = |column| StoreError::Inconsistent { table: "dead_letters", column, row: id.to_string() };
-    let taken = match (row.direction.as_str(), row.actor_id) {
-        ("to_matrix", Some(actor)) => Taken::Job {
+    row.map(|row| {
+        Ok(Taken {
             conversation: row.conversation_id.map(ConversationId),
-            actor: UserId(actor),
+            actor: UserId(row.actor_id),
             message: row.message_id.map(MessageId),
-            job: serde_json::from_str(&row.payload).map_err(|_| wrong("payload"))?,
-        },
-        _ => Taken::Event(RawValue::from_string(row.payload).map_err(|_| wrong("payload"))?),
-    };
-    Ok(Some(taken))
+            job: serde_json::from_str(&row.payload).map_err(|_| StoreError::Inconsistent {
+                table: "dead_letters",
+                column: "payload",
+                row: id.to_string(),
+            })?,
+        })
+    })
+    .transpose()
 }
 
 /// An event as it came, left where it is.

@@ -37,6 +37,8 @@ pub struct Effects {
     pub pairs: Vec<(UserId, UserId, ConversationId)>,
     /// Rooms that become a conversation's current one; the room before it becomes a former one.
     pub portals: Vec<(ConversationId, OwnedRoomId)>,
+    /// Conversations that shall have a room from now on.
+    pub wants_portal: Vec<ConversationId>,
     /// Creators of rooms, for rooms where creators stand above numbers.
     pub creators: Vec<(OwnedRoomId, Vec<String>)>,
     /// Rooms that were found encrypted just now.

@@ -1,0 +1,337 @@
+//! A Nova user opens, fills, changes and leaves conversations.
+
+mod members;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Bridge, CommandError, CreateRooms};
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{Conversation, Kind, Member, Membership, Person};
+use crate::domain::feed::{Change, UpdatedField};
+use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::ingest::{ConversationEdit, Effects, MemberEdit, NewEntry};
+use crate::domain::job::{Job, Lane, NewJob};
+use crate::domain::message::storable;
+use crate::domain::power::Role;
+use crate::store::{conversations, people};
+
+/// How often opening a direct conversation starts over because the other side opened it at the same moment.
+const RACE_ATTEMPTS: u8 = 5;
+
+/// The longest name of a group, in characters.
+const MAX_NAME: usize = 255;
+/// The longest description of a group, in characters.
+const MAX_DESCRIPTION: usize = 1000;
+/// The most members that a group is made with.
+const MAX_FIRST_MEMBERS: usize = 1000;
+
+/// What a group looks like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
+    /// Its picture.
+    pub avatar_url: Option<String>,
+}
+
+impl Looks {
+    fn checked(self) -> Result<Self, CommandError> {
+        let too_long = |text: &Option<String>, limit| text.as_ref().is_some_and(|it| it.chars().count() > limit);
+        if too_long(&self.name, MAX_NAME) || self.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            return Err(CommandError::Invalid(format!("name must have 1 to {MAX_NAME} characters")));
+        }
+        if too_long(&self.description, MAX_DESCRIPTION) {
+            return Err(CommandError::Invalid(format!("description must have at most {MAX_DESCRIPTION} characters")));
+        }
+        if too_long(&self.avatar_url, 2000) {
+            return Err(CommandError::Invalid("avatar_url is too long".to_owned()));
+        }
+        Ok(Self {
+            name: self.name.map(storable),
+            description: self.description.map(storable),
+            avatar_url: self.avatar_url.map(storable),
+        })
+    }
+}
+
+impl Bridge {
+    /// The direct conversation of two people, found or made. Returns whether it was made.
+    ///
+    /// # Errors
+    /// When nobody knows the other one.
+    pub async fn open_direct(&self, user: UserId, other: &str) -> Result<(ConversationId, bool), CommandError> {
+        let other = self.resolve(other).await?;
+        if other.id == user {
+            return Err(CommandError::Invalid("a conversation needs somebody else".to_owned()));
+        }
+        for _ in 0..RACE_ATTEMPTS {
+            match self.open_direct_once(user, &other).await {
+                Err(CommandError::Store(error)) if error.conflict().is_some() => {}
+                done => return done,
+            }
+        }
+        Err(CommandError::Busy)
+    }
+
+    async fn open_direct_once(&self, user: UserId, other: &Person) -> Result<(ConversationId, bool), CommandError> {
+        let now = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        if let Some(found) = conversations::direct(&mut tx, user, other.id).await? {
+            let Some(conversation) = self.locked(&mut tx, found).await? else { return Err(CommandError::Busy) };
+            let effects = self.reunite(&conversation, user, other, now);
+            self.commit(tx, &effects, now).await?;
+            return Ok((found, false));
+        }
+        let id = ConversationId(self.id(now));
+        conversations::lock(&mut tx, &[id]).await?;
+        let members = BTreeMap::from([(user, joined(Role::Member)), (other.id, arriving(other, Role::Member))]);
+        let mut effects = self.new_conversation(id, Kind::Direct, user, Looks::default(), members, &[other], now);
+        effects.pairs.push((user, other.id, id));
+        self.commit(tx, &effects, now).await?;
+        Ok((id, true))
+    }
+
+    /// Who opens a conversation that is there already wants both in it: bring back who left.
+    fn reunite(&self, conversation: &Conversation, user: UserId, other: &Person, now: Timestamp) -> Effects {
+        let mut effects = Effects::default();
+        let caller = Person { id: user, is_nova: true, ..other.clone() };
+        for (person, place) in [(&caller, joined(Role::Member)), (other, arriving(other, Role::Member))] {
+            if conversation.members.contains_key(&person.id) {
+                continue;
+            }
+            effects.members.push(MemberEdit {
+                conversation: conversation.id,
+                user: person.id,
+                member: Some(place),
+            });
+            if conversation.has_portal {
+                let target = self.mxid(person);
+                let actor = if person.id == user && other.is_nova { other.id } else { user };
+                let job = if person.id == user && !other.is_nova {
+                    // Nobody of ours is left in the room to invite the caller: it can only be asked to let them in.
+                    match &conversation.room {
+                        Some(room) => Job::Join { room: room.to_string() },
+                        None => continue,
+                    }
+                } else {
+                    Job::Invite { target }
+                };
+                effects.jobs.push(self.job(conversation.id, actor, job, now));
+            }
+        }
+        if effects.members.iter().any(|edit| edit.user == user) {
+            let created = Change::Created { by: user, kind: conversation.kind, name: conversation.name.clone() };
+            effects.feed.push(NewEntry {
+                conversation: conversation.id,
+                audience: Some(user),
+                message: None,
+                change: Some(created),
+            });
+        }
+        effects
+    }
+
+    /// Makes a group. Nova users are in at once, Matrix users are invited.
+    ///
+    /// # Errors
+    /// When nobody knows a member, or the name is missing or too long.
+    pub async fn create_group(
+        &self,
+        owner: UserId,
+        looks: Looks,
+        members: &[String],
+    ) -> Result<ConversationId, CommandError> {
+        let looks = looks.checked()?;
+        if looks.name.is_none() {
+            return Err(CommandError::Invalid("a group needs a name".to_owned()));
+        }
+        if members.len() > MAX_FIRST_MEMBERS {
+            return Err(CommandError::Invalid(format!("a group starts with at most {MAX_FIRST_MEMBERS} members")));
+        }
+        let mut people = Vec::with_capacity(members.len());
+        for member in members {
+            let person = self.resolve(member).await?;
+            if person.id != owner {
+                people.push(person);
+            }
+        }
+        let now = self.now();
+        let id = ConversationId(self.id(now));
+        let mut places: BTreeMap<UserId, Member> =
+            people.iter().map(|person| (person.id, arriving(person, Role::Member))).collect();
+        places.insert(owner, joined(Role::Owner));
+        let mut tx = self.inner.store.begin().await?;
+        conversations::lock(&mut tx, &[id]).await?;
+        let others: Vec<&Person> = people.iter().collect();
+        let effects = self.new_conversation(id, Kind::Group, owner, looks, places, &others, now);
+        self.commit(tx, &effects, now).await?;
+        Ok(id)
+    }
+
+    /// The effects of making a conversation.
+    #[expect(clippy::too_many_arguments, reason = "each is one column of what is made")]
+    fn new_conversation(
+        &self,
+        id: ConversationId,
+        kind: Kind,
+        by: UserId,
+        looks: Looks,
+        members: BTreeMap<UserId, Member>,
+        others: &[&Person],
+        now: Timestamp,
+    ) -> Effects {
+        let matrix_user = others.iter().any(|person| !person.is_nova);
+        let has_portal = matrix_user || self.inner.settings.create_rooms == CreateRooms::Always;
+        let mut effects = Effects {
+            people: others.iter().filter(|person| !person.is_nova).map(|person| (*person).clone()).collect(),
+            feed: vec![NewEntry::change(id, Change::Created { by, kind, name: looks.name.clone() })],
+            ..Effects::default()
+        };
+        effects.members.extend(members.iter().map(|(user, member)| MemberEdit {
+            conversation: id,
+            user: *user,
+            member: Some(*member),
+        }));
+        if has_portal {
+            effects.jobs.push(self.job(id, by, Job::CreateRoom, now));
+        }
+        effects.conversations.push(Conversation {
+            id,
+            kind,
+            name: looks.name,
+            description: looks.description,
+            avatar_url: looks.avatar_url,
+            created_by: by,
+            has_portal,
+            room: None,
+            last_sequence: 0,
+            members,
+            created_at: now,
+        });
+        effects
+    }
+
+    /// Changes what a group looks like. What is not given stays.
+    ///
+    /// # Errors
+    /// When the caller is no admin of the group.
+    pub async fn update_conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        looks: Looks,
+    ) -> Result<(), CommandError> {
+        let looks = looks.checked()?;
+        let now = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        let conversation = self.group_of(&mut tx, id, user, Role::Admin, "only admins change the group").await?;
+        let mut effects = Effects::default();
+        let mut edit = ConversationEdit {
+            conversation: id,
+            name: conversation.name.clone(),
+            description: conversation.description.clone(),
+            avatar_url: conversation.avatar_url.clone(),
+        };
+        let mut fields = Vec::new();
+        for (field, new, slot, event_type) in [
+            (UpdatedField::Name, looks.name, &mut edit.name, "m.room.name"),
+            (UpdatedField::Description, looks.description, &mut edit.description, "m.room.topic"),
+            (UpdatedField::AvatarUrl, looks.avatar_url, &mut edit.avatar_url, "m.room.avatar"),
+        ] {
+            if new.is_none() || *slot == new {
+                continue;
+            }
+            *slot = new;
+            fields.push(field);
+            if conversation.has_portal {
+                let content = match field {
+                    UpdatedField::Name => json!({ "name": slot }),
+                    UpdatedField::Description => json!({ "topic": slot }),
+                    UpdatedField::AvatarUrl => json!({ "url": slot }),
+                };
+                let job = Job::SetState { event_type: event_type.to_owned(), content };
+                effects.jobs.push(self.job(id, user, job, now));
+            }
+        }
+        if !fields.is_empty() {
+            effects.edits.push(edit);
+            effects.feed.push(NewEntry::change(id, Change::Updated { by: user, fields }));
+            self.commit(tx, &effects, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a group for everybody. Its ghosts leave the room.
+    ///
+    /// # Errors
+    /// When the caller is not its owner.
+    pub async fn delete_group(&self, user: UserId, id: ConversationId) -> Result<(), CommandError> {
+        let now = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        let conversation = self.group_of(&mut tx, id, user, Role::Owner, "only the owner deletes the group").await?;
+        let mut effects = Effects {
+            feed: vec![NewEntry::change(id, Change::Deleted { by: user })],
+            ..Effects::default()
+        };
+        if conversation.has_portal {
+            let ids: Vec<Uuid> = conversation.members.keys().map(|user| user.0).collect();
+            let profiles = people::profiles(&mut tx, &ids).await?;
+            // The owner leaves last: it is the one who may say why.
+            let mut ghosts: Vec<UserId> =
+                profiles.values().filter(|person| person.is_nova && person.id != user).map(|person| person.id).collect();
+            ghosts.push(user);
+            for ghost in ghosts {
+                let notice = (ghost == user).then(|| "This group was deleted in Nova.".to_owned());
+                effects.jobs.push(self.job(id, ghost, Job::Leave { room: None, notice }, now));
+            }
+        }
+        conversations::delete(&mut tx, id, now).await?;
+        self.commit(tx, &effects, now).await?;
+        Ok(())
+    }
+
+    /// Asks for the conversation's room and alias, for Synapse's alias query. Returns whether there is such a group.
+    ///
+    /// # Errors
+    /// When Postgres fails or the homeserver refuses.
+    pub async fn open_alias(&self, alias: &str, id: ConversationId) -> Result<bool, CommandError> {
+        let mut connection = self.inner.store.read().await?;
+        let Some(conversation) = conversations::find(&mut connection, id).await? else { return Ok(false) };
+        drop(connection);
+        let (Kind::Group, Some(room)) = (conversation.kind, &conversation.room) else { return Ok(false) };
+        let alias = ruma::RoomAliasId::parse(alias).map_err(|_| CommandError::Invalid("not an alias".to_owned()))?;
+        let Some(actor) = conversation.members.keys().find_map(|user| {
+            let mxid = ruma::OwnedUserId::try_from(self.ghosts().mxid(*user)).ok()?;
+            (conversation.created_by == *user).then_some(mxid)
+        }) else {
+            return Ok(false);
+        };
+        match self.homeserver().create_alias(&actor, &alias, room).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.status() == Some(409) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn job(&self, conversation: ConversationId, actor: UserId, job: Job, now: Timestamp) -> NewJob {
+        NewJob { id: self.id(now).into(), lane: Lane::Conversation(conversation), actor, message: None, job }
+    }
+
+    fn mxid(&self, person: &Person) -> String {
+        if person.is_nova { self.ghosts().mxid(person.id) } else { person.mxid.to_string() }
+    }
+}
+
+const fn joined(role: Role) -> Member {
+    Member { role, membership: Membership::Joined }
+}
+
+/// A Nova user is in at once; a Matrix user has to accept.
+const fn arriving(person: &Person, role: Role) -> Member {
+    Member { role, membership: if person.is_nova { Membership::Joined } else { Membership::Invited } }
+}
