@@ -1,3 +1,4 @@
 //! `nova-bridge`: the Matrix application service of Nova.
 
 pub mod domain;
+pub mod matrix;
