@@ -1,0 +1,15 @@
+//! The integration tests: one binary, so that it links once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod fake_homeserver;
+mod homeserver_client;
+mod homeserver_errors;
+mod homeserver_media;
+mod homeserver_requests;
+mod support;
