@@ -100,7 +100,16 @@ impl Bridge {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, homeserver, profile_source, ghosts, settings, clock, random, metrics } = parts;
+        let Parts {
+            store,
+            homeserver,
+            profile_source,
+            ghosts,
+            settings,
+            clock,
+            random,
+            metrics,
+        } = parts;
         let inner = Inner {
             store,
             homeserver,

@@ -142,12 +142,7 @@ pub fn begin_logging(logging: &Logging, environment: &Environment) -> Result<(),
         LogFormat::Json => Format::Json,
         LogFormat::Text => Format::Text,
     };
-    telemetry::init(
-        &logging.level,
-        format,
-        environment.variable("RUST_LOG"),
-        Output::Stdout,
-    )
+    telemetry::init(&logging.level, format, environment.variable("RUST_LOG"), Output::Stdout)
 }
 
 impl Cli {
@@ -162,27 +157,14 @@ impl Cli {
     /// # Errors
     /// The command failed; [`Exit::of`] gives the exit code of the error.
     pub fn execute(self, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Exit> {
-        match self
-            .command
-            .unwrap_or_else(|| Command::Run(RunArgs::default()))
-        {
+        match self.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
             Command::CheckConfig => check_config::check_config(&self.config, environment, out)?,
             Command::GenerateConfig => generate_config::generate_config(out)?,
             Command::GenerateRegistration(args) => {
-                generate_registration::generate_registration(
-                    &args,
-                    &self.config,
-                    environment,
-                    &mut rand::rng(),
-                    out,
-                )?;
+                generate_registration::generate_registration(&args, &self.config, environment, &mut rand::rng(), out)?;
             }
             Command::Token(args) => token::token(&args, &SystemClock, &mut rand::rng(), out)?,
-            Command::Run(_)
-            | Command::Migrate
-            | Command::Doctor
-            | Command::DeadLetters(_)
-            | Command::Accounts(_) => {
+            Command::Run(_) | Command::Migrate | Command::Doctor | Command::DeadLetters(_) | Command::Accounts(_) => {
                 bail!("this command needs the layers that are built at the same time as this one")
             }
         }

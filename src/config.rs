@@ -241,10 +241,7 @@ pub fn parse(name: &str, text: &str, environment: &Environment) -> Result<Config
 ///
 /// # Errors
 /// Names everything that is wrong with `homeserver.domain` and `appservice`.
-pub fn load_for_registration(
-    path: &Path,
-    environment: &Environment,
-) -> Result<RegistrationSettings, ConfigError> {
+pub fn load_for_registration(path: &Path, environment: &Environment) -> Result<RegistrationSettings, ConfigError> {
     let name = path.display().to_string();
     let text = file_text(path, &name)?;
     let mut problems = Vec::new();

@@ -144,13 +144,7 @@ mod tests {
         let status = answer.status();
         (
             status,
-            String::from_utf8(
-                to_bytes(answer.into_body(), 1 << 20)
-                    .await
-                    .unwrap()
-                    .to_vec(),
-            )
-            .unwrap(),
+            String::from_utf8(to_bytes(answer.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap(),
         )
     }
 
@@ -180,9 +174,7 @@ mod tests {
     #[tokio::test]
     async fn live_but_not_ready_while_stopping() {
         assert_eq!(
-            get(vec![Condition::met("database")], true, "/health/ready")
-                .await
-                .0,
+            get(vec![Condition::met("database")], true, "/health/ready").await.0,
             503
         );
         assert_eq!(

@@ -1,6 +1,5 @@
 //! `nova-bridge`: the Matrix application service of Nova.
 
-pub mod app;
 pub mod appservice;
 pub mod bridge;
 pub mod cli;

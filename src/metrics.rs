@@ -18,12 +18,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use self::labels::{
-    Build, Closed, Event, HomeserverEndpoint, HomeserverRequest, Pool, RestRequest, Send, Status,
-    Transaction,
+    Build, Closed, Event, HomeserverEndpoint, HomeserverRequest, Pool, RestRequest, Send, Status, Transaction,
 };
 pub use self::labels::{
-    ClosedBecause, Endpoint, EventKind, EventOutcome, PoolState, SendKind, SendOutcome,
-    TransactionOutcome,
+    ClosedBecause, Endpoint, EventKind, EventOutcome, PoolState, SendKind, SendOutcome, TransactionOutcome,
 };
 
 /// From half a millisecond (a commit) to half a minute (the time limit of a request).
@@ -120,19 +118,13 @@ impl Metrics {
 
     /// A transaction was answered after `took`.
     pub fn transaction(&self, outcome: TransactionOutcome, took: Duration) {
-        self.0
-            .transactions
-            .get_or_create(&Transaction { outcome })
-            .inc();
+        self.0.transactions.get_or_create(&Transaction { outcome }).inc();
         self.0.transaction_seconds.observe(took.as_secs_f64());
     }
 
     /// `count` events had the same fate.
     pub fn events(&self, kind: EventKind, outcome: EventOutcome, count: u64) {
-        self.0
-            .events
-            .get_or_create(&Event { kind, outcome })
-            .inc_by(count);
+        self.0.events.get_or_create(&Event { kind, outcome }).inc_by(count);
     }
 
     /// The state of the outbox: how many requests wait, and for how long the oldest has.
@@ -174,10 +166,7 @@ impl Metrics {
     /// A WebSocket that was counted by [`Metrics::websocket_opened`] was closed.
     pub fn websocket_closed(&self, reason: ClosedBecause) {
         self.0.websocket_sessions.dec();
-        self.0
-            .websocket_closed
-            .get_or_create(&Closed { reason })
-            .inc();
+        self.0.websocket_closed.get_or_create(&Closed { reason }).inc();
     }
 
     /// `count` frames were written.
@@ -205,15 +194,11 @@ impl Metrics {
     pub fn database_pool(&self, busy: i64, idle: i64) {
         self.0
             .database_pool
-            .get_or_create(&Pool {
-                state: PoolState::Busy,
-            })
+            .get_or_create(&Pool { state: PoolState::Busy })
             .set(busy);
         self.0
             .database_pool
-            .get_or_create(&Pool {
-                state: PoolState::Idle,
-            })
+            .get_or_create(&Pool { state: PoolState::Idle })
             .set(idle);
     }
 }

@@ -174,7 +174,11 @@ pub async fn pending_migrations(pool: &PgPool) -> Result<Vec<String>, StoreError
     connection.ensure_migrations_table("_sqlx_migrations").await?;
     let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
     let missing = |step: &&sqlx::migrate::Migration| !applied.iter().any(|done| done.version == step.version);
-    Ok(MIGRATOR.iter().filter(missing).map(|step| step.description.to_string()).collect())
+    Ok(MIGRATOR
+        .iter()
+        .filter(missing)
+        .map(|step| step.description.to_string())
+        .collect())
 }
 
 /// Whether Postgres answers.

@@ -47,12 +47,7 @@ pub enum TelemetryError {
 ///
 /// # Errors
 /// The level cannot be read, or logging has begun before.
-pub fn init(
-    level: &str,
-    format: Format,
-    rust_log: Option<&str>,
-    output: Output,
-) -> Result<(), TelemetryError> {
+pub fn init(level: &str, format: Format, rust_log: Option<&str>, output: Output) -> Result<(), TelemetryError> {
     let filter = filter(level, rust_log)?;
     let colour = match output {
         Output::Stdout => io::stdout().is_terminal(),
@@ -76,10 +71,7 @@ pub fn init_one_shot(rust_log: Option<&str>) -> Result<(), TelemetryError> {
 }
 
 fn filter(level: &str, rust_log: Option<&str>) -> Result<EnvFilter, TelemetryError> {
-    let directives = rust_log
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .unwrap_or(level);
+    let directives = rust_log.map(str::trim).filter(|text| !text.is_empty()).unwrap_or(level);
     EnvFilter::try_new(directives).map_err(|source| TelemetryError::Level {
         directives: directives.to_owned(),
         source,
@@ -113,13 +105,8 @@ fn log_panics() {
         let place = info.location().map(ToString::to_string);
         let message = info.payload_as_str().unwrap_or("no message");
         let backtrace = Backtrace::capture();
-        let backtrace =
-            (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
-        tracing::error!(
-            panic.place = place,
-            panic.backtrace = backtrace,
-            "panic: {message}"
-        );
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(panic.place = place, panic.backtrace = backtrace, "panic: {message}");
     }));
 }
 
@@ -147,12 +134,7 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let filter = filter("info", rust_log).unwrap();
-        let subscriber = subscriber(
-            format,
-            filter,
-            BoxMakeWriter::new(move || writer.clone()),
-            false,
-        );
+        let subscriber = subscriber(format, filter, BoxMakeWriter::new(move || writer.clone()), false);
         tracing::subscriber::with_default(subscriber, || {
             let _span = tracing::info_span!("appservice.txn", txn.id = "7").entered();
             tracing::info!(room.id = "!r:example.org", "message applied");
@@ -180,9 +162,6 @@ mod tests {
     #[test]
     fn a_level_that_is_none_is_named() {
         let error = filter("info", Some("x=y=z")).unwrap_err().to_string();
-        assert!(
-            error.contains("x=y=z") && error.contains("RUST_LOG"),
-            "{error}"
-        );
+        assert!(error.contains("x=y=z") && error.contains("RUST_LOG"), "{error}");
     }
 }

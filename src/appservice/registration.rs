@@ -117,9 +117,7 @@ impl Registration {
     pub fn read(path: &Path) -> Result<Self, RegistrationError> {
         let text = fs::read_to_string(path).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {
-                return RegistrationError::Missing {
-                    path: path.to_owned(),
-                };
+                return RegistrationError::Missing { path: path.to_owned() };
             }
             RegistrationError::Io {
                 path: path.to_owned(),
@@ -160,19 +158,10 @@ impl Registration {
     pub fn differences(&self, domain: &ServerName, url: &Url) -> Vec<String> {
         let mut differences = Vec::new();
         if Url::parse(&self.url).ok().as_ref() != Some(url) {
-            differences.push(format!(
-                "url is {:?}, but appservice.url is {:?}",
-                self.url,
-                plain(url)
-            ));
+            differences.push(format!("url is {:?}, but appservice.url is {:?}", self.url, plain(url)));
         }
         let ghosts = Ghosts::new(domain).namespace_regex();
-        if !self
-            .namespaces
-            .users
-            .iter()
-            .any(|namespace| namespace.regex == ghosts)
-        {
+        if !self.namespaces.users.iter().any(|namespace| namespace.regex == ghosts) {
             differences.push(format!(
                 "no user namespace has the regex {ghosts:?}, which covers the ghosts of {domain}"
             ));
@@ -196,9 +185,7 @@ pub fn generate(domain: &ServerName, url: &Url, rng: &mut (impl CryptoRng + Rng)
 pub fn write(path: &Path, text: &str, force: bool) -> Result<(), RegistrationError> {
     let failed = |source: io::Error| {
         if source.kind() == io::ErrorKind::AlreadyExists {
-            return RegistrationError::Exists {
-                path: path.to_owned(),
-            };
+            return RegistrationError::Exists { path: path.to_owned() };
         }
         RegistrationError::Io {
             path: path.to_owned(),
@@ -267,9 +254,7 @@ fn quoted(text: &str) -> String {
 
 /// `text` in a regular expression that stands for nothing but itself. A server name holds no other special characters.
 fn literal(text: &str) -> String {
-    text.replace('.', r"\.")
-        .replace('[', r"\[")
-        .replace(']', r"\]")
+    text.replace('.', r"\.").replace('[', r"\[").replace(']', r"\]")
 }
 
 /// The address without the slash that [`Url`] adds: Synapse appends a path to it.

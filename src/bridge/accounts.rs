@@ -12,7 +12,7 @@ use crate::domain::ids::UserId;
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{shortened, storable};
-use crate::matrix::HomeserverError;
+use crate::matrix::{HomeserverError, Profile};
 use crate::store::people;
 
 /// The largest picture that a ghost is given, in bytes.
@@ -58,7 +58,11 @@ impl Bridge {
                     tracing::warn!(%error, nova.user = %user, "the profile source did not answer");
                     None
                 });
-                let unknown = AccountProfile { username: username.to_owned(), display_name: None, avatar_url: None };
+                let unknown = AccountProfile {
+                    username: username.to_owned(),
+                    display_name: None,
+                    avatar_url: None,
+                };
                 found.unwrap_or(unknown)
             }
         };
@@ -82,24 +86,43 @@ impl Bridge {
         }
         self.inner.provisioned.invalidate(&user);
         let job = self.account_job(user, Job::ProvisionGhost);
-        self.commit(tx, &Effects { jobs: vec![job], ..Effects::default() }, now).await?;
+        self.commit(
+            tx,
+            &Effects {
+                jobs: vec![job],
+                ..Effects::default()
+            },
+            now,
+        )
+        .await?;
         Ok(true)
     }
 
     fn checked(&self, user: UserId, profile: AccountProfile) -> Result<Person, CommandError> {
         let username = storable(profile.username);
         if username.trim().is_empty() || username.len() > MAX_NAME_BYTES {
-            return Err(CommandError::Invalid(format!("username must have 1 to {MAX_NAME_BYTES} bytes")));
+            return Err(CommandError::Invalid(format!(
+                "username must have 1 to {MAX_NAME_BYTES} bytes"
+            )));
         }
         let picture = |url: &String| {
             let known = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "mxc"));
-            if known { Ok(()) } else { Err(CommandError::Invalid("avatar_url must be an HTTP(S) address".to_owned())) }
+            if known {
+                Ok(())
+            } else {
+                Err(CommandError::Invalid(
+                    "avatar_url must be an HTTP(S) address".to_owned(),
+                ))
+            }
         };
         profile.avatar_url.as_ref().map(picture).transpose()?;
         let person = self
             .ghost_person(user, &username)
             .ok_or_else(|| CommandError::Invalid("the ghost's name is no Matrix id".to_owned()))?;
-        let display_name = profile.display_name.map(storable).filter(|name| !name.trim().is_empty());
+        let display_name = profile
+            .display_name
+            .map(storable)
+            .filter(|name| !name.trim().is_empty());
         Ok(Person {
             display_name: display_name.map(|name| shortened(name, MAX_NAME_BYTES)),
             avatar_url: profile.avatar_url,
@@ -119,7 +142,15 @@ impl Bridge {
         }
         people::deactivate(&mut tx, user, now).await?;
         let job = self.account_job(user, Job::DeactivateGhost);
-        self.commit(tx, &Effects { jobs: vec![job], ..Effects::default() }, now).await?;
+        self.commit(
+            tx,
+            &Effects {
+                jobs: vec![job],
+                ..Effects::default()
+            },
+            now,
+        )
+        .await?;
         self.inner.accounts.invalidate(&user);
         self.inner.provisioned.invalidate(&user);
         Ok(())
@@ -127,7 +158,13 @@ impl Bridge {
 
     fn account_job(&self, user: UserId, job: Job) -> NewJob {
         let now = self.now();
-        NewJob { id: self.id(now).into(), lane: Lane::Account(user), actor: user, message: None, job }
+        NewJob {
+            id: self.id(now).into(),
+            lane: Lane::Account(user),
+            actor: user,
+            message: None,
+            job,
+        }
     }
 
     /// Whether there is an account, asking the profile source about one that is not known yet.
@@ -142,7 +179,9 @@ impl Bridge {
             Some(account) if account.deactivated_at.is_some() => Ok(None),
             Some(account) => Ok(Some(account.person)),
             None => {
-                let Some(profile) = self.look_up(user).await? else { return Ok(None) };
+                let Some(profile) = self.look_up(user).await? else {
+                    return Ok(None);
+                };
                 self.put_account(user, profile).await?;
                 let mut connection = self.inner.store.read().await?;
                 Ok(people::person(&mut connection, user).await?)
@@ -151,8 +190,12 @@ impl Bridge {
     }
 
     async fn look_up(&self, user: UserId) -> Result<Option<AccountProfile>, CommandError> {
-        let Some(source) = &self.inner.profile_source else { return Ok(None) };
-        let Some(found) = source.find(user).await? else { return Ok(None) };
+        let Some(source) = &self.inner.profile_source else {
+            return Ok(None);
+        };
+        let Some(found) = source.find(user).await? else {
+            return Ok(None);
+        };
         Ok(Some(AccountProfile {
             username: found.username,
             display_name: found.display_name,
@@ -176,7 +219,8 @@ impl Bridge {
                 None => return self.matrix_user(mxid).await,
             }
         } else {
-            text.parse().map_err(|_| CommandError::Invalid("not a user id".to_owned()))?
+            text.parse()
+                .map_err(|_| CommandError::Invalid("not a user id".to_owned()))?
         };
         let mut connection = self.inner.store.read().await?;
         let known = people::person(&mut connection, id).await?;
@@ -189,7 +233,9 @@ impl Bridge {
 
     async fn matrix_user(&self, mxid: ruma::OwnedUserId) -> Result<Person, CommandError> {
         if self.bots().iter().any(|bot| bot == mxid.as_str()) {
-            return Err(CommandError::Invalid("the bridge's own users take part in no conversation".to_owned()));
+            return Err(CommandError::Invalid(
+                "the bridge's own users take part in no conversation".to_owned(),
+            ));
         }
         let id = self.ghosts().person(mxid.as_str());
         let mut connection = self.inner.store.read().await?;
@@ -198,13 +244,15 @@ impl Bridge {
         }
         drop(connection);
         let profile = match self.homeserver().profile(&mxid).await {
-            Ok(profile) => profile,
-            Err(error) if error.status() == Some(404) && mxid.server_name().as_str() == self.ghosts().server() => {
+            Ok(Some(profile)) => profile,
+            // Our own homeserver knows its users; of another one's it may only not have heard yet.
+            Ok(None) if mxid.server_name().as_str() == self.ghosts().server() => {
                 return Err(CommandError::NoSuchUser(mxid.to_string()));
             }
+            Ok(None) => Profile::default(),
             Err(error) => {
                 tracing::info!(%error, "a Matrix user's profile cannot be read now");
-                crate::matrix::Profile::default()
+                Profile::default()
             }
         };
         let name = |name: String| shortened(storable(name), MAX_NAME_BYTES);
@@ -229,7 +277,9 @@ impl Bridge {
     /// Registers the ghost and gives it the account's name and picture.
     pub(super) async fn provision(&self, user: UserId) -> Result<(), ProvisionError> {
         let mut connection = self.inner.store.read().await?;
-        let account = people::account(&mut connection, user).await?.ok_or(ProvisionError::NoAccount)?;
+        let account = people::account(&mut connection, user)
+            .await?
+            .ok_or(ProvisionError::NoAccount)?;
         drop(connection);
         let ghost = &account.person.mxid;
         if account.deactivated_at.is_some() {
@@ -238,7 +288,9 @@ impl Bridge {
         self.homeserver().register(&format!("{LOCALPART_PREFIX}{user}")).await?;
         let profile = profile_hash(&account.person);
         if account.synced_profile.as_ref() != Some(&profile) {
-            self.homeserver().set_display_name(ghost, Some(account.person.shown_name())).await?;
+            self.homeserver()
+                .set_display_name(ghost, Some(account.person.shown_name()))
+                .await?;
             match &account.person.avatar_url {
                 Some(url) => match self.uploaded(&account.person, url).await? {
                     Some(mxc) => self.homeserver().set_avatar_url(ghost, Some(&mxc)).await?,
@@ -279,7 +331,10 @@ impl Bridge {
                 return Ok(None);
             }
         };
-        let mxc = self.homeserver().upload(&owner.mxid, &picture.content_type, picture.bytes).await?;
+        let mxc = self
+            .homeserver()
+            .upload(&owner.mxid, &picture.content_type, picture.bytes)
+            .await?;
         let mut connection = self.inner.store.read().await?;
         people::cache_avatar(&mut connection, owner.id, &hash, &mxc, self.now()).await?;
         Ok(Some(mxc))

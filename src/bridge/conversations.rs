@@ -43,10 +43,14 @@ impl Looks {
     fn checked(self) -> Result<Self, CommandError> {
         let too_long = |text: &Option<String>, limit| text.as_ref().is_some_and(|it| it.chars().count() > limit);
         if too_long(&self.name, MAX_NAME) || self.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            return Err(CommandError::Invalid(format!("name must have 1 to {MAX_NAME} characters")));
+            return Err(CommandError::Invalid(format!(
+                "name must have 1 to {MAX_NAME} characters"
+            )));
         }
         if too_long(&self.description, MAX_DESCRIPTION) {
-            return Err(CommandError::Invalid(format!("description must have at most {MAX_DESCRIPTION} characters")));
+            return Err(CommandError::Invalid(format!(
+                "description must have at most {MAX_DESCRIPTION} characters"
+            )));
         }
         if too_long(&self.avatar_url, 2000) {
             return Err(CommandError::Invalid("avatar_url is too long".to_owned()));
@@ -82,7 +86,9 @@ impl Bridge {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         if let Some(found) = conversations::direct(&mut tx, user, other.id).await? {
-            let Some(conversation) = self.locked(&mut tx, found).await? else { return Err(CommandError::Busy) };
+            let Some(conversation) = self.locked(&mut tx, found).await? else {
+                return Err(CommandError::Busy);
+            };
             let effects = self.reunite(&conversation, user, other, now);
             self.commit(tx, &effects, now).await?;
             return Ok((found, false));
@@ -99,7 +105,11 @@ impl Bridge {
     /// Who opens a conversation that is there already wants both in it: bring back who left.
     fn reunite(&self, conversation: &Conversation, user: UserId, other: &Person, now: Timestamp) -> Effects {
         let mut effects = Effects::default();
-        let caller = Person { id: user, is_nova: true, ..other.clone() };
+        let caller = Person {
+            id: user,
+            is_nova: true,
+            ..other.clone()
+        };
         for (person, place) in [(&caller, joined(Role::Member)), (other, arriving(other, Role::Member))] {
             if conversation.members.contains_key(&person.id) {
                 continue;
@@ -111,7 +121,11 @@ impl Bridge {
             });
             if conversation.has_portal {
                 let target = self.mxid(person);
-                let actor = if person.id == user && other.is_nova { other.id } else { user };
+                let actor = if person.id == user && other.is_nova {
+                    other.id
+                } else {
+                    user
+                };
                 let job = if person.id == user && !other.is_nova {
                     // Nobody of ours is left in the room to invite the caller: it can only be asked to let them in.
                     match &conversation.room {
@@ -125,7 +139,11 @@ impl Bridge {
             }
         }
         if effects.members.iter().any(|edit| edit.user == user) {
-            let created = Change::Created { by: user, kind: conversation.kind, name: conversation.name.clone() };
+            let created = Change::Created {
+                by: user,
+                kind: conversation.kind,
+                name: conversation.name.clone(),
+            };
             effects.feed.push(NewEntry {
                 conversation: conversation.id,
                 audience: Some(user),
@@ -151,7 +169,9 @@ impl Bridge {
             return Err(CommandError::Invalid("a group needs a name".to_owned()));
         }
         if members.len() > MAX_FIRST_MEMBERS {
-            return Err(CommandError::Invalid(format!("a group starts with at most {MAX_FIRST_MEMBERS} members")));
+            return Err(CommandError::Invalid(format!(
+                "a group starts with at most {MAX_FIRST_MEMBERS} members"
+            )));
         }
         let mut people = Vec::with_capacity(members.len());
         for member in members {
@@ -162,8 +182,10 @@ impl Bridge {
         }
         let now = self.now();
         let id = ConversationId(self.id(now));
-        let mut places: BTreeMap<UserId, Member> =
-            people.iter().map(|person| (person.id, arriving(person, Role::Member))).collect();
+        let mut places: BTreeMap<UserId, Member> = people
+            .iter()
+            .map(|person| (person.id, arriving(person, Role::Member)))
+            .collect();
         places.insert(owner, joined(Role::Owner));
         let mut tx = self.inner.store.begin().await?;
         conversations::lock(&mut tx, &[id]).await?;
@@ -188,8 +210,19 @@ impl Bridge {
         let matrix_user = others.iter().any(|person| !person.is_nova);
         let has_portal = matrix_user || self.inner.settings.create_rooms == CreateRooms::Always;
         let mut effects = Effects {
-            people: others.iter().filter(|person| !person.is_nova).map(|person| (*person).clone()).collect(),
-            feed: vec![NewEntry::change(id, Change::Created { by, kind, name: looks.name.clone() })],
+            people: others
+                .iter()
+                .filter(|person| !person.is_nova)
+                .map(|person| (*person).clone())
+                .collect(),
+            feed: vec![NewEntry::change(
+                id,
+                Change::Created {
+                    by,
+                    kind,
+                    name: looks.name.clone(),
+                },
+            )],
             ..Effects::default()
         };
         effects.members.extend(members.iter().map(|(user, member)| MemberEdit {
@@ -229,7 +262,9 @@ impl Bridge {
         let looks = looks.checked()?;
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let conversation = self.group_of(&mut tx, id, user, Role::Admin, "only admins change the group").await?;
+        let conversation = self
+            .group_of(&mut tx, id, user, Role::Admin, "only admins change the group")
+            .await?;
         let mut effects = Effects::default();
         let mut edit = ConversationEdit {
             conversation: id,
@@ -240,8 +275,18 @@ impl Bridge {
         let mut fields = Vec::new();
         for (field, new, slot, event_type) in [
             (UpdatedField::Name, looks.name, &mut edit.name, "m.room.name"),
-            (UpdatedField::Description, looks.description, &mut edit.description, "m.room.topic"),
-            (UpdatedField::AvatarUrl, looks.avatar_url, &mut edit.avatar_url, "m.room.avatar"),
+            (
+                UpdatedField::Description,
+                looks.description,
+                &mut edit.description,
+                "m.room.topic",
+            ),
+            (
+                UpdatedField::AvatarUrl,
+                looks.avatar_url,
+                &mut edit.avatar_url,
+                "m.room.avatar",
+            ),
         ] {
             if new.is_none() || *slot == new {
                 continue;
@@ -254,13 +299,18 @@ impl Bridge {
                     UpdatedField::Description => json!({ "topic": slot }),
                     UpdatedField::AvatarUrl => json!({ "url": slot }),
                 };
-                let job = Job::SetState { event_type: event_type.to_owned(), content };
+                let job = Job::SetState {
+                    event_type: event_type.to_owned(),
+                    content,
+                };
                 effects.jobs.push(self.job(id, user, job, now));
             }
         }
         if !fields.is_empty() {
             effects.edits.push(edit);
-            effects.feed.push(NewEntry::change(id, Change::Updated { by: user, fields }));
+            effects
+                .feed
+                .push(NewEntry::change(id, Change::Updated { by: user, fields }));
             self.commit(tx, &effects, now).await?;
         }
         Ok(())
@@ -273,7 +323,9 @@ impl Bridge {
     pub async fn delete_group(&self, user: UserId, id: ConversationId) -> Result<(), CommandError> {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let conversation = self.group_of(&mut tx, id, user, Role::Owner, "only the owner deletes the group").await?;
+        let conversation = self
+            .group_of(&mut tx, id, user, Role::Owner, "only the owner deletes the group")
+            .await?;
         let mut effects = Effects {
             feed: vec![NewEntry::change(id, Change::Deleted { by: user })],
             ..Effects::default()
@@ -282,12 +334,17 @@ impl Bridge {
             let ids: Vec<Uuid> = conversation.members.keys().map(|user| user.0).collect();
             let profiles = people::profiles(&mut tx, &ids).await?;
             // The owner leaves last: it is the one who may say why.
-            let mut ghosts: Vec<UserId> =
-                profiles.values().filter(|person| person.is_nova && person.id != user).map(|person| person.id).collect();
+            let mut ghosts: Vec<UserId> = profiles
+                .values()
+                .filter(|person| person.is_nova && person.id != user)
+                .map(|person| person.id)
+                .collect();
             ghosts.push(user);
             for ghost in ghosts {
                 let notice = (ghost == user).then(|| "This group was deleted in Nova.".to_owned());
-                effects.jobs.push(self.job(id, ghost, Job::Leave { room: None, notice }, now));
+                effects
+                    .jobs
+                    .push(self.job(id, ghost, Job::Leave { room: None, notice }, now));
             }
         }
         conversations::delete(&mut tx, id, now).await?;
@@ -301,9 +358,13 @@ impl Bridge {
     /// When Postgres fails or the homeserver refuses.
     pub async fn open_alias(&self, alias: &str, id: ConversationId) -> Result<bool, CommandError> {
         let mut connection = self.inner.store.read().await?;
-        let Some(conversation) = conversations::find(&mut connection, id).await? else { return Ok(false) };
+        let Some(conversation) = conversations::find(&mut connection, id).await? else {
+            return Ok(false);
+        };
         drop(connection);
-        let (Kind::Group, Some(room)) = (conversation.kind, &conversation.room) else { return Ok(false) };
+        let (Kind::Group, Some(room)) = (conversation.kind, &conversation.room) else {
+            return Ok(false);
+        };
         let alias = ruma::RoomAliasId::parse(alias).map_err(|_| CommandError::Invalid("not an alias".to_owned()))?;
         let Some(actor) = conversation.members.keys().find_map(|user| {
             let mxid = ruma::OwnedUserId::try_from(self.ghosts().mxid(*user)).ok()?;
@@ -319,19 +380,39 @@ impl Bridge {
     }
 
     fn job(&self, conversation: ConversationId, actor: UserId, job: Job, now: Timestamp) -> NewJob {
-        NewJob { id: self.id(now).into(), lane: Lane::Conversation(conversation), actor, message: None, job }
+        NewJob {
+            id: self.id(now).into(),
+            lane: Lane::Conversation(conversation),
+            actor,
+            message: None,
+            job,
+        }
     }
 
     fn mxid(&self, person: &Person) -> String {
-        if person.is_nova { self.ghosts().mxid(person.id) } else { person.mxid.to_string() }
+        if person.is_nova {
+            self.ghosts().mxid(person.id)
+        } else {
+            person.mxid.to_string()
+        }
     }
 }
 
 const fn joined(role: Role) -> Member {
-    Member { role, membership: Membership::Joined }
+    Member {
+        role,
+        membership: Membership::Joined,
+    }
 }
 
 /// A Nova user is in at once; a Matrix user has to accept.
 const fn arriving(person: &Person, role: Role) -> Member {
-    Member { role, membership: if person.is_nova { Membership::Joined } else { Membership::Invited } }
+    Member {
+        role,
+        membership: if person.is_nova {
+            Membership::Joined
+        } else {
+            Membership::Invited
+        },
+    }
 }

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::{Bridge, CommandError};
+use crate::domain::feed::Change;
 use crate::domain::ids::MessageId;
 use crate::domain::ingest::{Effects, NewEntry};
-use crate::domain::feed::Change;
 use crate::domain::job::{Lane, NewJob};
 use crate::domain::message::Delivery;
 use crate::store::dead_letters::{self, Taken};
@@ -22,22 +22,37 @@ impl Bridge {
         }
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let conversation =
-            dead_letters::conversation_of(&mut tx, id).await?.ok_or(CommandError::NoSuchDeadLetter)?;
+        let conversation = dead_letters::conversation_of(&mut tx, id)
+            .await?
+            .ok_or(CommandError::NoSuchDeadLetter)?;
         conversations::lock(&mut tx, conversation.as_slice()).await?;
-        let Some(Taken { conversation, actor, message, job }) = dead_letters::take_job(&mut tx, id).await? else {
+        let Some(Taken {
+            conversation,
+            actor,
+            message,
+            job,
+        }) = dead_letters::take_job(&mut tx, id).await?
+        else {
             return Err(CommandError::NoSuchDeadLetter);
         };
         let lane = conversation.map_or(Lane::Account(actor), Lane::Conversation);
         let mut effects = Effects {
             // A new id: the homeserver may remember the old one together with its refusal.
-            jobs: vec![NewJob { id: self.id(now).into(), lane, actor, message, job }],
+            jobs: vec![NewJob {
+                id: self.id(now).into(),
+                lane,
+                actor,
+                message,
+                job,
+            }],
             ..Effects::default()
         };
         if let Some((message, conversation)) = message.zip(conversation)
             && messages::set_delivery(&mut tx, message, Delivery::Pending, None).await?
         {
-            effects.feed.push(delivery(conversation, actor, message, Delivery::Pending, None, None));
+            effects
+                .feed
+                .push(delivery(conversation, actor, message, Delivery::Pending, None, None));
         }
         self.commit(tx, &effects, now).await?;
         Ok(())
@@ -70,6 +85,11 @@ pub(super) fn delivery(
         conversation,
         audience: Some(author),
         message: None,
-        change: Some(Change::Delivery { message, state, detail, event_id }),
+        change: Some(Change::Delivery {
+            message,
+            state,
+            detail,
+            event_id,
+        }),
     }
 }

@@ -69,7 +69,10 @@ impl Bridge {
     async fn feed_end(&self) -> Result<Cursor, StoreError> {
         let mut connection = self.inner.store.read().await?;
         let horizon = self.inner.store.feed_horizon(&mut connection).await?;
-        Ok(Cursor { position: horizon.position - 1, n: i32::MAX })
+        Ok(Cursor {
+            position: horizon.position - 1,
+            n: i32::MAX,
+        })
     }
 
     /// Publishes what is new. Returns whether a running transaction holds more back.
@@ -91,7 +94,10 @@ impl Bridge {
             }
         }
         // Nothing below the horizon is left, so the end may move there even where no entry is.
-        let end = Cursor { position: horizon.position - 1, n: i32::MAX };
+        let end = Cursor {
+            position: horizon.position - 1,
+            n: i32::MAX,
+        };
         if *cursor < end {
             *cursor = end;
         }

@@ -45,7 +45,11 @@ impl Bridge {
         while let Some(room) = rooms.pop_front() {
             rooms.extend(self.replay(&room).await?);
         }
-        tracing::debug!(events = events.len(), took_ms = started.elapsed().as_millis(), "transaction committed");
+        tracing::debug!(
+            events = events.len(),
+            took_ms = started.elapsed().as_millis(),
+            "transaction committed"
+        );
         Ok(())
     }
 
@@ -86,7 +90,10 @@ impl Bridge {
         };
         let now = self.now();
         for payload in [event.to_owned(), serde_json::value::to_raw_value(event.get())?] {
-            let effects = Effects { dead_letters: vec![letter(payload)], ..Effects::default() };
+            let effects = Effects {
+                dead_letters: vec![letter(payload)],
+                ..Effects::default()
+            };
             let tx = self.inner.store.begin().await?;
             match self.commit(tx, &effects, now).await {
                 Err(error) if error.refuses_data() => {}
@@ -116,8 +123,7 @@ impl Bridge {
         let events: Vec<RawEvent> = raws.iter().map(|raw| inbound::read(raw.clone(), now)).collect();
         let kinds: Vec<EventKind> = events.iter().map(kind).collect();
         let mut tx = self.inner.store.begin().await?;
-        let mut context =
-            context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
         if remember == Remember::No {
             context.seen.clear();
         }
@@ -151,10 +157,11 @@ impl Bridge {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         // The lock of the conversation has to come before the first write, so the event is read before it is taken.
-        let Some(raw) = dead_letters::peek_event(&mut tx, id).await? else { return Ok(None) };
+        let Some(raw) = dead_letters::peek_event(&mut tx, id).await? else {
+            return Ok(None);
+        };
         let events = vec![inbound::read(raw, now)];
-        let mut context =
-            context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
         context.seen.clear();
         dead_letters::discard(&mut tx, id).await?;
         let (effects, _) = ingest::plan(context, events, &mut || self.id(now));

@@ -26,8 +26,13 @@ impl Bridge {
         idempotency_key: Option<String>,
     ) -> Result<Message, CommandError> {
         let text = checked(text)?;
-        if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
-            return Err(CommandError::Invalid(format!("idempotency_key must have 1 to {MAX_KEY_BYTES} bytes")));
+        if idempotency_key
+            .as_ref()
+            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES)
+        {
+            return Err(CommandError::Invalid(format!(
+                "idempotency_key must have 1 to {MAX_KEY_BYTES} bytes"
+            )));
         }
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
@@ -44,7 +49,9 @@ impl Bridge {
             return if first.conversation == conversation {
                 Ok(first)
             } else {
-                Err(CommandError::Invalid("idempotency_key was used in another conversation".to_owned()))
+                Err(CommandError::Invalid(
+                    "idempotency_key was used in another conversation".to_owned(),
+                ))
             };
         }
         let id = MessageId(self.id(now));
@@ -59,7 +66,10 @@ impl Bridge {
             delivery: place.has_portal.then_some(Delivery::Pending),
             created_at: now,
         };
-        let mut effects = Effects { feed: vec![NewEntry::message(conversation, id)], ..Effects::default() };
+        let mut effects = Effects {
+            feed: vec![NewEntry::message(conversation, id)],
+            ..Effects::default()
+        };
         if place.has_portal {
             let content = outbound::message(id, &message.text);
             effects.jobs.push(NewJob {
@@ -67,7 +77,10 @@ impl Bridge {
                 lane: Lane::Conversation(conversation),
                 actor: sender,
                 message: Some(id),
-                job: Job::SendEvent { event_type: "m.room.message".to_owned(), content },
+                job: Job::SendEvent {
+                    event_type: "m.room.message".to_owned(),
+                    content,
+                },
             });
         }
         let answer = Message {
@@ -83,9 +96,9 @@ impl Bridge {
         };
         effects.messages.push(message);
         match self.commit(tx, &effects, now).await {
-            Err(error) if error.conflict() == Some("messages_by_idempotency_key") => {
-                Err(CommandError::Invalid("idempotency_key was used in another conversation".to_owned()))
-            }
+            Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(CommandError::Invalid(
+                "idempotency_key was used in another conversation".to_owned(),
+            )),
             done => Ok(done.map(|()| answer)?),
         }
     }
@@ -98,12 +111,20 @@ fn checked(text: Text) -> Result<Text, CommandError> {
     }
     let formatted = text.formatted.as_deref().map(inbound::safe_html);
     if plain.len() > MAX_TEXT_BYTES || formatted.as_ref().is_some_and(|html| html.len() > MAX_TEXT_BYTES) {
-        return Err(CommandError::Invalid(format!("content must have at most {MAX_TEXT_BYTES} bytes")));
+        return Err(CommandError::Invalid(format!(
+            "content must have at most {MAX_TEXT_BYTES} bytes"
+        )));
     }
     // Both together have to fit into one event of 65,536 bytes, escapes included.
     let escaped = |text: &str| serde_json::to_string(text).map_or(usize::MAX, |json| json.len());
     if escaped(&plain).saturating_add(formatted.as_deref().map_or(0, escaped)) > 60_000 {
-        return Err(CommandError::Invalid("content is too long for a Matrix event".to_owned()));
+        return Err(CommandError::Invalid(
+            "content is too long for a Matrix event".to_owned(),
+        ));
     }
-    Ok(Text { style: text.style, plain, formatted })
+    Ok(Text {
+        style: text.style,
+        plain,
+        formatted,
+    })
 }

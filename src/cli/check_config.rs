@@ -9,11 +9,7 @@ use crate::config::{self, Environment};
 ///
 /// # Errors
 /// The configuration cannot be used.
-pub fn check_config(
-    path: &Path,
-    environment: &Environment,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+pub fn check_config(path: &Path, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = config::load(path, environment)?;
     out.write_all(config.redacted()?.as_bytes())?;
     Ok(())

@@ -80,11 +80,7 @@ impl Leg {
 pub async fn walk(check: impl AsyncFn(Leg) -> Result<String, Failure>) -> Report {
     let mut report = Report::default();
     for leg in Leg::ALL {
-        let missing = leg
-            .needs()
-            .iter()
-            .copied()
-            .find(|&need| !report.went_well(need));
+        let missing = leg.needs().iter().copied().find(|&need| !report.went_well(need));
         let step = match missing {
             Some(need) => Step::Skipped(need),
             None => match check(leg).await {

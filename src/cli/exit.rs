@@ -41,10 +41,7 @@ impl Exit {
 
     /// The number.
     #[must_use]
-    #[expect(
-        clippy::as_conversions,
-        reason = "the discriminant of a repr(u8) enum is its number"
-    )]
+    #[expect(clippy::as_conversions, reason = "the discriminant of a repr(u8) enum is its number")]
     pub fn code(self) -> u8 {
         self as u8
     }
@@ -52,9 +49,8 @@ impl Exit {
     /// The code of an error that ended a command.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
-        let about_configuration = |cause: &&(dyn std::error::Error + 'static)| {
-            cause.is::<ConfigError>() || cause.is::<RegistrationError>()
-        };
+        let about_configuration =
+            |cause: &&(dyn std::error::Error + 'static)| cause.is::<ConfigError>() || cause.is::<RegistrationError>();
         if error.chain().any(|cause| about_configuration(&cause)) {
             Self::Configuration
         } else {

@@ -46,11 +46,7 @@ pub fn generate_registration(
         "Wrote {}. Now let Synapse read it: add to its homeserver.yaml",
         path.display()
     )?;
-    writeln!(
-        out,
-        "\n  app_service_config_files:\n    - {}\n",
-        shown.display()
-    )?;
+    writeln!(out, "\n  app_service_config_files:\n    - {}\n", shown.display())?;
     writeln!(
         out,
         "and restart Synapse. The file holds secrets; Synapse's user needs to read it, others must not."

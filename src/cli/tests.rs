@@ -38,10 +38,7 @@ fn the_help_names_every_command_and_exit_code() {
 fn no_command_is_run() {
     let cli = parse("nova-bridge").unwrap();
     assert!(cli.command.is_none() && cli.config.to_str() == Some("config.yaml"));
-    let Some(Command::Run(run)) = parse("nova-bridge run --no-migrate -c other.yaml")
-        .unwrap()
-        .command
-    else {
+    let Some(Command::Run(run)) = parse("nova-bridge run --no-migrate -c other.yaml").unwrap().command else {
         unreachable!("run was asked for")
     };
     assert!(run.no_migrate && run.print_addresses_to.is_none());
@@ -83,10 +80,7 @@ fn an_account_has_a_username() {
 
 #[test]
 fn a_wrong_configuration_has_its_own_exit_code() {
-    let (exit, out, error) = execute(
-        "nova-bridge check-config -c /nowhere.yaml",
-        &Environment::default(),
-    );
+    let (exit, out, error) = execute("nova-bridge check-config -c /nowhere.yaml", &Environment::default());
     assert_eq!((exit.code(), out.as_str()), (3, ""));
     assert!(error.contains("/nowhere.yaml"), "{error}");
 }
@@ -120,14 +114,8 @@ fn a_registration_is_generated_once() {
     insta::assert_snapshot!(out.replace(&folder.path().display().to_string(), "…"));
     let written = fs::read_to_string(&registration).unwrap();
     let (exit, _, error) = execute(&line, &environment);
-    assert!(
-        exit == Exit::Configuration && error.contains("--force"),
-        "{error}"
-    );
-    assert_eq!(
-        execute(&format!("{line} --force"), &environment).0,
-        Exit::Done
-    );
+    assert!(exit == Exit::Configuration && error.contains("--force"), "{error}");
+    assert_eq!(execute(&format!("{line} --force"), &environment).0, Exit::Done);
     assert_ne!(fs::read_to_string(&registration).unwrap(), written);
     let (_, printed, _) = execute(&format!("{line} --output -"), &environment);
     assert!(printed.contains("example\\\\.org"), "{printed}");

@@ -63,11 +63,7 @@ pub fn token(
 ) -> anyhow::Result<()> {
     let path = args.private_key_file.display();
     let pem = fs::read(&args.private_key_file).with_context(|| format!("{path} cannot be read"))?;
-    let no_key = || {
-        format!(
-            "{path} is no RSA private key in PEM form; `openssl genrsa -out key.pem 2048` writes one"
-        )
-    };
+    let no_key = || format!("{path} is no RSA private key in PEM form; `openssl genrsa -out key.pem 2048` writes one");
     let key = EncodingKey::from_rsa_pem(&pem).with_context(no_key)?;
     let now = clock.now().timestamp();
     let claims = Claims {
@@ -81,13 +77,10 @@ pub fn token(
             .clone()
             .unwrap_or_else(|| format!("{}@nova.invalid", args.username)),
         username: args.username.clone(),
-        jti: Builder::from_random_bytes(rng.random())
-            .into_uuid()
-            .to_string(),
+        jti: Builder::from_random_bytes(rng.random()).into_uuid().to_string(),
     };
     // A public key is noticed only now.
-    let token =
-        jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key).with_context(no_key)?;
+    let token = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key).with_context(no_key)?;
     writeln!(out, "{token}")?;
     Ok(())
 }
@@ -131,15 +124,7 @@ mod tests {
         let token = String::from_utf8(out).unwrap();
         let decoded = jsonwebtoken::decode::<Claims>(token.trim_end(), &key, &validation).unwrap();
         insta::assert_json_snapshot!(decoded.claims, { ".jti" => "(a UUID)" });
-        assert_eq!(
-            decoded
-                .claims
-                .jti
-                .parse::<uuid::Uuid>()
-                .unwrap()
-                .get_version_num(),
-            4
-        );
+        assert_eq!(decoded.claims.jti.parse::<uuid::Uuid>().unwrap().get_version_num(), 4);
     }
 
     #[test]

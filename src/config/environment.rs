@@ -18,9 +18,7 @@ impl Environment {
     pub fn of_process() -> Self {
         Self(
             std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
         )
     }
@@ -78,22 +76,14 @@ impl Provider for Environment {
 fn typed(text: &str, default: Option<&Value>) -> Value {
     match default {
         Some(Value::Empty(..)) if text.is_empty() => figment::value::Empty::None.into(),
-        Some(Value::Num(..)) => text
-            .trim()
-            .parse::<u64>()
-            .map_or_else(|_| text.into(), Value::from),
-        Some(Value::Bool(..)) => text
-            .trim()
-            .parse::<bool>()
-            .map_or_else(|_| text.into(), Value::from),
+        Some(Value::Num(..)) => text.trim().parse::<u64>().map_or_else(|_| text.into(), Value::from),
+        Some(Value::Bool(..)) => text.trim().parse::<bool>().map_or_else(|_| text.into(), Value::from),
         Some(Value::Array(..)) => text
             .split(',')
             .map(str::trim)
             .filter(|item| !item.is_empty())
             .collect::<Vec<_>>()
             .into(),
-        Some(Value::String(..) | Value::Char(..) | Value::Dict(..) | Value::Empty(..)) | None => {
-            text.into()
-        }
+        Some(Value::String(..) | Value::Char(..) | Value::Dict(..) | Value::Empty(..)) | None => text.into(),
     }
 }

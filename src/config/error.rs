@@ -14,11 +14,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(
-        key: impl Into<String>,
-        what: impl Into<String>,
-        cure: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(key: impl Into<String>, what: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
             key: key.into(),
             what: what.into(),
@@ -49,8 +45,6 @@ impl fmt::Display for ConfigError {
             1 => write!(f, "{} cannot be used:", self.file)?,
             count => write!(f, "{} cannot be used, for {count} reasons:", self.file)?,
         }
-        self.problems
-            .iter()
-            .try_for_each(|problem| write!(f, "\n  {problem}"))
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }

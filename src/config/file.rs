@@ -130,10 +130,7 @@ fn redact<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result
 
 /// Keeps user, host and database name of the address, because they are what an admin wants to check.
 #[expect(clippy::ref_option, reason = "serde hands the field over like this")]
-fn redact_url<S: Serializer>(
-    secret: &Option<SecretString>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn redact_url<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     secret
         .as_ref()
         .map(|secret| without_password(secret.expose_secret()))

@@ -14,11 +14,7 @@ const SECRET_KEYS: [&str; 2] = ["admin.token", "database.url"];
 
 /// Merges `file` < `environment`. A key that cannot be read is reported and keeps its default, so that what follows is
 /// still looked at.
-pub(super) fn read(
-    file: impl Provider,
-    environment: impl Provider,
-    problems: &mut Vec<Problem>,
-) -> File {
+pub(super) fn read(file: impl Provider, environment: impl Provider, problems: &mut Vec<Problem>) -> File {
     let figment = Figment::from(file).merge(environment);
     let mut sections = match figment.extract::<Dict>() {
         Ok(sections) => sections,
@@ -93,8 +89,7 @@ impl Reader<'_> {
                 _ => error.path.first(),
             };
             let bad = bad.cloned().unwrap_or_default();
-            self.problems
-                .push(self.problem(&format!("{name}.{bad}"), &error));
+            self.problems.push(self.problem(&format!("{name}.{bad}"), &error));
             if keys.remove(&bad).is_none() {
                 return T::default();
             }
@@ -107,9 +102,7 @@ impl Reader<'_> {
             let cure = format!("remove it{source}; the keys are {}", known.join(", "));
             return Problem::new(key, "is no key of this section", cure);
         }
-        let (Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected)) =
-            &error.kind
-        else {
+        let (Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected)) = &error.kind else {
             return Problem::new(
                 key,
                 format!("cannot be read: {}", error.kind),

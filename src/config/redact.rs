@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::file::{
-    AdminSection, AppserviceSection, DatabaseSection, FeedSection, File, HomeserverSection,
-    LoggingSection, MetricsSection, NovaSection, RoomsSection,
+    AdminSection, AppserviceSection, DatabaseSection, FeedSection, File, HomeserverSection, LoggingSection,
+    MetricsSection, NovaSection, RoomsSection,
 };
 use super::{Config, CreateRooms, JwtKey, LogFormat};
 
@@ -22,9 +22,7 @@ impl Config {
     fn to_file(&self) -> File {
         let path = |path: &PathBuf| path.display().to_string();
         let (pem, pem_file, jwks_url) = match &self.nova.jwt_key {
-            JwtKey::Pem {
-                file: Some(file), ..
-            } => (None, Some(path(file)), None),
+            JwtKey::Pem { file: Some(file), .. } => (None, Some(path(file)), None),
             JwtKey::Pem { text, file: None } => (Some(text.clone()), None, None),
             JwtKey::Jwks(url) => (None, None, Some(url.to_string())),
         };
@@ -55,11 +53,7 @@ impl Config {
                 cors_origins: self.nova.cors_origins.clone(),
                 bare_frames: self.nova.bare_frames,
                 greeting: self.nova.greeting,
-                profile_source_url: self
-                    .nova
-                    .profile_source_url
-                    .as_ref()
-                    .map(ToString::to_string),
+                profile_source_url: self.nova.profile_source_url.as_ref().map(ToString::to_string),
                 messages_per_second: self.nova.messages_per_second,
                 burst: self.nova.burst,
             },
@@ -71,8 +65,7 @@ impl Config {
                 .to_owned(),
             },
             feed: FeedSection {
-                retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY)
-                    .unwrap_or(u32::MAX),
+                retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX),
             },
             admin: AdminSection {
                 listen: self.admin.listen.to_string(),

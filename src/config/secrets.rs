@@ -21,11 +21,9 @@ pub(super) fn secret(
             format!("is given twice, also by {key}_file"),
             "keep one of the two",
         )),
-        (Some(value), None) if value.expose_secret().trim().is_empty() => Err(Problem::new(
-            key,
-            "is empty",
-            "give it a value, or remove the line",
-        )),
+        (Some(value), None) if value.expose_secret().trim().is_empty() => {
+            Err(Problem::new(key, "is empty", "give it a value, or remove the line"))
+        }
         (Some(value), None) => Ok(Some(value.clone())),
         (None, Some(path)) => text_file(&format!("{key}_file"), path).map(|text| Some(text.into())),
         (None, None) => Ok(None),

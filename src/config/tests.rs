@@ -18,10 +18,7 @@ fn with<const N: usize>(more: [(&str, &str); N]) -> Environment {
     [
         ("NOVA_BRIDGE__HOMESERVER__URL", "http://localhost:8008"),
         ("NOVA_BRIDGE__HOMESERVER__DOMAIN", "example.org"),
-        (
-            "NOVA_BRIDGE__DATABASE__URL",
-            "postgres://nova:hunter2@db/nova",
-        ),
+        ("NOVA_BRIDGE__DATABASE__URL", "postgres://nova:hunter2@db/nova"),
         ("NOVA_BRIDGE__NOVA__JWT_PUBLIC_KEY_FILE", ""),
         ("NOVA_BRIDGE__NOVA__JWT_PUBLIC_KEY", PEM),
         ("NOVA_BRIDGE_CONFIG", "config.yaml"),
@@ -72,10 +69,7 @@ fn the_example_equals_the_defaults_apart_from_the_four() {
         let (section, key) = key.split_once('.').unwrap();
         example[section][key] = Value::Null;
     }
-    assert_eq!(
-        example,
-        serde_json::to_value(file::File::default()).unwrap()
-    );
+    assert_eq!(example, serde_json::to_value(file::File::default()).unwrap());
 }
 
 #[test]
@@ -109,10 +103,7 @@ fn the_environment_overrides_the_file() {
     let config = parse("config.yaml", EXAMPLE, &environment).unwrap();
     assert_eq!(config.homeserver.request_timeout, Duration::from_secs(5));
     assert!(config.nova.greeting);
-    assert_eq!(
-        config.nova.cors_origins,
-        ["https://a.example", "https://b.example"]
-    );
+    assert_eq!(config.nova.cors_origins, ["https://a.example", "https://b.example"]);
     assert_eq!(config.nova.listen.port(), 0);
     assert_eq!(config.admin.token.unwrap().expose_secret(), "0123456789");
     assert_eq!(config.rooms.create, CreateRooms::WhenMatrixUserJoins);
@@ -162,10 +153,7 @@ fn broken_yaml_is_reported_with_its_line_and_without_its_text() {
         "homeserver:\n  url: http://localhost\ndatabase:\n  url: hunter2: [\n",
         &environment(),
     );
-    assert!(
-        refusal.contains("line") && !refusal.contains("hunter2"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("line") && !refusal.contains("hunter2"), "{refusal}");
 }
 
 #[test]
@@ -198,18 +186,10 @@ fn secrets_come_from_files_too() {
         config.database.url.expose_secret(),
         "postgres://nova:from-a-file@db/nova"
     );
-    assert_eq!(
-        config.admin.token.as_ref().unwrap().expose_secret(),
-        "letmein"
-    );
-    assert!(
-        matches!(&config.nova.jwt_key, JwtKey::Pem { text, file: Some(_) } if text == PEM.trim())
-    );
+    assert_eq!(config.admin.token.as_ref().unwrap().expose_secret(), "letmein");
+    assert!(matches!(&config.nova.jwt_key, JwtKey::Pem { text, file: Some(_) } if text == PEM.trim()));
     for debug in [format!("{config:?}"), config.redacted().unwrap()] {
-        assert!(
-            !debug.contains("from-a-file") && !debug.contains("letmein"),
-            "{debug}"
-        );
+        assert!(!debug.contains("from-a-file") && !debug.contains("letmein"), "{debug}");
     }
 }
 
@@ -218,10 +198,7 @@ fn a_secret_given_twice_or_a_key_given_twice_is_refused() {
     let environment = with([
         ("NOVA_BRIDGE__DATABASE__URL_FILE", "/run/secrets/db"),
         ("NOVA_BRIDGE__ADMIN__TOKEN_FILE", "/nowhere/token"),
-        (
-            "NOVA_BRIDGE__NOVA__JWKS_URL",
-            "https://nova.example/jwks.json",
-        ),
+        ("NOVA_BRIDGE__NOVA__JWKS_URL", "https://nova.example/jwks.json"),
     ]);
     insta::assert_snapshot!(refusal(EXAMPLE, &environment));
 }
@@ -255,15 +232,11 @@ fn a_registration_can_be_generated_before_the_rest_is_right() {
 fn links_lead_to_the_bound_address_where_no_public_url_is_set() {
     let nova = parse("config.yaml", EXAMPLE, &environment()).unwrap().nova;
     assert_eq!(
-        nova.public_url("0.0.0.0:4711".parse().unwrap())
-            .unwrap()
-            .as_str(),
+        nova.public_url("0.0.0.0:4711".parse().unwrap()).unwrap().as_str(),
         "http://127.0.0.1:4711/"
     );
     assert_eq!(
-        nova.public_url("[::1]:4711".parse().unwrap())
-            .unwrap()
-            .as_str(),
+        nova.public_url("[::1]:4711".parse().unwrap()).unwrap().as_str(),
         "http://[::1]:4711/"
     );
 }
@@ -271,10 +244,7 @@ fn links_lead_to_the_bound_address_where_no_public_url_is_set() {
 #[test]
 fn a_private_key_is_no_public_key() {
     let private = include_str!("../cli/token/test-key.pem");
-    let refusal = refusal(
-        EXAMPLE,
-        &with([("NOVA_BRIDGE__NOVA__JWT_PUBLIC_KEY", private)]),
-    );
+    let refusal = refusal(EXAMPLE, &with([("NOVA_BRIDGE__NOVA__JWT_PUBLIC_KEY", private)]));
     assert!(
         refusal.contains("nova.jwt_public_key holds no RSA public key") && !refusal.contains("MII"),
         "{refusal}"

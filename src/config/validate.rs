@@ -9,12 +9,10 @@ use url::Url;
 use super::error::Problem;
 use super::file::{DatabaseSection, File, NovaSection};
 use super::secrets::{secret, text_file};
-use super::values::{
-    Problems, choice, is_origin, keep, listen, optional, positive, required, web_url,
-};
+use super::values::{Problems, choice, is_origin, keep, listen, optional, positive, required, web_url};
 use super::{
-    Admin, Appservice, Config, CreateRooms, Database, Feed, Homeserver, JwtKey, LogFormat, Logging,
-    Metrics, Nova, RegistrationSettings, Rooms,
+    Admin, Appservice, Config, CreateRooms, Database, Feed, Homeserver, JwtKey, LogFormat, Logging, Metrics, Nova,
+    RegistrationSettings, Rooms,
 };
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
@@ -35,11 +33,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         ],
         problems,
     );
-    let retention_days = positive(
-        "feed.retention_days",
-        file.feed.retention_days.into(),
-        problems,
-    );
+    let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
     let admin = admin(file, problems);
     let metrics = listen("metrics.listen", &file.metrics.listen, problems);
     let logging = logging(file, problems);
@@ -63,9 +57,7 @@ pub(super) fn registration(file: &File, problems: Problems<'_>) -> Option<Regist
     let domain = domain(file, problems);
     let appservice = appservice(file, problems);
     let Appservice {
-        url,
-        registration_file,
-        ..
+        url, registration_file, ..
     } = appservice?;
     Some(RegistrationSettings {
         domain: domain?,
@@ -104,12 +96,7 @@ fn homeserver(file: &File, problems: Problems<'_>) -> Option<Homeserver> {
 
 fn domain(file: &File, problems: Problems<'_>) -> Option<OwnedServerName> {
     let cure = "set it to `server_name` of Synapse's homeserver.yaml";
-    let text = required(
-        "homeserver.domain",
-        file.homeserver.domain.as_deref(),
-        cure,
-        problems,
-    )?;
+    let text = required("homeserver.domain", file.homeserver.domain.as_deref(), cure, problems)?;
     let domain = OwnedServerName::try_from(text).ok();
     if domain.is_none() {
         problems.push(Problem::new(
@@ -122,25 +109,13 @@ fn domain(file: &File, problems: Problems<'_>) -> Option<OwnedServerName> {
 }
 
 fn database(section: &DatabaseSection, problems: Problems<'_>) -> Option<Database> {
-    let cure = "set it to postgres://user:password@host/database, or put that into a file and name it with database.url_file";
-    let max_connections = positive(
-        "database.max_connections",
-        section.max_connections.into(),
-        problems,
-    );
+    let cure =
+        "set it to postgres://user:password@host/database, or put that into a file and name it with database.url_file";
+    let max_connections = positive("database.max_connections", section.max_connections.into(), problems);
     let value = section.url.as_ref().map(SecretString::expose_secret);
-    required(
-        "database.url",
-        value.or(section.url_file.as_deref()),
-        cure,
-        problems,
-    )?;
+    required("database.url", value.or(section.url_file.as_deref()), cure, problems)?;
     let url = keep(
-        secret(
-            "database.url",
-            section.url.as_ref(),
-            section.url_file.as_deref(),
-        ),
+        secret("database.url", section.url.as_ref(), section.url_file.as_deref()),
         problems,
     )??;
     let scheme = Url::parse(url.expose_secret()).map(|url| url.scheme().to_owned());
@@ -187,17 +162,9 @@ fn nova(section: &NovaSection, problems: Problems<'_>) -> Option<Nova> {
     let profile_source_url = optional(section.profile_source_url.as_deref(), |text| {
         web_url("nova.profile_source_url", text, problems)
     });
-    let rate = positive(
-        "nova.messages_per_second",
-        section.messages_per_second.into(),
-        problems,
-    );
+    let rate = positive("nova.messages_per_second", section.messages_per_second.into(), problems);
     let burst = positive("nova.burst", section.burst.into(), problems);
-    for origin in section
-        .cors_origins
-        .iter()
-        .filter(|origin| !is_origin(origin))
-    {
+    for origin in section.cors_origins.iter().filter(|origin| !is_origin(origin)) {
         let cure = "write origins as https://chat.example.com, without a path, or \"*\" for any";
         problems.push(Problem::new(
             "nova.cors_origins",
@@ -224,14 +191,8 @@ fn jwt_key(section: &NovaSection, problems: Problems<'_>) -> Option<JwtKey> {
     const KEY: &str = "nova.jwt_public_key_file";
     let cure = "set it to the PEM file with the public key of Nova's identity service, \
                 or use nova.jwt_public_key or nova.jwks_url instead";
-    let file = section
-        .jwt_public_key_file
-        .as_deref()
-        .filter(|text| !text.is_empty());
-    let pem = section
-        .jwt_public_key
-        .as_deref()
-        .filter(|text| !text.is_empty());
+    let file = section.jwt_public_key_file.as_deref().filter(|text| !text.is_empty());
+    let pem = section.jwt_public_key.as_deref().filter(|text| !text.is_empty());
     let jwks = section.jwks_url.as_deref().filter(|text| !text.is_empty());
     required(KEY, file.or(pem).or(jwks), cure, problems)?;
     match (file, pem, jwks) {
@@ -239,9 +200,7 @@ fn jwt_key(section: &NovaSection, problems: Problems<'_>) -> Option<JwtKey> {
             let text = keep(text_file(KEY, file), problems)?;
             public_key(KEY, text, Some(file), problems)
         }
-        (None, Some(pem), None) => {
-            public_key("nova.jwt_public_key", pem.to_owned(), None, problems)
-        }
+        (None, Some(pem), None) => public_key("nova.jwt_public_key", pem.to_owned(), None, problems),
         (None, None, Some(url)) => web_url("nova.jwks_url", url, problems).map(JwtKey::Jwks),
         _ => {
             problems.push(Problem::new(
@@ -254,21 +213,12 @@ fn jwt_key(section: &NovaSection, problems: Problems<'_>) -> Option<JwtKey> {
     }
 }
 
-fn public_key(
-    key: &str,
-    text: String,
-    file: Option<&str>,
-    problems: Problems<'_>,
-) -> Option<JwtKey> {
+fn public_key(key: &str, text: String, file: Option<&str>, problems: Problems<'_>) -> Option<JwtKey> {
     // The library would take a private key as well, and fail at the first token.
     let public = text.contains("PUBLIC KEY-----");
     if !public || jsonwebtoken::DecodingKey::from_rsa_pem(text.as_bytes()).is_err() {
         let cure = "it must begin with -----BEGIN PUBLIC KEY-----; `openssl rsa -in key.pem -pubout` writes one";
-        problems.push(Problem::new(
-            key,
-            "holds no RSA public key in PEM form",
-            cure,
-        ));
+        problems.push(Problem::new(key, "holds no RSA public key in PEM form", cure));
         return None;
     }
     Some(JwtKey::Pem {
@@ -281,11 +231,7 @@ fn admin(file: &File, problems: Problems<'_>) -> Option<Admin> {
     let section = &file.admin;
     let listen = listen("admin.listen", &section.listen, problems);
     let token = keep(
-        secret(
-            "admin.token",
-            section.token.as_ref(),
-            section.token_file.as_deref(),
-        ),
+        secret("admin.token", section.token.as_ref(), section.token_file.as_deref()),
         problems,
     );
     Some(Admin {

@@ -11,22 +11,14 @@ pub(super) const EXAMPLES: [(&str, &str); 4] = [
     ("homeserver.url", "https://matrix.example.com"),
     ("homeserver.domain", "example.com"),
     ("database.url", "postgres://nova:password@localhost/nova"),
-    (
-        "nova.jwt_public_key_file",
-        "/etc/nova-bridge/nova-jwt.pub.pem",
-    ),
+    ("nova.jwt_public_key_file", "/etc/nova-bridge/nova-jwt.pub.pem"),
 ];
 
 /// Where the reasons are collected.
 pub(super) type Problems<'a> = &'a mut Vec<Problem>;
 
 /// A value that has to be there and must not be the example.
-pub(super) fn required<'a>(
-    key: &str,
-    value: Option<&'a str>,
-    cure: &str,
-    problems: Problems<'_>,
-) -> Option<&'a str> {
+pub(super) fn required<'a>(key: &str, value: Option<&'a str>, cure: &str, problems: Problems<'_>) -> Option<&'a str> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
         problems.push(Problem::new(key, "is missing", cure));
         return None;
@@ -39,14 +31,8 @@ pub(super) fn required<'a>(
 }
 
 /// `Some(None)` where there is nothing to read, `None` where it cannot be read.
-#[expect(
-    clippy::option_option,
-    reason = "absent and unreadable are two answers"
-)]
-pub(super) fn optional<T>(
-    value: Option<&str>,
-    read: impl FnOnce(&str) -> Option<T>,
-) -> Option<Option<T>> {
+#[expect(clippy::option_option, reason = "absent and unreadable are two answers")]
+pub(super) fn optional<T>(value: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
     match value.map(str::trim).filter(|value| !value.is_empty()) {
         Some(text) => read(text).map(Some),
         None => Some(None),
@@ -95,16 +81,8 @@ pub(super) fn positive(key: &str, value: u64, problems: Problems<'_>) -> Option<
     (value > 0).then_some(value)
 }
 
-pub(super) fn choice<T: Copy>(
-    key: &str,
-    text: &str,
-    choices: &[(&str, T)],
-    problems: Problems<'_>,
-) -> Option<T> {
-    let found = choices
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, value)| *value);
+pub(super) fn choice<T: Copy>(key: &str, text: &str, choices: &[(&str, T)], problems: Problems<'_>) -> Option<T> {
+    let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
     if found.is_none() {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         problems.push(Problem::new(

@@ -19,13 +19,10 @@ impl Provider for Yaml<'_> {
         // No snippet of the source in the error: the line may hold a password.
         let mut options = Options::default();
         options.with_snippet = false;
-        let dict: Option<Dict> =
-            serde_saphyr::from_str_with_options(self.text, options).map_err(|error| {
-                let place = error
-                    .location()
-                    .map_or_else(String::new, |location| place(&location));
-                Error::from(format!("the file is no valid YAML{place}: {error}"))
-            })?;
+        let dict: Option<Dict> = serde_saphyr::from_str_with_options(self.text, options).map_err(|error| {
+            let place = error.location().map_or_else(String::new, |location| place(&location));
+            Error::from(format!("the file is no valid YAML{place}: {error}"))
+        })?;
         Ok(Profile::Default.collect(dict.unwrap_or_default()))
     }
 }

@@ -149,7 +149,10 @@ impl Conversation {
     /// The place of `user`, if they take part.
     #[must_use]
     pub fn joined(&self, user: UserId) -> Option<Member> {
-        self.members.get(&user).copied().filter(|member| member.membership == Membership::Joined)
+        self.members
+            .get(&user)
+            .copied()
+            .filter(|member| member.membership == Membership::Joined)
     }
 }
 

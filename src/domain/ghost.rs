@@ -21,7 +21,9 @@ impl Ghosts {
     /// The ghosts of `server`.
     #[must_use]
     pub fn new(server: &ServerName) -> Self {
-        Self { server: server.as_str().into() }
+        Self {
+            server: server.as_str().into(),
+        }
     }
 
     /// The server name that every ghost carries.
@@ -47,7 +49,9 @@ impl Ghosts {
             return None;
         }
         let uuid = localpart.strip_prefix(LOCALPART_PREFIX)?;
-        let plain = uuid.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-');
+        let plain = uuid
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-');
         if !plain || !matches!(uuid.len(), 32 | 36) {
             return None;
         }
@@ -77,7 +81,9 @@ pub fn matrix_user_id(mxid: &str) -> UserId {
 /// Reads a Matrix user id, refusing what is no valid one.
 #[must_use]
 pub fn parse_mxid(text: &str) -> Option<OwnedUserId> {
-    MatrixId::parse(text).ok().filter(|id| !id.localpart().is_empty() && text.len() <= 255)
+    MatrixId::parse(text)
+        .ok()
+        .filter(|id| !id.localpart().is_empty() && text.len() <= 255)
 }
 
 #[cfg(test)]

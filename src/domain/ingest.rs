@@ -26,7 +26,11 @@ use super::message::{Delivery, Text};
 ///
 /// `new_id` makes time-ordered ids. Returns the effects, and what became of each event, in order.
 pub fn plan(mut context: Context, events: Vec<RawEvent>, new_id: &mut dyn FnMut() -> Uuid) -> (Effects, Vec<Outcome>) {
-    let mut planner = Planner { context: &mut context, effects: Effects::default(), new_id };
+    let mut planner = Planner {
+        context: &mut context,
+        effects: Effects::default(),
+        new_id,
+    };
     let outcomes = events.into_iter().map(|event| planner.event(event)).collect();
     (planner.effects, outcomes)
 }
@@ -88,9 +92,17 @@ impl Planner<'_> {
             Meaning::NotYet { kind, marker } => self.not_yet(event, kind, *marker),
             Meaning::Encrypted => self.encrypted(event),
             Meaning::Member(member) => self.member(event, member),
-            Meaning::Create { marker, creators, sender_is_creator } => {
+            Meaning::Create {
+                marker,
+                creators,
+                sender_is_creator,
+            } => {
                 let sender = sender_is_creator.then_some(&event.sender);
-                self.created(event, *marker, creators.iter().chain(sender).map(ToString::to_string).collect())
+                self.created(
+                    event,
+                    *marker,
+                    creators.iter().chain(sender).map(ToString::to_string).collect(),
+                )
             }
             Meaning::Name(_) | Meaning::Topic(_) | Meaning::Avatar(_) => self.described(event),
             Meaning::PowerLevels { users, default } => self.power_levels(event, users, *default),
@@ -146,7 +158,9 @@ impl Planner<'_> {
     }
 
     fn echo(&mut self, message: MessageId, event: &InboundEvent) {
-        let Some(marked) = self.context.marked.get_mut(&message) else { return };
+        let Some(marked) = self.context.marked.get_mut(&message) else {
+            return;
+        };
         if std::mem::replace(&mut marked.delivered, true) {
             return;
         }
@@ -191,7 +205,10 @@ enum Verdict {
 
 impl Verdict {
     fn dead(reason: &'static str, detail: impl Into<String>) -> Self {
-        Self::Dead { reason, detail: detail.into() }
+        Self::Dead {
+            reason,
+            detail: detail.into(),
+        }
     }
 
     fn unknown_room() -> Self {

@@ -168,7 +168,9 @@ pub fn retry_delay_ms(attempts: i32, jitter: u32) -> i64 {
     const FIRST: i64 = 500;
     const LONGEST: i64 = 120_000;
     let doublings = attempts.saturating_sub(1).clamp(0, 16);
-    let delay = FIRST.saturating_mul(1_i64.checked_shl(doublings.unsigned_abs()).unwrap_or(i64::MAX)).min(LONGEST);
+    let delay = FIRST
+        .saturating_mul(1_i64.checked_shl(doublings.unsigned_abs()).unwrap_or(i64::MAX))
+        .min(LONGEST);
     delay + delay / 4 * i64::from(jitter % 1000) / 1000
 }
 

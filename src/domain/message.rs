@@ -60,7 +60,11 @@ impl Text {
     /// A plain text without formatting.
     #[must_use]
     pub fn plain(text: impl Into<String>) -> Self {
-        Self { style: Style::Plain, plain: text.into(), formatted: None }
+        Self {
+            style: Style::Plain,
+            plain: text.into(),
+            formatted: None,
+        }
     }
 }
 
@@ -129,7 +133,11 @@ pub struct Message {
 /// Makes foreign text storable: Postgres holds no NUL, so it becomes U+FFFD.
 #[must_use]
 pub fn storable(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
 }
 
 /// Cuts a text to at most `limit` bytes at a character boundary and says so with an ellipsis.

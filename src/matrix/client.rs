@@ -14,10 +14,7 @@ use ruma::UserId;
 use ruma::api::auth_scheme::{AuthScheme, SendAccessToken};
 use ruma::api::error::FromHttpResponseError;
 use ruma::api::path_builder::PathBuilder;
-use ruma::api::{
-    IncomingResponse, MatrixVersion, OutgoingRequest, OutgoingRequestAppserviceExt,
-    SupportedVersions,
-};
+use ruma::api::{IncomingResponse, MatrixVersion, OutgoingRequest, OutgoingRequestAppserviceExt, SupportedVersions};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -128,8 +125,7 @@ impl Homeserver {
         for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
         for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
     {
-        self.request_within(endpoint, ghost, request, ANSWER_LIMIT)
-            .await
+        self.request_within(endpoint, ghost, request, ANSWER_LIMIT).await
     }
 
     /// As [`Self::request`], for an answer with a limit of its own.
@@ -180,17 +176,12 @@ impl Homeserver {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.inner.base))
-            .header(
-                AUTHORIZATION,
-                format!("Bearer {}", self.inner.token.expose_secret()),
-            )
+            .header(AUTHORIZATION, format!("Bearer {}", self.inner.token.expose_secret()))
             .body(Bytes::from(body.unwrap_or_default()))
             .map_err(HomeserverError::request)?;
         if !request.body().is_empty() {
             let json = http::HeaderValue::from_static("application/json");
-            request
-                .headers_mut()
-                .insert(http::header::CONTENT_TYPE, json);
+            request.headers_mut().insert(http::header::CONTENT_TYPE, json);
         }
         identity(ghost)
             .maybe_add_to_uri(request.uri_mut())
@@ -213,8 +204,7 @@ impl Homeserver {
             token.set_sensitive(true);
         }
         self.observed(endpoint, async {
-            let request =
-                reqwest::Request::try_from(request).map_err(HomeserverError::from_transport)?;
+            let request = reqwest::Request::try_from(request).map_err(HomeserverError::from_transport)?;
             read(self.send(request, limit).await?)
         })
         .await
@@ -244,11 +234,7 @@ impl Homeserver {
         self.inner.http.get(url)
     }
 
-    async fn send(
-        &self,
-        request: reqwest::Request,
-        limit: usize,
-    ) -> Result<Answer, HomeserverError> {
+    async fn send(&self, request: reqwest::Request, limit: usize) -> Result<Answer, HomeserverError> {
         let response = self
             .inner
             .http
@@ -258,9 +244,7 @@ impl Homeserver {
         let status = response.status();
         let headers = response.headers().clone();
         if !status.is_success() {
-            return Err(read_refusal(status.as_u16(), &headers, response)
-                .await
-                .into());
+            return Err(read_refusal(status.as_u16(), &headers, response).await.into());
         }
         let body = read_body(response, limit).await?;
         let mut answer = http::Response::new(body);

@@ -83,13 +83,9 @@ impl HomeserverError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Connect(_) | Self::Timeout(_) | Self::Broken(_) | Self::Unreadable(_) => {
-                Retry::Backoff
-            }
+            Self::Connect(_) | Self::Timeout(_) | Self::Broken(_) | Self::Unreadable(_) => Retry::Backoff,
             Self::Refused(refusal) => refusal.retry(),
-            Self::Setup(_) | Self::Request(_) | Self::TooLarge { .. } | Self::Unsuitable(_) => {
-                Retry::Never
-            }
+            Self::Setup(_) | Self::Request(_) | Self::TooLarge { .. } | Self::Unsuitable(_) => Retry::Never,
         }
     }
 
@@ -97,9 +93,7 @@ impl HomeserverError {
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Broken(_) | Self::Unreadable(_) | Self::TooLarge { .. } => {
-                true
-            }
+            Self::Timeout(_) | Self::Broken(_) | Self::Unreadable(_) | Self::TooLarge { .. } => true,
             Self::Refused(refusal) => refusal.status >= 500,
             Self::Setup(_) | Self::Request(_) | Self::Connect(_) | Self::Unsuitable(_) => false,
         }
@@ -108,8 +102,7 @@ impl HomeserverError {
     /// Matrix's code, where the homeserver gave one.
     #[must_use]
     pub fn errcode(&self) -> Option<&str> {
-        self.refusal()
-            .and_then(|refusal| refusal.errcode.as_deref())
+        self.refusal().and_then(|refusal| refusal.errcode.as_deref())
     }
 
     /// The HTTP status, where there was one other than success.
@@ -178,10 +171,7 @@ impl Refusal {
             .or_else(|| retry_after_header(headers));
         Self {
             status,
-            errcode: errcode
-                .as_ref()
-                .and_then(serde_json::Value::as_str)
-                .map(printable),
+            errcode: errcode.as_ref().and_then(serde_json::Value::as_str).map(printable),
             message: error
                 .as_ref()
                 .and_then(serde_json::Value::as_str)
@@ -206,13 +196,7 @@ impl Refusal {
 
 /// Seconds only: the form with a date would need a clock, and nobody in the field sends it.
 fn retry_after_header(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 

@@ -42,10 +42,7 @@ impl Homeserver {
             in_path(event_type)?,
             Raw::from_json(content.to_owned()),
         );
-        Ok(self
-            .request(Endpoint::SendEvent, Some(ghost), request)
-            .await?
-            .event_id)
+        Ok(self.request(Endpoint::SendEvent, Some(ghost), request).await?.event_id)
     }
 
     /// Sets a piece of the room's state. Setting what is already there gives the event that set it.
@@ -67,10 +64,7 @@ impl Homeserver {
             in_path(state_key)?,
             Raw::from_json(content.to_owned()),
         );
-        Ok(self
-            .request(Endpoint::SendState, Some(ghost), request)
-            .await?
-            .event_id)
+        Ok(self.request(Endpoint::SendState, Some(ghost), request).await?.event_id)
     }
 
     /// History backwards: from the newest event, or from a page's [`MessagesPage::end`].
@@ -88,9 +82,7 @@ impl Homeserver {
         let mut request = get_message_events::v3::Request::new(in_path(room)?, Direction::Backward);
         request.from = from.map(str::to_owned);
         request.limit = limit.into();
-        let answer = self
-            .request(Endpoint::Messages, Some(ghost), request)
-            .await?;
+        let answer = self.request(Endpoint::Messages, Some(ghost), request).await?;
         Ok(MessagesPage {
             events: answer.chunk.into_iter().map(Raw::into_json).collect(),
             end: answer.end,

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use http::header::LOCATION;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::client::Homeserver;
@@ -16,6 +17,7 @@ use super::wire::read_body;
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 3;
+const JSON_LIMIT: usize = 1 << 20;
 
 impl Homeserver {
     /// Downloads a picture of at most `limit` bytes, and never more than [`MEDIA_LIMIT`].
@@ -32,12 +34,38 @@ impl Homeserver {
         .await
     }
 
+    /// Reads a JSON document that an admin named: a profile, a key set. `None` where it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As for any request.
+    pub async fn fetch_json<A: DeserializeOwned>(&self, url: &Url) -> Result<Option<A>, HomeserverError> {
+        self.observed(Endpoint::External, async {
+            let response = self
+                .plain(url.clone())
+                .timeout(TIME_LIMIT)
+                .send()
+                .await
+                .map_err(HomeserverError::from_transport)?;
+            let status = response.status();
+            if status == http::StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            if !status.is_success() {
+                return Err(Refusal::read(status.as_u16(), response.headers(), b"{}").into());
+            }
+            let body = read_body(response, JSON_LIMIT).await?;
+            serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(HomeserverError::unreadable)
+        })
+        .await
+    }
+
     async fn follow(&self, mut url: Url, limit: usize) -> Result<Media, HomeserverError> {
         for _ in 0..=REDIRECTS {
             if !matches!(url.scheme(), "http" | "https") {
-                return Err(HomeserverError::Unsuitable(
-                    "the address is not http or https",
-                ));
+                return Err(HomeserverError::Unsuitable("the address is not http or https"));
             }
             let response = self
                 .plain(url.clone())
@@ -48,10 +76,7 @@ impl Homeserver {
             if status.is_success() {
                 return Media::recognise(read_body(response, limit).await?);
             }
-            let target = response
-                .headers()
-                .get(LOCATION)
-                .filter(|_| status.is_redirection());
+            let target = response.headers().get(LOCATION).filter(|_| status.is_redirection());
             let Some(target) = target else {
                 return Err(Refusal::read(status.as_u16(), response.headers(), b"{}").into());
             };

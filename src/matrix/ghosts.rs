@@ -54,11 +54,7 @@ impl Homeserver {
     /// # Errors
     ///
     /// See [`HomeserverError`].
-    pub async fn set_display_name(
-        &self,
-        ghost: &UserId,
-        name: Option<&str>,
-    ) -> Result<(), HomeserverError> {
+    pub async fn set_display_name(&self, ghost: &UserId, name: Option<&str>) -> Result<(), HomeserverError> {
         // The empty text is how Synapse removes a name: it has always understood it, and DELETE only of late.
         self.set_profile(
             ghost,
@@ -72,11 +68,7 @@ impl Homeserver {
     /// # Errors
     ///
     /// See [`HomeserverError`].
-    pub async fn set_avatar_url(
-        &self,
-        ghost: &UserId,
-        mxc: Option<&str>,
-    ) -> Result<(), HomeserverError> {
+    pub async fn set_avatar_url(&self, ghost: &UserId, mxc: Option<&str>) -> Result<(), HomeserverError> {
         self.set_profile(
             ghost,
             ProfileFieldValue::AvatarUrl(OwnedMxcUri::from(mxc.unwrap_or_default())),
@@ -84,23 +76,18 @@ impl Homeserver {
         .await
     }
 
-    async fn set_profile(
-        &self,
-        ghost: &UserId,
-        value: ProfileFieldValue,
-    ) -> Result<(), HomeserverError> {
+    async fn set_profile(&self, ghost: &UserId, value: ProfileFieldValue) -> Result<(), HomeserverError> {
         let request = set_profile_field::v3::Request::new(in_path(ghost)?, value);
-        self.request(Endpoint::SetProfile, Some(ghost), request)
-            .await?;
+        self.request(Endpoint::SetProfile, Some(ghost), request).await?;
         Ok(())
     }
 
-    /// The profile of any user; an empty one where the homeserver knows none.
+    /// The profile of any user; `None` where the homeserver knows none.
     ///
     /// # Errors
     ///
     /// See [`HomeserverError`].
-    pub async fn profile(&self, user: &UserId) -> Result<Profile, HomeserverError> {
+    pub async fn profile(&self, user: &UserId) -> Result<Option<Profile>, HomeserverError> {
         let request = get_profile::v3::Request::new(in_path(user)?);
         match self.request(Endpoint::Profile, None, request).await {
             Ok(answer) => {
@@ -110,15 +97,13 @@ impl Homeserver {
                         .and_then(Value::as_str)
                         .filter(|text| !text.is_empty())
                 };
-                Ok(Profile {
+                Ok(Some(Profile {
                     display_name: text("displayname").map(str::to_owned),
                     avatar_url: text("avatar_url").map(str::to_owned),
-                })
+                }))
             }
             // Synapse says M_UNKNOWN for users whom it never saw.
-            Err(error) if error.status() == Some(404) && error.errcode().is_some() => {
-                Ok(Profile::default())
-            }
+            Err(error) if error.status() == Some(404) && error.errcode().is_some() => Ok(None),
             Err(error) => Err(error),
         }
     }

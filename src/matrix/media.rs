@@ -30,31 +30,12 @@ impl Media {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
             [0xff, 0xd8, 0xff, ..] => "image/jpeg",
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => "image/gif",
-            [
-                b'R',
-                b'I',
-                b'F',
-                b'F',
-                _,
-                _,
-                _,
-                _,
-                b'W',
-                b'E',
-                b'B',
-                b'P',
-                ..,
-            ] => "image/webp",
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
             _ => {
-                return Err(HomeserverError::Unsuitable(
-                    "no png, jpeg, gif or webp image",
-                ));
+                return Err(HomeserverError::Unsuitable("no png, jpeg, gif or webp image"));
             }
         };
-        Ok(Self {
-            content_type,
-            bytes,
-        })
+        Ok(Self { content_type, bytes })
     }
 }
 
@@ -64,12 +45,7 @@ impl Homeserver {
     /// # Errors
     ///
     /// `M_TOO_LARGE` where the homeserver's own limit is lower.
-    pub async fn upload(
-        &self,
-        ghost: &UserId,
-        content_type: &str,
-        bytes: Bytes,
-    ) -> Result<String, HomeserverError> {
+    pub async fn upload(&self, ghost: &UserId, content_type: &str, bytes: Bytes) -> Result<String, HomeserverError> {
         let mut request = create_content::v3::Request::new(bytes.into());
         request.content_type = Some(content_type.to_owned());
         let answer = self.request(Endpoint::Upload, Some(ghost), request).await?;
@@ -81,15 +57,8 @@ impl Homeserver {
     /// # Errors
     ///
     /// [`HomeserverError::TooLarge`] beyond [`MEDIA_LIMIT`], [`HomeserverError::Unsuitable`] for what is no picture.
-    pub async fn thumbnail(
-        &self,
-        mxc: &str,
-        width: u16,
-        height: u16,
-    ) -> Result<Media, HomeserverError> {
-        let (server, media_id) = <&MxcUri>::from(mxc)
-            .parts()
-            .map_err(HomeserverError::request)?;
+    pub async fn thumbnail(&self, mxc: &str, width: u16, height: u16) -> Result<Media, HomeserverError> {
+        let (server, media_id) = <&MxcUri>::from(mxc).parts().map_err(HomeserverError::request)?;
         let mut request = get_content_thumbnail::v1::Request::new(
             media_id.to_owned(),
             server.to_owned(),

@@ -142,9 +142,9 @@ impl Outcome {
             Err(error) => match error {
                 HomeserverError::Connect(_) => Self::Unreachable,
                 HomeserverError::Timeout(_) | HomeserverError::Broken(_) => Self::NoAnswer,
-                HomeserverError::Unreadable(_)
-                | HomeserverError::TooLarge { .. }
-                | HomeserverError::Unsuitable(_) => Self::Unreadable,
+                HomeserverError::Unreadable(_) | HomeserverError::TooLarge { .. } | HomeserverError::Unsuitable(_) => {
+                    Self::Unreadable
+                }
                 HomeserverError::Setup(_) | HomeserverError::Request(_) => Self::Unsent,
                 HomeserverError::Refused(refusal) => match refusal.status {
                     429 => Self::RateLimited,

@@ -3,9 +3,7 @@
 use http::Method;
 use ruma::api::client::alias::{create_alias, get_alias};
 use ruma::api::client::membership::invite_user::v3::{InvitationRecipient, InviteUserId};
-use ruma::api::client::membership::{
-    ban_user, invite_user, join_room_by_id, joined_rooms, kick_user, leave_room,
-};
+use ruma::api::client::membership::{ban_user, invite_user, join_room_by_id, joined_rooms, kick_user, leave_room};
 use ruma::api::client::state::{get_state_event_for_key, get_state_events};
 use ruma::{OwnedRoomId, RoomAliasId, RoomId, UserId};
 use serde::Deserialize;
@@ -23,11 +21,7 @@ impl Homeserver {
     /// # Errors
     ///
     /// See [`HomeserverError`].
-    pub async fn create_room(
-        &self,
-        ghost: &UserId,
-        body: &Value,
-    ) -> Result<OwnedRoomId, HomeserverError> {
+    pub async fn create_room(&self, ghost: &UserId, body: &Value) -> Result<OwnedRoomId, HomeserverError> {
         #[derive(Deserialize)]
         struct Answer {
             room_id: OwnedRoomId,
@@ -51,15 +45,9 @@ impl Homeserver {
         event_type: &str,
         state_key: &str,
     ) -> Result<Option<Value>, HomeserverError> {
-        let request = get_state_event_for_key::v3::Request::new(
-            in_path(room)?,
-            in_path(event_type)?,
-            in_path(state_key)?,
-        );
-        match self
-            .request(Endpoint::StateEvent, Some(ghost), request)
-            .await
-        {
+        let request =
+            get_state_event_for_key::v3::Request::new(in_path(room)?, in_path(event_type)?, in_path(state_key)?);
+        match self.request(Endpoint::StateEvent, Some(ghost), request).await {
             Ok(answer) => serde_json::from_str(answer.event_or_content.get())
                 .map(Some)
                 .map_err(HomeserverError::unreadable),
@@ -73,20 +61,10 @@ impl Homeserver {
     /// # Errors
     ///
     /// `M_FORBIDDEN` where the ghost is not in the room.
-    pub async fn room_state(
-        &self,
-        ghost: &UserId,
-        room: &RoomId,
-    ) -> Result<Vec<Box<RawValue>>, HomeserverError> {
+    pub async fn room_state(&self, ghost: &UserId, room: &RoomId) -> Result<Vec<Box<RawValue>>, HomeserverError> {
         let request = get_state_events::v3::Request::new(in_path(room)?);
-        let answer = self
-            .request(Endpoint::RoomState, Some(ghost), request)
-            .await?;
-        Ok(answer
-            .room_state
-            .into_iter()
-            .map(ruma::serde::Raw::into_json)
-            .collect())
+        let answer = self.request(Endpoint::RoomState, Some(ghost), request).await?;
+        Ok(answer.room_state.into_iter().map(ruma::serde::Raw::into_json).collect())
     }
 
     /// Joins the ghost; joining twice is no error.
@@ -109,12 +87,7 @@ impl Homeserver {
     /// # Errors
     ///
     /// `M_FORBIDDEN` where the ghost is not in the room.
-    pub async fn leave(
-        &self,
-        ghost: &UserId,
-        room: &RoomId,
-        reason: Option<&str>,
-    ) -> Result<(), HomeserverError> {
+    pub async fn leave(&self, ghost: &UserId, room: &RoomId, reason: Option<&str>) -> Result<(), HomeserverError> {
         let mut request = leave_room::v3::Request::new(in_path(room)?);
         request.reason = reason.map(str::to_owned);
         self.request(Endpoint::Leave, Some(ghost), request).await?;
@@ -135,8 +108,7 @@ impl Homeserver {
     ) -> Result<(), HomeserverError> {
         let mut recipient = InviteUserId::new(target.to_owned());
         recipient.reason = reason.map(str::to_owned);
-        let request =
-            invite_user::v3::Request::new(in_path(room)?, InvitationRecipient::UserId(recipient));
+        let request = invite_user::v3::Request::new(in_path(room)?, InvitationRecipient::UserId(recipient));
         self.request(Endpoint::Invite, Some(ghost), request).await?;
         Ok(())
     }
@@ -184,11 +156,7 @@ impl Homeserver {
     /// See [`HomeserverError`].
     pub async fn joined_rooms(&self, ghost: &UserId) -> Result<Vec<OwnedRoomId>, HomeserverError> {
         let answer = self
-            .request(
-                Endpoint::JoinedRooms,
-                Some(ghost),
-                joined_rooms::v3::Request::new(),
-            )
+            .request(Endpoint::JoinedRooms, Some(ghost), joined_rooms::v3::Request::new())
             .await?;
         Ok(answer.joined_rooms)
     }
@@ -198,10 +166,7 @@ impl Homeserver {
     /// # Errors
     ///
     /// See [`HomeserverError`].
-    pub async fn resolve_alias(
-        &self,
-        alias: &RoomAliasId,
-    ) -> Result<Option<OwnedRoomId>, HomeserverError> {
+    pub async fn resolve_alias(&self, alias: &RoomAliasId) -> Result<Option<OwnedRoomId>, HomeserverError> {
         let request = get_alias::v3::Request::new(in_path(alias)?);
         match self.request(Endpoint::ResolveAlias, None, request).await {
             Ok(answer) => Ok(Some(answer.room_id)),
@@ -222,8 +187,7 @@ impl Homeserver {
         room: &RoomId,
     ) -> Result<(), HomeserverError> {
         let request = create_alias::v3::Request::new(in_path(alias)?, room.to_owned());
-        self.request(Endpoint::CreateAlias, Some(ghost), request)
-            .await?;
+        self.request(Endpoint::CreateAlias, Some(ghost), request).await?;
         Ok(())
     }
 }

@@ -25,9 +25,7 @@ impl Homeserver {
             versions: Vec<String>,
         }
         let path = (Method::GET, "/_matrix/client/versions");
-        let answer: Answer = self
-            .request_raw(Endpoint::Versions, None, path, None::<&()>)
-            .await?;
+        let answer: Answer = self.request_raw(Endpoint::Versions, None, path, None::<&()>).await?;
         Ok(answer.versions)
     }
 
@@ -49,11 +47,7 @@ impl Homeserver {
     /// # Errors
     ///
     /// `M_CONNECTION_FAILED`, `M_CONNECTION_TIMEOUT`, `M_BAD_STATUS` where the homeserver does not reach us.
-    pub async fn ping(
-        &self,
-        appservice_id: &str,
-        transaction_id: &str,
-    ) -> Result<Duration, HomeserverError> {
+    pub async fn ping(&self, appservice_id: &str, transaction_id: &str) -> Result<Duration, HomeserverError> {
         let mut request = request_ping::v1::Request::new(in_path(appservice_id)?);
         request.transaction_id = Some(transaction_id.into());
         let answer = self.request(Endpoint::Ping, None, request).await?;

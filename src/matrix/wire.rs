@@ -13,26 +13,15 @@ use super::error::{HomeserverError, Refusal};
 const ERROR_LIMIT: usize = 64 << 10;
 
 /// The status alone decides; a body that is too large or breaks off adds nothing to it.
-pub(super) async fn read_refusal(
-    status: u16,
-    headers: &HeaderMap,
-    response: reqwest::Response,
-) -> Refusal {
+pub(super) async fn read_refusal(status: u16, headers: &HeaderMap, response: reqwest::Response) -> Refusal {
     let body = read_body(response, ERROR_LIMIT).await.unwrap_or_default();
     Refusal::read(status, headers, &body)
 }
 
 /// Reads a body of at most `limit` bytes, whatever its header says.
-pub(super) async fn read_body(
-    mut response: reqwest::Response,
-    limit: usize,
-) -> Result<Bytes, HomeserverError> {
+pub(super) async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Bytes, HomeserverError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(HomeserverError::from_transport)?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(HomeserverError::from_transport)? {
         if body.len() + chunk.len() > limit {
             return Err(HomeserverError::TooLarge { limit });
         }

@@ -35,9 +35,13 @@ pub async fn apply(
             .await?;
     }
     for (room, creators) in &effects.creators {
-        sqlx::query!("UPDATE matrix_room_mapping SET creators = $2 WHERE matrix_room_id = $1", room.as_str(), creators)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query!(
+            "UPDATE matrix_room_mapping SET creators = $2 WHERE matrix_room_id = $1",
+            room.as_str(),
+            creators
+        )
+        .execute(&mut *connection)
+        .await?;
     }
     encrypted(connection, effects, now).await?;
     members(connection, &effects.members, now).await?;
@@ -50,11 +54,7 @@ pub async fn apply(
     processed(connection, &effects.processed, now).await
 }
 
-async fn conversations(
-    connection: &mut PgConnection,
-    made: &[Conversation],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn conversations(connection: &mut PgConnection, made: &[Conversation], now: Timestamp) -> Result<(), StoreError> {
     for conversation in made {
         sqlx::query!(
             "INSERT INTO conversations
@@ -95,7 +95,9 @@ async fn pairs(connection: &mut PgConnection, claims: &[(UserId, UserId, Convers
 
 async fn regrouped(connection: &mut PgConnection, grown: &[ConversationId]) -> Result<(), StoreError> {
     for id in grown {
-        sqlx::query!("UPDATE conversations SET kind = 'group' WHERE id = $1", id.0).execute(&mut *connection).await?;
+        sqlx::query!("UPDATE conversations SET kind = 'group' WHERE id = $1", id.0)
+            .execute(&mut *connection)
+            .await?;
         sqlx::query!("DELETE FROM direct_conversations WHERE conversation_id = $1", id.0)
             .execute(&mut *connection)
             .await?;
@@ -121,7 +123,9 @@ async fn portal(
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!("DELETE FROM former_rooms WHERE matrix_room_id = $1", room).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM former_rooms WHERE matrix_room_id = $1", room)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query!(
         "INSERT INTO matrix_room_mapping (conversation_id, matrix_room_id, created_at, updated_at)
          VALUES ($1, $2, $3, $3)
@@ -133,9 +137,12 @@ async fn portal(
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!("UPDATE conversations SET has_portal = true WHERE id = $1", conversation.0)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "UPDATE conversations SET has_portal = true WHERE id = $1",
+        conversation.0
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -154,8 +161,10 @@ async fn encrypted(connection: &mut PgConnection, effects: &Effects, now: Timest
 
 async fn members(connection: &mut PgConnection, edits: &[MemberEdit], now: Timestamp) -> Result<(), StoreError> {
     // The last word on each place counts; one statement must not write a row twice.
-    let last: BTreeMap<(ConversationId, UserId), &MemberEdit> =
-        edits.iter().map(|edit| ((edit.conversation, edit.user), edit)).collect();
+    let last: BTreeMap<(ConversationId, UserId), &MemberEdit> = edits
+        .iter()
+        .map(|edit| ((edit.conversation, edit.user), edit))
+        .collect();
     for edit in last.values() {
         match edit.member {
             Some(member) => {
@@ -258,7 +267,10 @@ async fn said(
         &messages.iter().map(|it| it.conversation.0).collect::<Vec<_>>(),
         &messages.iter().map(|it| it.sender.0).collect::<Vec<_>>(),
         &messages.iter().map(|it| it.sequence).collect::<Vec<_>>(),
-        &messages.iter().map(|it| it.text.style.as_str().to_owned()).collect::<Vec<_>>(),
+        &messages
+            .iter()
+            .map(|it| it.text.style.as_str().to_owned())
+            .collect::<Vec<_>>(),
         &messages.iter().map(|it| it.text.plain.clone()).collect::<Vec<_>>(),
         &column(|it| it.text.formatted.clone()) as &[Option<String>],
         &column(|it| it.event_id.clone()) as &[Option<String>],

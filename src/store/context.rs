@@ -130,9 +130,15 @@ async fn rooms(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
     .await?;
     for row in rows {
         let id = ConversationId(row.conversation_id);
-        let Ok(room) = OwnedRoomId::try_from(row.room) else { continue };
-        let portal =
-            Portal { conversation: id, current: row.is_current, encrypted: row.encrypted, creators: row.creators };
+        let Ok(room) = OwnedRoomId::try_from(row.room) else {
+            continue;
+        };
+        let portal = Portal {
+            conversation: id,
+            current: row.is_current,
+            encrypted: row.encrypted,
+            creators: row.creators,
+        };
         context.rooms.insert(room, portal);
         let conversation = Conversation {
             id,
@@ -182,7 +188,14 @@ async fn markers(connection: &mut PgConnection, wanted: &Wanted, context: &mut C
     .await?;
     context.marked.extend(rows.into_iter().map(|row| {
         let conversation = ConversationId(row.conversation_id);
-        (MessageId(row.id), Marked { conversation, sender: UserId(row.sender_id), delivered: row.delivered })
+        (
+            MessageId(row.id),
+            Marked {
+                conversation,
+                sender: UserId(row.sender_id),
+                delivered: row.delivered,
+            },
+        )
     }));
     Ok(())
 }
@@ -221,10 +234,16 @@ async fn direct(connection: &mut PgConnection, wanted: &Wanted, context: &mut Co
         }
     }
     context.direct.extend(pairs.into_iter().map(|row| {
-        ((UserId(row.lesser_user_id), UserId(row.greater_user_id)), ConversationId(row.conversation_id))
+        (
+            (UserId(row.lesser_user_id), UserId(row.greater_user_id)),
+            ConversationId(row.conversation_id),
+        )
     }));
     context.creating.extend(jobs.into_iter().map(|row| {
-        let job = CreateJob { conversation: ConversationId(row.conversation_id), actor: UserId(row.actor_id) };
+        let job = CreateJob {
+            conversation: ConversationId(row.conversation_id),
+            actor: UserId(row.actor_id),
+        };
         (OutboxId(row.id), job)
     }));
     Ok(())

@@ -21,8 +21,11 @@ pub(super) fn kind(name: &str, row: Uuid) -> Result<Kind, StoreError> {
 }
 
 pub(super) fn member(role: &str, membership: &str, row: Uuid) -> Result<Member, StoreError> {
-    let wrong =
-        |column| StoreError::Inconsistent { table: "conversation_members", column, row: row.to_string() };
+    let wrong = |column| StoreError::Inconsistent {
+        table: "conversation_members",
+        column,
+        row: row.to_string(),
+    };
     Ok(Member {
         role: Role::parse(role).ok_or_else(|| wrong("role"))?,
         membership: Membership::parse(membership).ok_or_else(|| wrong("membership"))?,
@@ -35,7 +38,9 @@ pub(super) fn member(role: &str, membership: &str, row: Uuid) -> Result<Member, 
 /// When Postgres fails.
 pub async fn lock(connection: &mut PgConnection, ids: &[ConversationId]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    sqlx::query!("SELECT lock_conversations($1)", &ids).execute(connection).await?;
+    sqlx::query!("SELECT lock_conversations($1)", &ids)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -195,7 +200,10 @@ pub async fn audience(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (ConversationId(row.conversation_id), UserId(row.user_id))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (ConversationId(row.conversation_id), UserId(row.user_id)))
+        .collect())
 }
 
 /// Takes a conversation away from everybody.
@@ -206,7 +214,9 @@ pub async fn delete(connection: &mut PgConnection, id: ConversationId, now: Time
     sqlx::query!("UPDATE conversations SET deleted_at = $2 WHERE id = $1", id.0, now)
         .execute(&mut *connection)
         .await?;
-    sqlx::query!("DELETE FROM direct_conversations WHERE conversation_id = $1", id.0).execute(connection).await?;
+    sqlx::query!("DELETE FROM direct_conversations WHERE conversation_id = $1", id.0)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -215,8 +225,24 @@ pub async fn delete(connection: &mut PgConnection, id: ConversationId, now: Time
 /// # Errors
 /// When Postgres fails.
 pub async fn of_room(connection: &mut PgConnection, room: &str) -> Result<Option<ConversationId>, StoreError> {
-    Ok(sqlx::query_scalar!("SELECT conversation_id FROM matrix_room_mapping WHERE matrix_room_id = $1", room)
-        .fetch_optional(connection)
-        .await?
-        .map(ConversationId))
+    Ok(sqlx::query_scalar!(
+        "SELECT conversation_id FROM matrix_room_mapping WHERE matrix_room_id = $1",
+        room
+    )
+    .fetch_optional(connection)
+    .await?
+    .map(ConversationId))
+}
+
+/// The current room of a conversation.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn room_of(connection: &mut PgConnection, id: ConversationId) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT matrix_room_id FROM matrix_room_mapping WHERE conversation_id = $1",
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?)
 }

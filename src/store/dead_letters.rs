@@ -114,7 +114,9 @@ pub async fn list(connection: &mut PgConnection, limit: i64, offset: i64) -> Res
 /// # Errors
 /// When Postgres fails.
 pub async fn count(connection: &mut PgConnection) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM dead_letters"#).fetch_one(connection).await?)
+    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM dead_letters"#)
+        .fetch_one(connection)
+        .await?)
 }
 
 /// A job that was refused, taken out to be tried again.
@@ -202,10 +204,12 @@ pub async fn conversation_of(
     connection: &mut PgConnection,
     id: Uuid,
 ) -> Result<Option<Option<ConversationId>>, StoreError> {
-    Ok(sqlx::query_scalar!("SELECT conversation_id FROM dead_letters WHERE id = $1", id)
-        .fetch_optional(connection)
-        .await?
-        .map(|id| id.map(ConversationId)))
+    Ok(
+        sqlx::query_scalar!("SELECT conversation_id FROM dead_letters WHERE id = $1", id)
+            .fetch_optional(connection)
+            .await?
+            .map(|id| id.map(ConversationId)),
+    )
 }
 
 /// Drops one for good. Returns whether there was one.
@@ -213,5 +217,9 @@ pub async fn conversation_of(
 /// # Errors
 /// When Postgres fails.
 pub async fn discard(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
-    Ok(sqlx::query!("DELETE FROM dead_letters WHERE id = $1", id).execute(connection).await?.rows_affected() > 0)
+    Ok(sqlx::query!("DELETE FROM dead_letters WHERE id = $1", id)
+        .execute(connection)
+        .await?
+        .rows_affected()
+        > 0)
 }

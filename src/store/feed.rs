@@ -41,12 +41,24 @@ impl TryFrom<Row> for FeedEntry {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let cursor = Cursor { position: row.position, n: row.n };
-        let wrong = |column| StoreError::Inconsistent { table: "conversation_feed", column, row: cursor.to_string() };
-        let event = match (row.payload, row.message_id, row.sender_id, row.sequence_number, row.style, row.content) {
-            (Some(payload), ..) => {
-                FeedEvent::Change(serde_json::from_str(&payload).map_err(|_| wrong("payload"))?)
-            }
+        let cursor = Cursor {
+            position: row.position,
+            n: row.n,
+        };
+        let wrong = |column| StoreError::Inconsistent {
+            table: "conversation_feed",
+            column,
+            row: cursor.to_string(),
+        };
+        let event = match (
+            row.payload,
+            row.message_id,
+            row.sender_id,
+            row.sequence_number,
+            row.style,
+            row.content,
+        ) {
+            (Some(payload), ..) => FeedEvent::Change(serde_json::from_str(&payload).map_err(|_| wrong("payload"))?),
             (None, Some(id), Some(sender_id), Some(sequence_number), Some(style), Some(content)) => {
                 let row = messages::Row {
                     id,
@@ -84,7 +96,10 @@ impl Store {
         let row = sqlx::query!(r#"SELECT horizon AS "horizon!", held AS "held!" FROM feed_horizon()"#)
             .fetch_one(connection)
             .await?;
-        Ok(Horizon { position: row.horizon, held: row.held })
+        Ok(Horizon {
+            position: row.horizon,
+            held: row.held,
+        })
     }
 }
 
@@ -165,7 +180,9 @@ pub async fn of_user(
 /// # Errors
 /// When Postgres fails.
 pub async fn pruned(connection: &mut PgConnection) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar!("SELECT pruned FROM feed_clock").fetch_one(connection).await?)
+    Ok(sqlx::query_scalar!("SELECT pruned FROM feed_clock")
+        .fetch_one(connection)
+        .await?)
 }
 
 /// Drops what is older than `before`: entries, acknowledgements of them, and the ids of events seen back then.
@@ -182,7 +199,9 @@ pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u
     )
     .fetch_one(&mut *connection)
     .await?;
-    sqlx::query!("DELETE FROM feed_acks WHERE position < (SELECT pruned FROM feed_clock)").execute(connection).await?;
+    sqlx::query!("DELETE FROM feed_acks WHERE position < (SELECT pruned FROM feed_clock)")
+        .execute(connection)
+        .await?;
     Ok(u64::try_from(dropped).unwrap_or_default())
 }
 
@@ -203,7 +222,10 @@ pub async fn floor(connection: &mut PgConnection, user: UserId, first: Cursor) -
     )
     .fetch_one(connection)
     .await?;
-    Ok(Cursor { position: row.position, n: row.n })
+    Ok(Cursor {
+        position: row.position,
+        n: row.n,
+    })
 }
 
 /// Acknowledges one entry for one person.
@@ -243,7 +265,13 @@ pub async fn acknowledged(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| Cursor { position: row.position, n: row.n }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| Cursor {
+            position: row.position,
+            n: row.n,
+        })
+        .collect())
 }
 
 /// Moves somebody's floor up, and forgets the single acknowledgements below it.

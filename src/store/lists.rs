@@ -77,9 +77,12 @@ pub async fn of_user(
     rows.into_iter()
         .map(|row| {
             let last_message = match (row.message, row.content, row.sender, row.said_at) {
-                (Some(id), Some(content), Some(sender), Some(created_at)) => {
-                    Some(LastMessage { id, content, sender: UserId(sender), created_at })
-                }
+                (Some(id), Some(content), Some(sender), Some(created_at)) => Some(LastMessage {
+                    id,
+                    content,
+                    sender: UserId(sender),
+                    created_at,
+                }),
                 _ => None,
             };
             Ok(Summary {

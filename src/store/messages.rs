@@ -27,7 +27,11 @@ impl TryFrom<Row> for Message {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let wrong = |column| StoreError::Inconsistent { table: "messages", column, row: row.id.to_string() };
+        let wrong = |column| StoreError::Inconsistent {
+            table: "messages",
+            column,
+            row: row.id.to_string(),
+        };
         let delivery = match &row.delivery {
             Some(name) => Some(Delivery::parse(name).ok_or_else(|| wrong("delivery"))?),
             None => None,
@@ -38,7 +42,11 @@ impl TryFrom<Row> for Message {
             conversation: ConversationId(row.conversation_id),
             sender: UserId(row.sender_id),
             sequence: row.sequence_number,
-            text: Text { style, plain: row.content, formatted: row.formatted },
+            text: Text {
+                style,
+                plain: row.content,
+                formatted: row.formatted,
+            },
             version: row.version_number,
             event_id: row.matrix_event_id,
             delivery,

@@ -16,7 +16,10 @@ pub async fn add(connection: &mut PgConnection, jobs: &[NewJob], now: Timestamp)
     if jobs.is_empty() {
         return Ok(());
     }
-    let bodies: Vec<String> = jobs.iter().map(|job| serde_json::to_string(&job.job)).collect::<Result<_, _>>()?;
+    let bodies: Vec<String> = jobs
+        .iter()
+        .map(|job| serde_json::to_string(&job.job))
+        .collect::<Result<_, _>>()?;
     let lanes: Vec<Uuid> = jobs.iter().map(|job| job.lane.key()).collect();
     sqlx::query!(
         "WITH added AS (
@@ -31,7 +34,10 @@ pub async fn add(connection: &mut PgConnection, jobs: &[NewJob], now: Timestamp)
              due_at = CASE WHEN outbox_lanes.due_at = 'infinity' THEN $7 ELSE outbox_lanes.due_at END",
         &jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(),
         &lanes,
-        &jobs.iter().map(|job| job.lane.conversation().map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &jobs
+            .iter()
+            .map(|job| job.lane.conversation().map(|id| id.0))
+            .collect::<Vec<_>>() as &[Option<Uuid>],
         &jobs.iter().map(|job| job.actor.0).collect::<Vec<_>>(),
         &jobs.iter().map(|job| job.message.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &bodies,
@@ -75,7 +81,13 @@ pub async fn claim(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| Claimed { lane: row.lane, abandoned: row.abandoned }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| Claimed {
+            lane: row.lane,
+            abandoned: row.abandoned,
+        })
+        .collect())
 }
 
 /// When the next lane is due, if any waits.
@@ -83,11 +95,11 @@ pub async fn claim(
 /// # Errors
 /// When Postgres fails.
 pub async fn next_due(connection: &mut PgConnection) -> Result<Option<Timestamp>, StoreError> {
-    Ok(sqlx::query_scalar!(
-        "SELECT min(due_at) FROM outbox_lanes WHERE due_at < 'infinity' AND leased_by IS NULL"
+    Ok(
+        sqlx::query_scalar!("SELECT min(due_at) FROM outbox_lanes WHERE due_at < 'infinity' AND leased_by IS NULL")
+            .fetch_one(connection)
+            .await?,
     )
-    .fetch_one(connection)
-    .await?)
 }
 
 /// The head of a lane, and the lane's version when it was read.
@@ -179,7 +191,9 @@ pub async fn defer(
 /// # Errors
 /// When Postgres fails.
 pub async fn release(connection: &mut PgConnection, lane: Uuid) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE outbox_lanes SET leased_by = NULL WHERE lane = $1", lane).execute(connection).await?;
+    sqlx::query!("UPDATE outbox_lanes SET leased_by = NULL WHERE lane = $1", lane)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -192,7 +206,9 @@ pub async fn remove(connection: &mut PgConnection, jobs: &[OutboxId]) -> Result<
         return Ok(());
     }
     let ids: Vec<Uuid> = jobs.iter().map(|id| id.0).collect();
-    sqlx::query!("DELETE FROM outbox WHERE id = ANY ($1)", &ids).execute(connection).await?;
+    sqlx::query!("DELETE FROM outbox WHERE id = ANY ($1)", &ids)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -212,7 +228,9 @@ pub async fn depth(connection: &mut PgConnection) -> Result<(i64, Option<Timesta
 /// # Errors
 /// When Postgres fails.
 pub async fn waits(connection: &mut PgConnection, id: OutboxId) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM outbox WHERE id = $1) AS "waits!""#, id.0)
-        .fetch_one(connection)
-        .await?)
+    Ok(
+        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM outbox WHERE id = $1) AS "waits!""#, id.0)
+            .fetch_one(connection)
+            .await?,
+    )
 }

@@ -91,7 +91,9 @@ pub async fn profiles(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Pro
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|row| Person::try_from(row).map(|person| (person.id, person))).collect()
+    rows.into_iter()
+        .map(|row| Person::try_from(row).map(|person| (person.id, person)))
+        .collect()
 }
 
 /// One person.
@@ -222,9 +224,13 @@ pub async fn ghost_provisioned(
 /// # Errors
 /// When Postgres fails.
 pub async fn deactivate(connection: &mut PgConnection, id: UserId, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE users SET deactivated_at = $2 WHERE id = $1 AND is_nova", id.0, now)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "UPDATE users SET deactivated_at = $2 WHERE id = $1 AND is_nova",
+        id.0,
+        now
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

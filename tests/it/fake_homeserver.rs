@@ -38,9 +38,10 @@ pub(crate) async fn listener(homeserver: &FakeHomeserver) -> Ears {
         }
         let mut heard = ears.lock().unwrap();
         heard.transactions.push((id, body));
-        heard.refusals.pop().map_or(StatusCode::OK, |status| {
-            StatusCode::from_u16(status).unwrap()
-        })
+        heard
+            .refusals
+            .pop()
+            .map_or(StatusCode::OK, |status| StatusCode::from_u16(status).unwrap())
     }
     async fn query(State(ears): State<Ears>, Path(user): Path<String>) -> StatusCode {
         ears.lock().unwrap().queries.push(user);
@@ -53,11 +54,7 @@ pub(crate) async fn listener(homeserver: &FakeHomeserver) -> Ears {
         .route("/_matrix/app/v1/ping", post(async || "{}"))
         .with_state(ears.clone());
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    homeserver.set_appservice_url(
-        &format!("http://{}", socket.local_addr().unwrap())
-            .parse()
-            .unwrap(),
-    );
+    homeserver.set_appservice_url(&format!("http://{}", socket.local_addr().unwrap()).parse().unwrap());
     TaskTracker::new().spawn(async move { axum::serve(socket, router).await.unwrap() });
     ears
 }
@@ -87,14 +84,8 @@ async fn an_invite_of_a_ghost_is_pushed_with_the_rooms_face_after_a_query_for_th
         panic!("{:?}", heard.transactions)
     };
     let event = &transaction["events"][0];
-    assert_eq!(
-        (id.as_str(), transaction["events"].as_array().unwrap().len()),
-        ("1", 1)
-    );
-    assert_eq!(
-        event["content"],
-        json!({ "membership": "invite", "is_direct": true })
-    );
+    assert_eq!((id.as_str(), transaction["events"].as_array().unwrap().len()), ("1", 1));
+    assert_eq!(event["content"], json!({ "membership": "invite", "is_direct": true }));
     let shown = event["unsigned"]["invite_room_state"].as_array().unwrap();
     assert!(
         shown
@@ -122,10 +113,7 @@ async fn a_failed_push_is_repeated_in_order_under_its_id_without_its_ephemeral_e
     homeserver.wait_until_pushed().await;
 
     let deliveries = homeserver.deliveries();
-    let last: Vec<_> = deliveries
-        .iter()
-        .filter(|delivery| delivery.txn_id > before)
-        .collect();
+    let last: Vec<_> = deliveries.iter().filter(|delivery| delivery.txn_id > before).collect();
     let shape: Vec<_> = last
         .iter()
         .map(|d| (d.txn_id - before, d.event_ids.len(), d.ephemeral, d.status))
@@ -144,12 +132,7 @@ async fn a_failed_push_is_repeated_in_order_under_its_id_without_its_ephemeral_e
         .iter()
         .flat_map(|(_, transaction)| bodies(transaction))
         .collect();
-    assert_eq!(
-        texts,
-        (0..150)
-            .map(|number| number.to_string())
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(texts, (0..150).map(|number| number.to_string()).collect::<Vec<_>>());
     let first = &heard.transactions[0].1;
     assert_eq!(first["ephemeral"], first["de.sorunome.msc2409.ephemeral"]);
 }
@@ -181,30 +164,18 @@ async fn what_users_do_to_a_room_is_seen_in_its_state_and_timeline() {
     bob.send_text(&room, "hello");
 
     let now = homeserver.room(&room);
-    assert_eq!(
-        now.content("m.room.member", bob.id()).unwrap()["displayname"],
-        "Bob"
-    );
+    assert_eq!(now.content("m.room.member", bob.id()).unwrap()["displayname"], "Bob");
     assert_eq!(
         now.content("m.room.member", bob.id()).unwrap()["avatar_url"],
         "mxc://elsewhere.net/face"
     );
-    assert_eq!(
-        now.content("m.room.power_levels", "").unwrap()["users"][bob.id()],
-        50
-    );
+    assert_eq!(now.content("m.room.power_levels", "").unwrap()["users"][bob.id()], 50);
     assert_eq!(homeserver.texts(&room), ["hello"]);
-    assert_eq!(
-        homeserver.timeline(&room).last().unwrap()["content"]["body"],
-        "hello"
-    );
+    assert_eq!(homeserver.timeline(&room).last().unwrap()["content"]["body"], "hello");
 
     let new = alice.upgrade_room(&room);
     assert_eq!(
-        homeserver
-            .room(&room)
-            .content("m.room.tombstone", "")
-            .unwrap()["replacement_room"],
+        homeserver.room(&room).content("m.room.tombstone", "").unwrap()["replacement_room"],
         new
     );
     assert_eq!(
@@ -224,12 +195,7 @@ async fn any_transaction_can_be_pushed_by_hand() {
     let homeserver = FakeHomeserver::start().await;
     assert_eq!(homeserver.push_raw(vec![]).await, 0);
     let ears = listener(&homeserver).await;
-    assert_eq!(
-        homeserver
-            .push_raw(vec![json!({ "type": "m.strange" })])
-            .await,
-        200
-    );
+    assert_eq!(homeserver.push_raw(vec![json!({ "type": "m.strange" })]).await, 200);
     assert_eq!(homeserver.push_body("7", "not json").await, 400);
     homeserver.reset_push_ids();
     assert_eq!(homeserver.push_raw(vec![]).await, 200);
@@ -252,10 +218,7 @@ async fn the_creators_of_a_version_12_room_stand_above_its_power_levels() {
     let changes = json!({ "state_default": 200, "events": { "m.room.name": 200 } });
     alice.set_power_levels(&room, &changes);
     homeserver.user(GHOST).set_room_name(&room, "ours");
-    assert_eq!(
-        homeserver.inspect(|world| world.rooms[&room].version.clone()),
-        "12"
-    );
+    assert_eq!(homeserver.inspect(|world| world.rooms[&room].version.clone()), "12");
 }
 
 #[tokio::test]
@@ -267,10 +230,6 @@ async fn the_creators_of_an_older_room_are_named_in_its_power_levels() {
     let homeserver = FakeHomeserver::with(options).await;
     let (alice, room) = room_with_ghost(&homeserver);
     assert!(room.ends_with(":example.org"));
-    let powers = &homeserver
-        .room(&room)
-        .content("m.room.power_levels", "")
-        .unwrap()["users"]
-        .clone();
+    let powers = &homeserver.room(&room).content("m.room.power_levels", "").unwrap()["users"].clone();
     assert_eq!(powers, &json!({ alice.id(): 100, GHOST: 100 }));
 }

@@ -47,28 +47,18 @@ async fn a_ghost_is_registered_once_and_found_afterwards() {
     let (homeserver, client) = start().await;
     let localpart = "nova-bbbbbbbb-9d47-4a06-b1c5-7e0a9f6d2c11";
     assert_eq!(client.register(localpart).await.unwrap(), Registered::New);
-    assert_eq!(
-        client.register(localpart).await.unwrap(),
-        Registered::Existing
-    );
+    assert_eq!(client.register(localpart).await.unwrap(), Registered::Existing);
     assert_eq!(
         client.register("mallory").await.unwrap_err().errcode(),
         Some("M_EXCLUSIVE")
     );
-    assert!(homeserver.inspect(|world| {
-        world
-            .accounts
-            .contains_key(&format!("@{localpart}:example.org"))
-    }));
+    assert!(homeserver.inspect(|world| { world.accounts.contains_key(&format!("@{localpart}:example.org")) }));
 }
 
 #[tokio::test]
 async fn the_client_acts_as_any_registered_ghost_and_as_nobody_else() {
     let (homeserver, client) = start().await;
-    assert_eq!(
-        client.whoami(None).await.unwrap(),
-        "@_nova_bridge:example.org"
-    );
+    assert_eq!(client.whoami(None).await.unwrap(), "@_nova_bridge:example.org");
     assert_eq!(client.whoami(Some(ghost())).await.unwrap(), ghost());
     let unregistered = user_id!("@nova-cccccccc-9d47-4a06-b1c5-7e0a9f6d2c11:example.org");
     for stranger in [unregistered, user_id!("@alice:example.org")] {
@@ -78,10 +68,7 @@ async fn the_client_acts_as_any_registered_ghost_and_as_nobody_else() {
             "{stranger}"
         );
     }
-    assert_eq!(
-        homeserver.requests()[1].user_id.as_deref(),
-        Some(ghost().as_str())
-    );
+    assert_eq!(homeserver.requests()[1].user_id.as_deref(), Some(ghost().as_str()));
 }
 
 #[tokio::test]
@@ -119,7 +106,8 @@ async fn a_ghost_joins_by_invite_and_only_then_speaks() {
 async fn contents_pass_in_both_directions_as_they_are() {
     let (homeserver, client) = start().await;
     let room = room(&client).await;
-    let text = r#"{"body":"x","msgtype":"m.text","answer":{"sdp":"v=0\r\no=- 1"},"lifetime":60000,"flag":false,"n":null}"#;
+    let text =
+        r#"{"body":"x","msgtype":"m.text","answer":{"sdp":"v=0\r\no=- 1"},"lifetime":60000,"flag":false,"n":null}"#;
     let sent = client
         .send_event(ghost(), &room, "m.call.answer", "1", &raw(text))
         .await
@@ -141,22 +129,13 @@ async fn history_is_paged_back_to_the_rooms_beginning() {
     for number in 0..5 {
         let content = raw(&json!({ "body": number.to_string(), "msgtype": "m.text" }).to_string());
         client
-            .send_event(
-                ghost(),
-                &room,
-                "m.room.message",
-                &number.to_string(),
-                &content,
-            )
+            .send_event(ghost(), &room, "m.room.message", &number.to_string(), &content)
             .await
             .unwrap();
     }
     let (mut seen, mut from) = (Vec::new(), None);
     loop {
-        let page = client
-            .messages(ghost(), &room, from.as_deref(), 3)
-            .await
-            .unwrap();
+        let page = client.messages(ghost(), &room, from.as_deref(), 3).await.unwrap();
         seen.extend(page.events.iter().map(|event| event.get().to_owned()));
         from = page.end;
         if from.is_none() {
@@ -164,9 +143,7 @@ async fn history_is_paged_back_to_the_rooms_beginning() {
         }
     }
     let ids = |events: Vec<String>| -> Vec<String> {
-        let id = |event: &String| {
-            serde_json::from_str::<serde_json::Value>(event).unwrap()["event_id"].to_string()
-        };
+        let id = |event: &String| serde_json::from_str::<serde_json::Value>(event).unwrap()["event_id"].to_string();
         events.iter().map(id).collect()
     };
     let timeline = homeserver
@@ -183,10 +160,7 @@ async fn what_is_not_there_is_none_and_no_error() {
     let (homeserver, client) = start().await;
     let room = room(&client).await;
     assert_eq!(
-        client
-            .state_event(ghost(), &room, "m.room.topic", "")
-            .await
-            .unwrap(),
+        client.state_event(ghost(), &room, "m.room.topic", "").await.unwrap(),
         None
     );
     assert_eq!(
@@ -196,31 +170,18 @@ async fn what_is_not_there_is_none_and_no_error() {
             .unwrap(),
         None
     );
-    assert_eq!(
-        client
-            .profile(user_id!("@nobody:example.org"))
-            .await
-            .unwrap(),
-        Profile::default()
-    );
+    assert_eq!(client.profile(user_id!("@nobody:example.org")).await.unwrap(), None);
     homeserver.user("@alice:example.org").set_name("Alice");
     let alice = Profile {
         display_name: Some("Alice".to_owned()),
         avatar_url: None,
     };
     assert_eq!(
-        client
-            .profile(user_id!("@alice:example.org"))
-            .await
-            .unwrap(),
-        alice
+        client.profile(user_id!("@alice:example.org")).await.unwrap(),
+        Some(alice)
     );
     let state = client.room_state(ghost(), &room).await.unwrap();
-    assert!(
-        state
-            .iter()
-            .any(|event| event.get().contains("m.room.create"))
-    );
+    assert!(state.iter().any(|event| event.get().contains("m.room.create")));
     let outside = client
         .state_event(other_ghost(), &room, "m.room.topic", "")
         .await
@@ -233,13 +194,7 @@ async fn no_id_is_taken_for_another_on_its_way() {
     let (homeserver, client) = start().await;
     let room = room(&client).await;
     client
-        .send_state(
-            ghost(),
-            &room,
-            "org.example",
-            "a%2Fb",
-            &raw(r#"{"which":1}"#),
-        )
+        .send_state(ghost(), &room, "org.example", "a%2Fb", &raw(r#"{"which":1}"#))
         .await
         .unwrap();
     client
@@ -251,10 +206,7 @@ async fn no_id_is_taken_for_another_on_its_way() {
         .state
         .into_keys()
         .filter(|(event_type, _)| event_type == "org.example");
-    assert_eq!(
-        keys.map(|(_, key)| key).collect::<Vec<_>>(),
-        ["a%2Fb", "a/b"]
-    );
+    assert_eq!(keys.map(|(_, key)| key).collect::<Vec<_>>(), ["a%2Fb", "a/b"]);
     let first = client
         .state_event(ghost(), &room, "org.example", "a%2Fb")
         .await
@@ -262,11 +214,7 @@ async fn no_id_is_taken_for_another_on_its_way() {
     assert_eq!(first, Some(json!({ "which": 1 })));
     let alike = RoomId::parse(room.as_str().replace("!r", "!%72")).unwrap();
     assert_eq!(
-        client
-            .room_state(ghost(), &alike)
-            .await
-            .unwrap_err()
-            .errcode(),
+        client.room_state(ghost(), &alike).await.unwrap_err().errcode(),
         Some("M_FORBIDDEN")
     );
     let count = homeserver.requests().len();
@@ -282,10 +230,7 @@ async fn a_deactivated_ghost_leaves_its_rooms_and_keeps_its_id() {
     let (homeserver, client) = start().await;
     let room = room(&client).await;
     client.deactivate(ghost()).await.unwrap();
-    assert_eq!(
-        homeserver.room(room.as_str()).membership(ghost().as_str()),
-        "leave"
-    );
+    assert_eq!(homeserver.room(room.as_str()).membership(ghost().as_str()), "leave");
     assert!(homeserver.inspect(|world| world.accounts[ghost().as_str()].deactivated));
     assert_eq!(
         client.register(ghost().localpart()).await.unwrap(),
@@ -300,9 +245,7 @@ async fn requests_can_be_made_from_any_task() {
         future
     }
     let (_homeserver, client) = start().await;
-    let room = sendable(client.create_room(ghost(), &json!({})))
-        .await
-        .unwrap();
+    let room = sendable(client.create_room(ghost(), &json!({}))).await.unwrap();
     let content = raw(r#"{"body":"x"}"#);
     sendable(client.send_event(ghost(), &room, "m.room.message", "1", &content))
         .await

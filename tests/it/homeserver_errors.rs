@@ -33,12 +33,7 @@ async fn each_kind_of_refusal_is_judged() {
             false,
             Some(429),
         ),
-        (
-            Fault::Status(500, "M_UNKNOWN", None),
-            Retry::Backoff,
-            true,
-            Some(500),
-        ),
+        (Fault::Status(500, "M_UNKNOWN", None), Retry::Backoff, true, Some(500)),
         (html(502), Retry::Backoff, true, Some(502)),
         (html(504), Retry::Backoff, true, Some(504)),
         (
@@ -47,18 +42,8 @@ async fn each_kind_of_refusal_is_judged() {
             false,
             Some(401),
         ),
-        (
-            Fault::Status(403, "M_FORBIDDEN", None),
-            Retry::Never,
-            false,
-            Some(403),
-        ),
-        (
-            Fault::Status(413, "M_TOO_LARGE", None),
-            Retry::Never,
-            false,
-            Some(413),
-        ),
+        (Fault::Status(403, "M_FORBIDDEN", None), Retry::Never, false, Some(403)),
+        (Fault::Status(413, "M_TOO_LARGE", None), Retry::Never, false, Some(413)),
         (html(200), Retry::Backoff, true, None),
         (
             Fault::Body(200, "application/json", "{}".into()),
@@ -108,12 +93,7 @@ async fn nobody_listening_is_no_unknown_outcome() {
         .local_addr()
         .unwrap();
     let url = format!("http://{port}").parse().unwrap();
-    let client = Homeserver::new(Settings::new(
-        url,
-        "as-token".into(),
-        Duration::from_secs(5),
-    ))
-    .unwrap();
+    let client = Homeserver::new(Settings::new(url, "as-token".into(), Duration::from_secs(5))).unwrap();
     let error = client.create_room(ghost(), &json!({})).await.unwrap_err();
     assert!(matches!(error, HomeserverError::Connect(_)), "{error:?}");
     assert_eq!(judged(&error), (Retry::Backoff, false, None));
@@ -184,11 +164,7 @@ async fn after_a_lost_answer_the_same_transaction_id_gives_the_same_event() {
     assert_eq!(send().await.unwrap(), first);
     assert_eq!(homeserver.texts(room.as_str()), ["hello"]);
     homeserver.restart();
-    assert_ne!(
-        send().await.unwrap(),
-        first,
-        "a restarted homeserver has forgotten"
-    );
+    assert_ne!(send().await.unwrap(), first, "a restarted homeserver has forgotten");
     assert_eq!(homeserver.texts(room.as_str()), ["hello", "hello"]);
 }
 
@@ -196,10 +172,7 @@ async fn after_a_lost_answer_the_same_transaction_id_gives_the_same_event() {
 async fn two_ghosts_that_share_a_transaction_id_lose_a_message() {
     let (homeserver, client) = start().await;
     let room = room(&client).await;
-    client
-        .invite(ghost(), &room, other_ghost(), None)
-        .await
-        .unwrap();
+    client.invite(ghost(), &room, other_ghost(), None).await.unwrap();
     client.join(other_ghost(), &room).await.unwrap();
     let first = client
         .send_event(ghost(), &room, "m.room.message", "txn", &raw(HELLO))
@@ -266,11 +239,7 @@ async fn each_request_can_be_made_to_fail_alone() {
     macro_rules! fails {
         ($on:ident, $call:expr) => {
             homeserver.fail_next(On::$on, Fault::Status(503, "M_UNKNOWN", None));
-            assert_eq!(
-                $call.await.unwrap_err().status(),
-                Some(503),
-                stringify!($on)
-            );
+            assert_eq!($call.await.unwrap_err().status(), Some(503), stringify!($on));
         };
     }
     fails!(State, client.room_state(ghost(), &room));
@@ -305,10 +274,7 @@ async fn a_ping_tells_whether_the_homeserver_reaches_us() {
         Some("M_CONNECTION_FAILED")
     );
     crate::fake_homeserver::listener(&homeserver).await;
-    assert_eq!(
-        client.ping("nova", "1").await.unwrap(),
-        Duration::from_millis(3)
-    );
+    assert_eq!(client.ping("nova", "1").await.unwrap(), Duration::from_millis(3));
 }
 
 #[tokio::test]
@@ -317,13 +283,7 @@ async fn an_answer_beyond_every_measure_is_given_up() {
     let huge = Fault::Body(200, "application/json", vec![b' '; (32 << 20) + 1].into());
     homeserver.fail_next(On::Whoami, huge);
     let error = client.whoami(None).await.unwrap_err();
-    assert!(
-        matches!(error, HomeserverError::TooLarge { .. }),
-        "{error:?}"
-    );
-    homeserver.fail_next(
-        On::Whoami,
-        Fault::Body(500, "text/plain", vec![b'x'; 1 << 20].into()),
-    );
+    assert!(matches!(error, HomeserverError::TooLarge { .. }), "{error:?}");
+    homeserver.fail_next(On::Whoami, Fault::Body(500, "text/plain", vec![b'x'; 1 << 20].into()));
     assert_eq!(client.whoami(None).await.unwrap_err().status(), Some(500));
 }

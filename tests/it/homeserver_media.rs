@@ -38,10 +38,7 @@ async fn a_thumbnail_that_is_too_large_or_no_picture_is_refused() {
     let (_homeserver, client) = start().await;
     let mut large = PNG.to_vec();
     large.resize(MEDIA_LIMIT + 1, 0);
-    let mxc = client
-        .upload(ghost(), "image/png", large.into())
-        .await
-        .unwrap();
+    let mxc = client.upload(ghost(), "image/png", large.into()).await.unwrap();
     let error = client.thumbnail(&mxc, 96, 96).await.unwrap_err();
     assert!(
         matches!(error, HomeserverError::TooLarge { limit: MEDIA_LIMIT }),
@@ -62,10 +59,7 @@ async fn a_thumbnail_that_is_too_large_or_no_picture_is_refused() {
         "mxc://example.org",
     ] {
         let error = client.thumbnail(bad, 96, 96).await.unwrap_err();
-        assert!(
-            matches!(error, HomeserverError::Request(_)),
-            "{bad}: {error:?}"
-        );
+        assert!(matches!(error, HomeserverError::Request(_)), "{bad}: {error:?}");
     }
 }
 
@@ -76,21 +70,13 @@ async fn elsewhere() -> Url {
         .route("/large", get(async || [PNG, &[0; 100]].concat()))
         .route(
             "/svg",
-            get(async || {
-                (
-                    [("content-type", "image/png")],
-                    "<?xml version='1.0'?><svg/>",
-                )
-            }),
+            get(async || ([("content-type", "image/png")], "<?xml version='1.0'?><svg/>")),
         )
         .route("/html", get(async || "<html>"))
         .route("/empty", get(async || ""))
         .route("/gone", get(async || StatusCode::GONE))
         .route("/busy", get(async || StatusCode::SERVICE_UNAVAILABLE))
-        .route(
-            "/file",
-            get(async || Redirect::temporary("file:///etc/passwd")),
-        )
+        .route("/file", get(async || Redirect::temporary("file:///etc/passwd")))
         .route("/round", get(async || Redirect::temporary("/round")))
         .route("/1", get(async || Redirect::temporary("/face.png")))
         .route("/2", get(async || Redirect::temporary("/1")))
@@ -107,9 +93,7 @@ async fn elsewhere() -> Url {
             }),
         );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     TaskTracker::new().spawn(async move { axum::serve(listener, router).await.unwrap() });
     url
 }
@@ -123,11 +107,7 @@ async fn an_avatar_from_elsewhere_is_fetched_over_few_redirects_and_without_our_
             .fetch_external(&web.join(path).unwrap(), MEDIA_LIMIT)
             .await
             .unwrap();
-        assert_eq!(
-            (media.content_type, &*media.bytes),
-            ("image/png", PNG),
-            "{path}"
-        );
+        assert_eq!((media.content_type, &*media.bytes), ("image/png", PNG), "{path}");
     }
     assert_eq!(
         client
@@ -157,23 +137,14 @@ async fn an_avatar_that_is_no_ordinary_picture_is_refused() {
             .fetch_external(&web.join(path).unwrap(), MEDIA_LIMIT)
             .await
             .unwrap_err();
-        assert!(
-            matches!(error, HomeserverError::Unsuitable(_)),
-            "{path}: {error:?}"
-        );
-        assert_eq!(
-            (error.retry(), error.outcome_unknown()),
-            (Retry::Never, false)
-        );
+        assert!(matches!(error, HomeserverError::Unsuitable(_)), "{path}: {error:?}");
+        assert_eq!((error.retry(), error.outcome_unknown()), (Retry::Never, false));
     }
     let error = client
         .fetch_external(&web.join("/large").unwrap(), 100)
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, HomeserverError::TooLarge { limit: 100 }),
-        "{error:?}"
-    );
+    assert!(matches!(error, HomeserverError::TooLarge { limit: 100 }), "{error:?}");
     let gone = client
         .fetch_external(&web.join("/gone").unwrap(), 100)
         .await

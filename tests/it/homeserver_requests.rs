@@ -12,12 +12,7 @@ fn wire(requests: &[Recorded]) -> String {
     requests.iter().fold(String::new(), |mut text, request| {
         let body = String::from_utf8_lossy(&request.body);
         let content_type = request.content_type.as_deref().unwrap_or("-");
-        writeln!(
-            text,
-            "{} {}\n    {content_type} {body}",
-            request.method, request.target
-        )
-        .unwrap();
+        writeln!(text, "{} {}\n    {content_type} {body}", request.method, request.target).unwrap();
         text
     })
 }
@@ -44,14 +39,8 @@ async fn requests_about_accounts_and_media_leave_the_process_as_pinned() {
         .unwrap();
     client.set_avatar_url(ghost(), None).await.unwrap();
     client.profile(ghost()).await.unwrap();
-    client
-        .upload(ghost(), "image/gif", "GIF89a…".into())
-        .await
-        .unwrap();
-    client
-        .thumbnail("mxc://example.org/none", 96, 64)
-        .await
-        .unwrap_err();
+    client.upload(ghost(), "image/gif", "GIF89a…".into()).await.unwrap();
+    client.thumbnail("mxc://example.org/none", 96, 64).await.unwrap_err();
     client.deactivate(ghost()).await.unwrap();
     insta::assert_snapshot!(wire(&homeserver.requests()));
 }
@@ -64,27 +53,15 @@ async fn requests_about_rooms_leave_the_process_as_pinned() {
         "creation_content": { "social.nova.id": "0192" }, "org.example.unknown": [null, false, 1.5],
     });
     let room = client.create_room(ghost(), &body).await.unwrap();
-    client
-        .invite(ghost(), &room, other_ghost(), None)
-        .await
-        .unwrap();
+    client.invite(ghost(), &room, other_ghost(), None).await.unwrap();
     client.join(other_ghost(), &room).await.unwrap();
-    client
-        .leave(other_ghost(), &room, Some("done"))
-        .await
-        .unwrap();
+    client.leave(other_ghost(), &room, Some("done")).await.unwrap();
     client
         .invite(ghost(), &room, other_ghost(), Some("once more"))
         .await
         .unwrap();
-    client
-        .kick(ghost(), &room, other_ghost(), Some("no"))
-        .await
-        .unwrap();
-    client
-        .ban(ghost(), &room, other_ghost(), None)
-        .await
-        .unwrap();
+    client.kick(ghost(), &room, other_ghost(), Some("no")).await.unwrap();
+    client.ban(ghost(), &room, other_ghost(), None).await.unwrap();
     client.joined_rooms(ghost()).await.unwrap();
     client
         .create_alias(ghost(), room_alias_id!("#nova tea:example.org"), &room)
@@ -101,30 +78,20 @@ async fn requests_about_rooms_leave_the_process_as_pinned() {
 async fn requests_about_events_leave_the_process_as_pinned() {
     let (homeserver, client) = start().await;
     let room = room(&client).await;
-    let content =
-        r#"{"body":"é <b>","msgtype":"m.text","n":1.0,"big":12345678901234567890,"dup":1,"dup":2}"#;
+    let content = r#"{"body":"é <b>","msgtype":"m.text","n":1.0,"big":12345678901234567890,"dup":1,"dup":2}"#;
     client
         .send_event(ghost(), &room, "m.room.message", "txn/1?", &raw(content))
         .await
         .unwrap();
     client
-        .send_state(
-            ghost(),
-            &room,
-            "m.room.topic",
-            "",
-            &raw(r#"{ "topic" : "tea" }"#),
-        )
+        .send_state(ghost(), &room, "m.room.topic", "", &raw(r#"{ "topic" : "tea" }"#))
         .await
         .unwrap();
     client
         .send_state(ghost(), &room, "m.bridge", "a/b ?#%ü", &raw("{}"))
         .await
         .unwrap();
-    client
-        .state_event(ghost(), &room, "m.room.topic", "")
-        .await
-        .unwrap();
+    client.state_event(ghost(), &room, "m.room.topic", "").await.unwrap();
     client
         .state_event(ghost(), &room, "m.bridge", "a/b ?#%ü")
         .await
@@ -132,9 +99,6 @@ async fn requests_about_events_leave_the_process_as_pinned() {
         .expect("found by the same key");
     client.room_state(ghost(), &room).await.unwrap();
     client.messages(ghost(), &room, None, 50).await.unwrap();
-    client
-        .messages(ghost(), &room, Some("t3"), 10)
-        .await
-        .unwrap();
+    client.messages(ghost(), &room, Some("t3"), 10).await.unwrap();
     insta::assert_snapshot!(wire(&homeserver.requests()));
 }

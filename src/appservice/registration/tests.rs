@@ -54,14 +54,9 @@ fn every_text_is_quoted_so_that_yaml_1_1_reads_a_text() {
         text.contains("as_token: \"no\"\n") && text.contains("hs_token: \"1e5\"\n"),
         "{text}"
     );
-    for line in text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
-    {
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
         let value = line.split_once(": ").map_or("", |(_, value)| value);
-        let fine = ["", "true", "false", "[]"].contains(&value)
-            || value.starts_with('"')
-            || value.starts_with("[\"");
+        let fine = ["", "true", "false", "[]"].contains(&value) || value.starts_with('"') || value.starts_with("[\"");
         assert!(fine, "{line}");
     }
     let extra: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
@@ -71,17 +66,8 @@ fn every_text_is_quoted_so_that_yaml_1_1_reads_a_text() {
 
 #[test]
 fn tokens_are_long_and_never_the_same() {
-    let (one, other) = (
-        parsed(&generated(1)).unwrap(),
-        parsed(&generated(2)).unwrap(),
-    );
-    let tokens = [
-        &one.as_token,
-        &one.hs_token,
-        &other.as_token,
-        &other.hs_token,
-    ]
-    .map(ExposeSecret::expose_secret);
+    let (one, other) = (parsed(&generated(1)).unwrap(), parsed(&generated(2)).unwrap());
+    let tokens = [&one.as_token, &one.hs_token, &other.as_token, &other.hs_token].map(ExposeSecret::expose_secret);
     assert!(tokens.iter().all(|token| token.len() == 64));
     assert_eq!(std::collections::HashSet::from(tokens).len(), 4);
     assert!(!format!("{one:?}").contains(tokens[0]));
@@ -110,22 +96,11 @@ fn what_cannot_be_used_says_what_to_do() {
     let missing = Registration::read(Path::new("/nowhere/registration.yaml"))
         .unwrap_err()
         .to_string();
-    assert!(
-        missing.contains("nova-bridge generate-registration"),
-        "{missing}"
-    );
+    assert!(missing.contains("nova-bridge generate-registration"), "{missing}");
     let sample = parsed(SAMPLE).unwrap_err().to_string();
-    assert!(
-        sample.contains("as_token") && sample.contains("--force"),
-        "{sample}"
-    );
-    let broken = parsed("id: nova\nas_token: [hunter2\n")
-        .unwrap_err()
-        .to_string();
-    assert!(
-        broken.contains("line") && !broken.contains("hunter2"),
-        "{broken}"
-    );
+    assert!(sample.contains("as_token") && sample.contains("--force"), "{sample}");
+    let broken = parsed("id: nova\nas_token: [hunter2\n").unwrap_err().to_string();
+    assert!(broken.contains("line") && !broken.contains("hunter2"), "{broken}");
 }
 
 #[test]

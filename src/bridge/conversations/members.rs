@@ -32,7 +32,9 @@ impl Bridge {
         let conversation = self.group_of(&mut tx, id, user, Role::Member, "").await?;
         let own = conversation.joined(user).map_or(Role::Member, |member| member.role);
         if role > Role::Member && !own.manages(role) {
-            return Err(CommandError::Forbidden("you cannot give a role that is not below your own"));
+            return Err(CommandError::Forbidden(
+                "you cannot give a role that is not below your own",
+            ));
         }
         let mut effects = Effects::default();
         let mut portal = conversation.has_portal;
@@ -49,12 +51,26 @@ impl Bridge {
                     effects.jobs.push(self.job(id, user, Job::CreateRoom, now));
                 }
             }
-            effects.members.push(MemberEdit { conversation: id, user: person.id, member: Some(member) });
+            effects.members.push(MemberEdit {
+                conversation: id,
+                user: person.id,
+                member: Some(member),
+            });
             effects.feed.push(NewEntry::change(id, came(user, person, member)));
             if conversation.has_portal {
-                effects.jobs.push(self.job(id, user, Job::Invite { target: self.mxid(person) }, now));
+                effects.jobs.push(self.job(
+                    id,
+                    user,
+                    Job::Invite {
+                        target: self.mxid(person),
+                    },
+                    now,
+                ));
                 if role > Role::Member {
-                    let job = Job::SetPower { target: self.mxid(person), level: role.power() };
+                    let job = Job::SetPower {
+                        target: self.mxid(person),
+                        level: role.power(),
+                    };
                     effects.jobs.push(self.job(id, user, job, now));
                 }
             }
@@ -67,12 +83,7 @@ impl Bridge {
     ///
     /// # Errors
     /// When the caller may not, or the last owner would go and others stay.
-    pub async fn remove_member(
-        &self,
-        user: UserId,
-        id: ConversationId,
-        target: UserId,
-    ) -> Result<(), CommandError> {
+    pub async fn remove_member(&self, user: UserId, id: ConversationId, target: UserId) -> Result<(), CommandError> {
         if user == target {
             return self.leave(user, id).await;
         }
@@ -84,13 +95,22 @@ impl Bridge {
             return Err(CommandError::NoSuchUser(target.to_string()));
         };
         if !own.manages(theirs.role) {
-            return Err(CommandError::Forbidden("you can only remove members below your own role"));
+            return Err(CommandError::Forbidden(
+                "you can only remove members below your own role",
+            ));
         }
         let mut effects = gone(id, user, target);
         if conversation.has_portal
             && let Some(person) = people::person(&mut tx, target).await?
         {
-            effects.jobs.push(self.job(id, user, Job::Kick { target: self.mxid(&person) }, now));
+            effects.jobs.push(self.job(
+                id,
+                user,
+                Job::Kick {
+                    target: self.mxid(&person),
+                },
+                now,
+            ));
         }
         self.commit(tx, &effects, now).await?;
         Ok(())
@@ -108,11 +128,21 @@ impl Bridge {
         let owners = conversation.members.values().filter(|member| owns(member)).count();
         let last = owners == 1 && conversation.members.get(&user).is_some_and(owns);
         if conversation.kind == Kind::Group && last && conversation.members.len() > 1 {
-            return Err(CommandError::Invalid("the last owner cannot leave; make somebody else owner first".to_owned()));
+            return Err(CommandError::Invalid(
+                "the last owner cannot leave; make somebody else owner first".to_owned(),
+            ));
         }
         let mut effects = gone(id, user, user);
         if conversation.has_portal {
-            effects.jobs.push(self.job(id, user, Job::Leave { room: None, notice: None }, now));
+            effects.jobs.push(self.job(
+                id,
+                user,
+                Job::Leave {
+                    room: None,
+                    notice: None,
+                },
+                now,
+            ));
         }
         self.commit(tx, &effects, now).await?;
         Ok(())
@@ -131,27 +161,43 @@ impl Bridge {
     ) -> Result<(), CommandError> {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let conversation = self.group_of(&mut tx, id, user, Role::Admin, "only admins give roles").await?;
+        let conversation = self
+            .group_of(&mut tx, id, user, Role::Admin, "only admins give roles")
+            .await?;
         let own = conversation.joined(user).map_or(Role::Member, |member| member.role);
         let Some(member) = conversation.members.get(&target).copied() else {
             return Err(CommandError::NoSuchUser(target.to_string()));
         };
         let makes_owner = own == Role::Owner && role == Role::Owner;
         if !own.manages(member.role) || !(own.manages(role) || makes_owner) {
-            return Err(CommandError::Forbidden("you can only give roles below your own to members below you"));
+            return Err(CommandError::Forbidden(
+                "you can only give roles below your own to members below you",
+            ));
         }
         if member.role == role {
             return Ok(());
         }
         let mut effects = Effects::default();
         let new = Member { role, ..member };
-        effects.members.push(MemberEdit { conversation: id, user: target, member: Some(new) });
-        let change = Change::RoleChanged { by: user, user: target, old: member.role, new: role };
+        effects.members.push(MemberEdit {
+            conversation: id,
+            user: target,
+            member: Some(new),
+        });
+        let change = Change::RoleChanged {
+            by: user,
+            user: target,
+            old: member.role,
+            new: role,
+        };
         effects.feed.push(NewEntry::change(id, change));
         if conversation.has_portal
             && let Some(person) = people::person(&mut tx, target).await?
         {
-            let job = Job::SetPower { target: self.mxid(&person), level: role.power() };
+            let job = Job::SetPower {
+                target: self.mxid(&person),
+                level: role.power(),
+            };
             effects.jobs.push(self.job(id, user, job, now));
         }
         self.commit(tx, &effects, now).await?;
@@ -183,7 +229,9 @@ impl Bridge {
     ) -> Result<Conversation, CommandError> {
         let conversation = self.conversation_of(tx, id, user).await?;
         if conversation.kind == Kind::Direct {
-            return Err(CommandError::Invalid("this is a direct conversation, not a group".to_owned()));
+            return Err(CommandError::Invalid(
+                "this is a direct conversation, not a group".to_owned(),
+            ));
         }
         if conversation.joined(user).is_none_or(|member| member.role < least) {
             return Err(CommandError::Forbidden(otherwise));
@@ -205,7 +253,11 @@ fn came(by: UserId, person: &Person, member: Member) -> Change {
 
 fn gone(conversation: ConversationId, by: UserId, user: UserId) -> Effects {
     Effects {
-        members: vec![MemberEdit { conversation, user, member: None }],
+        members: vec![MemberEdit {
+            conversation,
+            user,
+            member: None,
+        }],
         feed: vec![NewEntry::change(conversation, Change::MemberLeft { by, user })],
         ..Effects::default()
     }

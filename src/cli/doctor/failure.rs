@@ -169,19 +169,14 @@ impl Failure {
                 status,
             },
             (_, "M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN") => Self::TokenUnknown,
-            (Leg::Namespace, "M_FORBIDDEN" | "M_EXCLUSIVE") => Self::NamespaceRefused {
-                ghost: ghost.clone(),
-            },
+            (Leg::Namespace, "M_FORBIDDEN" | "M_EXCLUSIVE") => Self::NamespaceRefused { ghost: ghost.clone() },
             (Leg::Ping, "M_URL_NOT_SET") => Self::Ping(Ping::NoUrl),
             (Leg::Ping, "M_FORBIDDEN") => Self::Ping(Ping::OtherId),
             (Leg::Ping, "M_CONNECTION_FAILED") => Self::Ping(Ping::NoConnection(text())),
             (Leg::Ping, "M_CONNECTION_TIMEOUT") => Self::Ping(Ping::Timeout),
             (Leg::Ping, "M_BAD_STATUS") => Self::Ping(Ping::BadStatus(text())),
             (Leg::Ping, "M_UNRECOGNIZED") => Self::Ping(Ping::Unsupported),
-            _ => Self::Unexpected {
-                leg,
-                reason: text(),
-            },
+            _ => Self::Unexpected { leg, reason: text() },
         }
     }
 
@@ -189,7 +184,9 @@ impl Failure {
     #[must_use]
     pub fn cure(&self) -> String {
         match self {
-            Self::Configuration(_) => "change the keys named above; `nova-bridge check-config` checks only them".to_owned(),
+            Self::Configuration(_) => {
+                "change the keys named above; `nova-bridge check-config` checks only them".to_owned()
+            }
             Self::Registration(_) => "without a registration neither side knows the other's token".to_owned(),
             Self::RegistrationDiffers { .. } => "correct the configuration, or write a new registration with \
                 `nova-bridge generate-registration --force` and restart Synapse"
@@ -198,18 +195,28 @@ impl Failure {
             Self::DatabaseRefuses { .. } => "correct user, password and database name in database.url; \
                 `createuser` and `createdb` make new ones"
                 .to_owned(),
-            Self::MigrationsPending { .. } => "run `nova-bridge migrate` (`nova-bridge run` does it by itself)".to_owned(),
-            Self::MigrationsForeign { .. } => "run the version of nova-bridge that last migrated this database, or a newer one".to_owned(),
+            Self::MigrationsPending { .. } => {
+                "run `nova-bridge migrate` (`nova-bridge run` does it by itself)".to_owned()
+            }
+            Self::MigrationsForeign { .. } => {
+                "run the version of nova-bridge that last migrated this database, or a newer one".to_owned()
+            }
             Self::HomeserverUnreachable { .. } => {
                 "start Synapse, or correct homeserver.url: it must be reachable from this machine".to_owned()
             }
-            Self::NotAHomeserver { .. } => "correct homeserver.url: it is the address before /_matrix; look at the proxy, \
+            Self::NotAHomeserver { .. } => {
+                "correct homeserver.url: it is the address before /_matrix; look at the proxy, \
                 if there is one"
-                .to_owned(),
-            Self::TokenUnknown => "name the registration in app_service_config_files of Synapse's homeserver.yaml and restart \
+                    .to_owned()
+            }
+            Self::TokenUnknown => {
+                "name the registration in app_service_config_files of Synapse's homeserver.yaml and restart \
                 Synapse; both must read the same file"
-                .to_owned(),
-            Self::TokenOfAnother { .. } => "restart Synapse, so that it loads the same registration as the bridge".to_owned(),
+                    .to_owned()
+            }
+            Self::TokenOfAnother { .. } => {
+                "restart Synapse, so that it loads the same registration as the bridge".to_owned()
+            }
             Self::DomainDiffers { actual, .. } => format!(
                 "set homeserver.domain to {actual}, then `nova-bridge generate-registration --force` and restart Synapse; \
                  or correct homeserver.url, if this is the wrong Synapse"
@@ -226,16 +233,12 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Configuration(_) | Self::Registration(_) | Self::RegistrationDiffers { .. } => {
-                Exit::Configuration
-            }
+            Self::Configuration(_) | Self::Registration(_) | Self::RegistrationDiffers { .. } => Exit::Configuration,
             Self::DatabaseUnreachable { .. }
             | Self::DatabaseRefuses { .. }
             | Self::MigrationsPending { .. }
             | Self::MigrationsForeign { .. } => Exit::Database,
-            Self::HomeserverUnreachable { .. } | Self::NotAHomeserver { .. } => {
-                Exit::HomeserverUnreachable
-            }
+            Self::HomeserverUnreachable { .. } | Self::NotAHomeserver { .. } => Exit::HomeserverUnreachable,
             Self::TokenUnknown
             | Self::TokenOfAnother { .. }
             | Self::DomainDiffers { .. }

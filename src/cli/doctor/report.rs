@@ -42,8 +42,7 @@ impl Report {
     /// The exit code of the first leg that is broken.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        self.first_failure()
-            .map_or(Exit::Done, |(_, failure)| failure.exit())
+        self.first_failure().map_or(Exit::Done, |(_, failure)| failure.exit())
     }
 
     /// Writes the report for people.
@@ -55,11 +54,7 @@ impl Report {
             let name = leg.name();
             match step {
                 Step::Well(found) => writeln!(out, "✓ {name:<14} {found}")?,
-                Step::Skipped(need) => writeln!(
-                    out,
-                    "- {name:<14} not tried: {} has to work first",
-                    need.name()
-                )?,
+                Step::Skipped(need) => writeln!(out, "- {name:<14} not tried: {} has to work first", need.name())?,
                 Step::Broken(failure) => {
                     writeln!(out, "✗ {name:<14} {}", indented(&failure.to_string()))?;
                     writeln!(out, "  {:<14} → {}", "", indented(&failure.cure()))?;

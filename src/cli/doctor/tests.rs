@@ -55,10 +55,7 @@ fn a_wrong_configuration_leaves_nothing_to_try() {
         })
     };
     let (report, text, tried) = report(broken);
-    assert_eq!(
-        (report.exit(), tried),
-        (Exit::Configuration, vec![Leg::Configuration])
-    );
+    assert_eq!((report.exit(), tried), (Exit::Configuration, vec![Leg::Configuration]));
     insta::assert_snapshot!(text);
 }
 
@@ -66,8 +63,7 @@ fn a_wrong_configuration_leaves_nothing_to_try() {
 fn the_database_does_not_hide_the_homeserver() {
     let broken = |leg| {
         let refused = || "connection refused".to_owned();
-        let database =
-            (leg == Leg::Database).then(|| Failure::DatabaseUnreachable { reason: refused() });
+        let database = (leg == Leg::Database).then(|| Failure::DatabaseUnreachable { reason: refused() });
         database.or_else(|| (leg == Leg::Homeserver).then(|| of_answer(leg, None, "", &refused())))
     };
     let (report, text, tried) = report(broken);
@@ -105,26 +101,11 @@ fn every_answer_of_the_homeserver_leads_to_a_kind_and_an_exit_code() {
         (Leg::Homeserver, Some(404), "", "not found"),
         (Leg::Token, Some(401), "M_UNKNOWN_TOKEN", "unknown token"),
         (Leg::Token, Some(500), "M_UNKNOWN", "internal server error"),
-        (
-            Leg::Namespace,
-            Some(403),
-            "M_FORBIDDEN",
-            "cannot masquerade",
-        ),
-        (
-            Leg::Namespace,
-            Some(400),
-            "M_EXCLUSIVE",
-            "reserved by another",
-        ),
+        (Leg::Namespace, Some(403), "M_FORBIDDEN", "cannot masquerade"),
+        (Leg::Namespace, Some(400), "M_EXCLUSIVE", "reserved by another"),
         (Leg::Ping, Some(400), "M_URL_NOT_SET", "no url"),
         (Leg::Ping, Some(403), "M_FORBIDDEN", "mismatching id"),
-        (
-            Leg::Ping,
-            Some(502),
-            "M_CONNECTION_FAILED",
-            "ConnectionRefusedError",
-        ),
+        (Leg::Ping, Some(502), "M_CONNECTION_FAILED", "ConnectionRefusedError"),
         (Leg::Ping, Some(504), "M_CONNECTION_TIMEOUT", "timed out"),
         (Leg::Ping, Some(502), "M_BAD_STATUS", "HTTP 403"),
         (Leg::Ping, Some(404), "M_UNRECOGNIZED", "unrecognized"),
@@ -134,11 +115,7 @@ fn every_answer_of_the_homeserver_leads_to_a_kind_and_an_exit_code() {
         .into_iter()
         .map(|(leg, status, errcode, text)| {
             let failure = of_answer(leg, status, errcode, text);
-            format!(
-                "{} {failure}\n    → {}",
-                failure.exit().code(),
-                failure.cure()
-            )
+            format!("{} {failure}\n    → {}", failure.exit().code(), failure.cure())
         })
         .collect();
     insta::assert_snapshot!(lines.join("\n"));
@@ -148,9 +125,7 @@ fn every_answer_of_the_homeserver_leads_to_a_kind_and_an_exit_code() {
 fn a_leg_needs_only_legs_before_it() {
     for (index, leg) in Leg::ALL.into_iter().enumerate() {
         assert!(
-            leg.needs()
-                .iter()
-                .all(|need| Leg::ALL[..index].contains(need)),
+            leg.needs().iter().all(|need| Leg::ALL[..index].contains(need)),
             "{leg:?}"
         );
     }
@@ -163,10 +138,6 @@ fn a_ghost_that_is_not_registered_is_covered_all_the_same() {
         errcode: Some("M_FORBIDDEN"),
         text,
     };
-    assert!(
-        answer("Application service has not registered this user (@nova-…)").proves_namespace()
-    );
-    assert!(
-        !answer("Application service cannot masquerade as this user (@nova-…).").proves_namespace()
-    );
+    assert!(answer("Application service has not registered this user (@nova-…)").proves_namespace());
+    assert!(!answer("Application service cannot masquerade as this user (@nova-…).").proves_namespace());
 }

@@ -144,13 +144,23 @@ impl NewEntry {
     /// Shows a message to everybody in the conversation.
     #[must_use]
     pub const fn message(conversation: ConversationId, id: MessageId) -> Self {
-        Self { conversation, audience: None, message: Some(id), change: None }
+        Self {
+            conversation,
+            audience: None,
+            message: Some(id),
+            change: None,
+        }
     }
 
     /// Shows a change to everybody in the conversation.
     #[must_use]
     pub const fn change(conversation: ConversationId, change: Change) -> Self {
-        Self { conversation, audience: None, message: None, change: Some(change) }
+        Self {
+            conversation,
+            audience: None,
+            message: None,
+            change: Some(change),
+        }
     }
 }
 

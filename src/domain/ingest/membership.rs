@@ -30,7 +30,13 @@ impl Planner<'_> {
                     _ => self.portal_for_invite(event, member, ghost),
                 };
                 self.come(conversation, ghost, &event.sender, Membership::Joined);
-                self.job(Lane::Conversation(conversation), ghost, Job::Join { room: event.room.to_string() });
+                self.job(
+                    Lane::Conversation(conversation),
+                    ghost,
+                    Job::Join {
+                        room: event.room.to_string(),
+                    },
+                );
                 Verdict::Applied
             }
             RoomMembership::Join => {
@@ -39,7 +45,13 @@ impl Planner<'_> {
                 } else {
                     // The Nova user joined with a Matrix client of their own: the room is theirs in Nova too.
                     let made = self.new_conversation(event, ghost, Kind::Group);
-                    self.job(Lane::Conversation(made), ghost, Job::SyncRoom { room: event.room.to_string() });
+                    self.job(
+                        Lane::Conversation(made),
+                        ghost,
+                        Job::SyncRoom {
+                            room: event.room.to_string(),
+                        },
+                    );
                     made
                 };
                 self.come(conversation, ghost, &event.sender, Membership::Joined);
@@ -60,8 +72,11 @@ impl Planner<'_> {
         match member.membership {
             RoomMembership::Invite | RoomMembership::Join => {
                 let renamed = self.know(&member.target, user, Some(member));
-                let membership =
-                    if member.membership == RoomMembership::Join { Membership::Joined } else { Membership::Invited };
+                let membership = if member.membership == RoomMembership::Join {
+                    Membership::Joined
+                } else {
+                    Membership::Invited
+                };
                 let came = self.come(conversation, user, &event.sender, membership);
                 if renamed && !came {
                     self.direct_looks_different(conversation, user);
@@ -82,39 +97,65 @@ impl Planner<'_> {
         membership: Membership,
     ) -> bool {
         let by = self.context.ghosts.person(by.as_str());
-        let Some(state) = self.context.conversations.get_mut(&conversation) else { return false };
+        let Some(state) = self.context.conversations.get_mut(&conversation) else {
+            return false;
+        };
         let before = state.members.get(&user).copied();
         if before.is_some_and(|member| member.membership == membership || member.membership == Membership::Joined) {
             return false;
         }
-        let member = Member { role: before.map_or_else(Role::default, |member| member.role), membership };
+        let member = Member {
+            role: before.map_or_else(Role::default, |member| member.role),
+            membership,
+        };
         state.members.insert(user, member);
         if state.kind == Kind::Direct && state.members.len() > 2 {
             state.kind = Kind::Group;
             self.effects.regrouped.push(conversation);
         }
-        self.effects.members.push(MemberEdit { conversation, user, member: Some(member) });
+        self.effects.members.push(MemberEdit {
+            conversation,
+            user,
+            member: Some(member),
+        });
         let (username, display_name) = self.context.profiles.get(&user).map_or_else(
             || (user.to_string(), user.to_string()),
             |person| (person.handle().to_owned(), person.shown_name().to_owned()),
         );
-        let change = Change::MemberJoined { by, user, username, display_name, role: member.role, membership };
+        let change = Change::MemberJoined {
+            by,
+            user,
+            username,
+            display_name,
+            role: member.role,
+            membership,
+        };
         self.effects.feed.push(NewEntry::change(conversation, change));
         true
     }
 
     fn gone(&mut self, event: &InboundEvent, user: UserId) -> Verdict {
-        let Some(portal) = self.context.rooms.get(&event.room) else { return Verdict::Ignored };
+        let Some(portal) = self.context.rooms.get(&event.room) else {
+            return Verdict::Ignored;
+        };
         // Who leaves a room that the conversation has left behind stays in the conversation.
         if !portal.current {
             return Verdict::Ignored;
         }
         let conversation = portal.conversation;
         let by = self.context.ghosts.person(event.sender.as_str());
-        let Some(state) = self.context.conversations.get_mut(&conversation) else { return Verdict::Ignored };
+        let Some(state) = self.context.conversations.get_mut(&conversation) else {
+            return Verdict::Ignored;
+        };
         if state.members.remove(&user).is_some() {
-            self.effects.members.push(MemberEdit { conversation, user, member: None });
-            self.effects.feed.push(NewEntry::change(conversation, Change::MemberLeft { by, user }));
+            self.effects.members.push(MemberEdit {
+                conversation,
+                user,
+                member: None,
+            });
+            self.effects
+                .feed
+                .push(NewEntry::change(conversation, Change::MemberLeft { by, user }));
         }
         Verdict::Applied
     }
@@ -130,9 +171,8 @@ impl Planner<'_> {
             display_name: member.and_then(|member| member.display_name.clone()),
             avatar_url: member.and_then(|member| member.avatar_url.clone()),
         };
-        let changed = known.is_some_and(|known| {
-            known.display_name != profile.display_name || known.avatar_url != profile.avatar_url
-        });
+        let changed = known
+            .is_some_and(|known| known.display_name != profile.display_name || known.avatar_url != profile.avatar_url);
         let news = match member {
             Some(_) => known.is_none() || changed,
             None => !self.context.people.contains(&id),
@@ -147,14 +187,27 @@ impl Planner<'_> {
 
     /// A direct conversation is called after the other one: tell it when they change.
     fn direct_looks_different(&mut self, conversation: ConversationId, user: UserId) {
-        if self.context.conversations.get(&conversation).is_some_and(|state| state.kind == Kind::Direct) {
+        if self
+            .context
+            .conversations
+            .get(&conversation)
+            .is_some_and(|state| state.kind == Kind::Direct)
+        {
             let fields = vec![UpdatedField::Name, UpdatedField::AvatarUrl];
-            self.effects.feed.push(NewEntry::change(conversation, Change::Updated { by: user, fields }));
+            self.effects
+                .feed
+                .push(NewEntry::change(conversation, Change::Updated { by: user, fields }));
         }
     }
 
     pub(super) fn job(&mut self, lane: Lane, actor: UserId, job: Job) {
-        self.effects.jobs.push(NewJob { id: (self.new_id)().into(), lane, actor, message: None, job });
+        self.effects.jobs.push(NewJob {
+            id: (self.new_id)().into(),
+            lane,
+            actor,
+            message: None,
+            job,
+        });
     }
 }
 
@@ -162,6 +215,7 @@ impl Effects {
     pub(super) fn edit(&mut self, edit: ConversationEdit, by: UserId, fields: Vec<UpdatedField>) {
         let conversation = edit.conversation;
         self.edits.push(edit);
-        self.feed.push(NewEntry::change(conversation, Change::Updated { by, fields }));
+        self.feed
+            .push(NewEntry::change(conversation, Change::Updated { by, fields }));
     }
 }

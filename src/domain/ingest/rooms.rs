@@ -71,16 +71,28 @@ impl Planner<'_> {
         };
         self.effects.conversations.push(conversation.clone());
         self.context.conversations.insert(id, conversation);
-        self.effects.feed.push(NewEntry::change(id, Change::Created { by, kind, name: None }));
+        self.effects
+            .feed
+            .push(NewEntry::change(id, Change::Created { by, kind, name: None }));
         self.become_portal(id, &event.room);
         id
     }
 
     fn become_portal(&mut self, conversation: ConversationId, room: &OwnedRoomId) {
-        for portal in self.context.rooms.values_mut().filter(|portal| portal.conversation == conversation) {
+        for portal in self
+            .context
+            .rooms
+            .values_mut()
+            .filter(|portal| portal.conversation == conversation)
+        {
             portal.current = false;
         }
-        let portal = Portal { conversation, current: true, encrypted: false, creators: Vec::new() };
+        let portal = Portal {
+            conversation,
+            current: true,
+            encrypted: false,
+            creators: Vec::new(),
+        };
         self.context.rooms.insert(room.clone(), portal);
         if let Some(state) = self.context.conversations.get_mut(&conversation) {
             state.room = Some(room.clone());
@@ -93,37 +105,44 @@ impl Planner<'_> {
     /// The Matrix user opened a new direct room with a ghost that they have a conversation with: the newest room wins,
     /// and the ghost leaves the old one, saying so.
     fn move_to(&mut self, conversation: ConversationId, room: &OwnedRoomId, ghost: UserId) {
-        let old = self.context.conversations.get(&conversation).and_then(|state| state.room.clone());
+        let old = self
+            .context
+            .conversations
+            .get(&conversation)
+            .and_then(|state| state.room.clone());
         if old.as_ref() == Some(room) {
             return;
         }
         self.become_portal(conversation, room);
         if let Some(old) = old {
             let notice = format!("This conversation goes on in {room}.");
-            let leave = Job::Leave { room: Some(old.into()), notice: Some(notice) };
+            let leave = Job::Leave {
+                room: Some(old.into()),
+                notice: Some(notice),
+            };
             self.job(Lane::Conversation(conversation), ghost, leave);
         }
     }
 
     /// `m.room.create`: completes a room creation of ours whose answer we may have missed.
-    pub(super) fn created(
-        &mut self,
-        event: &InboundEvent,
-        marker: Option<OutboxId>,
-        creators: Vec<String>,
-    ) -> Verdict {
+    pub(super) fn created(&mut self, event: &InboundEvent, marker: Option<OutboxId>, creators: Vec<String>) -> Verdict {
         let ghost = self.context.ghosts.nova_user(event.sender.as_str());
         if let Some((id, job)) = marker.and_then(|id| self.context.creating.get(&id).map(|job| (id, *job)))
             && ghost == Some(job.actor)
         {
-            let has_room =
-                self.context.conversations.get(&job.conversation).is_some_and(|state| state.room.is_some());
+            let has_room = self
+                .context
+                .conversations
+                .get(&job.conversation)
+                .is_some_and(|state| state.room.is_some());
             if !has_room {
                 self.become_portal(job.conversation, &event.room);
                 self.effects.done_jobs.push(id);
             }
         }
-        let Some(portal) = self.context.rooms.get_mut(&event.room) else { return Verdict::Ignored };
+        let Some(portal) = self.context.rooms.get_mut(&event.room) else {
+            return Verdict::Ignored;
+        };
         if !creators.is_empty() {
             self.effects.creators.push((event.room.clone(), creators.clone()));
             portal.creators = creators;
@@ -138,7 +157,9 @@ impl Planner<'_> {
         };
         let id = portal.conversation;
         let by = self.context.ghosts.person(event.sender.as_str());
-        let Some(state) = self.context.conversations.get_mut(&id) else { return Verdict::Ignored };
+        let Some(state) = self.context.conversations.get_mut(&id) else {
+            return Verdict::Ignored;
+        };
         let (field, slot, new) = match &event.meaning {
             Meaning::Name(name) => (UpdatedField::Name, &mut state.name, name),
             Meaning::Topic(topic) => (UpdatedField::Description, &mut state.description, topic),
@@ -184,10 +205,16 @@ impl Planner<'_> {
         let (conversation, creators) = (portal.conversation, &portal.creators);
         let ghosts = &self.context.ghosts;
         let by = ghosts.person(event.sender.as_str());
-        let mut roles: BTreeMap<UserId, Role> =
-            users.iter().map(|(id, level)| (ghosts.person(id.as_str()), Role::of_power(*level))).collect();
+        let mut roles: BTreeMap<UserId, Role> = users
+            .iter()
+            .map(|(id, level)| (ghosts.person(id.as_str()), Role::of_power(*level)))
+            .collect();
         roles.extend(creators.iter().map(|id| (ghosts.person(id), Role::Owner)));
-        let Some(state) = self.context.conversations.get_mut(&conversation).filter(|it| it.kind == Kind::Group)
+        let Some(state) = self
+            .context
+            .conversations
+            .get_mut(&conversation)
+            .filter(|it| it.kind == Kind::Group)
         else {
             return Verdict::Applied;
         };
@@ -195,8 +222,17 @@ impl Planner<'_> {
             let new = roles.get(user).copied().unwrap_or_else(|| Role::of_power(default));
             let old = std::mem::replace(&mut member.role, new);
             if old != new {
-                self.effects.members.push(MemberEdit { conversation, user: *user, member: Some(*member) });
-                let change = Change::RoleChanged { by, user: *user, old, new };
+                self.effects.members.push(MemberEdit {
+                    conversation,
+                    user: *user,
+                    member: Some(*member),
+                });
+                let change = Change::RoleChanged {
+                    by,
+                    user: *user,
+                    old,
+                    new,
+                };
                 self.effects.feed.push(NewEntry::change(conversation, change));
             }
         }
@@ -209,20 +245,36 @@ impl Planner<'_> {
             return Verdict::Ignored;
         };
         let conversation = portal.conversation;
-        if self.context.rooms.get(replacement).is_some_and(|other| other.conversation != conversation) {
-            return Verdict::dead(reason::UNKNOWN_ROOM, "the replacement room belongs to another conversation");
+        if self
+            .context
+            .rooms
+            .get(replacement)
+            .is_some_and(|other| other.conversation != conversation)
+        {
+            return Verdict::dead(
+                reason::UNKNOWN_ROOM,
+                "the replacement room belongs to another conversation",
+            );
         }
         self.become_portal(conversation, replacement);
         let ghosts: Vec<UserId> = self.nova_members(conversation);
         for ghost in &ghosts {
-            self.job(Lane::Conversation(conversation), *ghost, Job::Join { room: replacement.to_string() });
+            self.job(
+                Lane::Conversation(conversation),
+                *ghost,
+                Job::Join {
+                    room: replacement.to_string(),
+                },
+            );
         }
         Verdict::Applied
     }
 
     /// The room is encrypted: keep what was said, and tell its people once.
     pub(super) fn encrypted(&mut self, event: &InboundEvent) -> Verdict {
-        let Some(portal) = self.context.rooms.get_mut(&event.room) else { return Verdict::unknown_room() };
+        let Some(portal) = self.context.rooms.get_mut(&event.room) else {
+            return Verdict::unknown_room();
+        };
         if !std::mem::replace(&mut portal.encrypted, true) {
             let conversation = portal.conversation;
             self.effects.encrypted.push(event.room.clone());
@@ -230,7 +282,10 @@ impl Planner<'_> {
                 let content = json!({
                     "msgtype": "m.notice", "body": ENCRYPTED_NOTICE, "social.nova.notice": true
                 });
-                let send = Job::SendEvent { event_type: "m.room.message".to_owned(), content };
+                let send = Job::SendEvent {
+                    event_type: "m.room.message".to_owned(),
+                    content,
+                };
                 self.job(Lane::Conversation(conversation), ghost, send);
             }
         }
@@ -238,7 +293,9 @@ impl Planner<'_> {
     }
 
     fn nova_members(&self, conversation: ConversationId) -> Vec<UserId> {
-        let Some(state) = self.context.conversations.get(&conversation) else { return Vec::new() };
+        let Some(state) = self.context.conversations.get(&conversation) else {
+            return Vec::new();
+        };
         let joined = |member: &&Member| member.membership == Membership::Joined;
         state
             .members

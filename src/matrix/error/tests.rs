@@ -10,8 +10,7 @@ fn refused(status: u16, header: Option<&str>, body: &str) -> HomeserverError {
 
 #[test]
 fn a_rate_limit_says_how_long_to_wait() {
-    let limited =
-        r#"{"errcode":"M_LIMIT_EXCEEDED","error":"Too Many Requests","retry_after_ms":1500}"#;
+    let limited = r#"{"errcode":"M_LIMIT_EXCEEDED","error":"Too Many Requests","retry_after_ms":1500}"#;
     assert_eq!(
         refused(429, Some("7"), limited).retry(),
         Retry::After(Duration::from_millis(1500))
@@ -54,10 +53,7 @@ fn a_wrong_token_waits_for_an_administrator() {
         None,
         r#"{"errcode":"M_UNKNOWN_TOKEN","error":"Unrecognised access token"}"#,
     );
-    assert_eq!(
-        (error.retry(), error.outcome_unknown()),
-        (Retry::Backoff, false)
-    );
+    assert_eq!((error.retry(), error.outcome_unknown()), (Retry::Backoff, false));
 }
 
 #[test]
@@ -69,20 +65,13 @@ fn a_refusal_by_the_homeserver_is_final() {
         (404, "M_NOT_FOUND"),
         (413, "M_TOO_LARGE"),
     ] {
-        let error = refused(
-            status,
-            None,
-            &format!(r#"{{"errcode":"{errcode}","error":"no"}}"#),
-        );
+        let error = refused(status, None, &format!(r#"{{"errcode":"{errcode}","error":"no"}}"#));
         assert_eq!(
             (error.retry(), error.outcome_unknown()),
             (Retry::Never, false),
             "{errcode}"
         );
-        assert_eq!(
-            (error.status(), error.errcode()),
-            (Some(status), Some(errcode))
-        );
+        assert_eq!((error.status(), error.errcode()), (Some(status), Some(errcode)));
     }
 }
 
@@ -90,11 +79,7 @@ fn a_refusal_by_the_homeserver_is_final() {
 fn a_refusal_by_a_proxy_is_final_only_where_the_request_itself_is_at_fault() {
     assert_eq!(refused(413, None, "<html>").retry(), Retry::Never);
     for status in [301, 403, 404] {
-        assert_eq!(
-            refused(status, None, "<html>").retry(),
-            Retry::Backoff,
-            "{status}"
-        );
+        assert_eq!(refused(status, None, "<html>").retry(), Retry::Backoff, "{status}");
     }
     assert!(!refused(404, None, "<html>").is_not_found());
 }
@@ -104,10 +89,7 @@ fn the_homeservers_words_are_cut_and_cleaned() {
     let error = refused(
         403,
         None,
-        &format!(
-            r#"{{"errcode":"M_FORBIDDEN","error":"a\n\u001b{}"}}"#,
-            "b".repeat(900)
-        ),
+        &format!(r#"{{"errcode":"M_FORBIDDEN","error":"a\n\u001b{}"}}"#, "b".repeat(900)),
     );
     let text = error.to_string();
     assert!(

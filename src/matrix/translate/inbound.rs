@@ -51,18 +51,31 @@ pub fn read(raw: Box<RawValue>, now: Timestamp) -> RawEvent {
 
 fn malformed(raw: &RawValue, error: &serde_json::Error) -> Malformed {
     let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-    let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|it| !it.contains('\0')).map(str::to_owned);
+    let text = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|it| !it.contains('\0'))
+            .map(str::to_owned)
+    };
     let what = match error.classify() {
         serde_json::error::Category::Data => "a field that every event needs is missing or of the wrong type",
-        serde_json::error::Category::Io
-        | serde_json::error::Category::Syntax
-        | serde_json::error::Category::Eof => "not a JSON object in valid Unicode",
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            "not a JSON object in valid Unicode"
+        }
     };
-    Malformed { what: what.to_owned(), event_id: text("event_id"), room: text("room_id") }
+    Malformed {
+        what: what.to_owned(),
+        event_id: text("event_id"),
+        room: text("room_id"),
+    }
 }
 
 fn event(envelope: Envelope, now: Timestamp) -> InboundEvent {
-    let at = envelope.origin_server_ts.as_i64().and_then(DateTime::from_timestamp_millis);
+    let at = envelope
+        .origin_server_ts
+        .as_i64()
+        .and_then(DateTime::from_timestamp_millis);
     // A redacted event is pushed without its content: there is nothing left to carry.
     let redacted = envelope.unsigned.get("redacted_because").is_some();
     let meaning = match (&envelope.state_key, redacted) {
@@ -75,14 +88,23 @@ fn event(envelope: Envelope, now: Timestamp) -> InboundEvent {
         room: envelope.room_id,
         sender: envelope.sender,
         // Postgres and our clients need a year with four digits.
-        at: at.filter(|at| *at > DateTime::UNIX_EPOCH && *at <= now + chrono::Duration::days(1)).unwrap_or(now),
+        at: at
+            .filter(|at| *at > DateTime::UNIX_EPOCH && *at <= now + chrono::Duration::days(1))
+            .unwrap_or(now),
         meaning,
     }
 }
 
 fn message_like(event_type: &str, content: &Value) -> Meaning {
-    let marker = content.get(MARKER).and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok()).map(MessageId);
-    let not_yet = |kind: &str| Meaning::NotYet { kind: shortened(storable(kind.to_owned()), 80), marker };
+    let marker = content
+        .get(MARKER)
+        .and_then(Value::as_str)
+        .and_then(|id| Uuid::parse_str(id).ok())
+        .map(MessageId);
+    let not_yet = |kind: &str| Meaning::NotYet {
+        kind: shortened(storable(kind.to_owned()), 80),
+        marker,
+    };
     match event_type {
         "m.room.message" => message(content, marker, not_yet),
         "m.room.encrypted" => Meaning::Encrypted,
@@ -95,7 +117,10 @@ fn message(content: &Value, marker: Option<MessageId>, not_yet: impl Fn(&str) ->
     if content.get(NOTICE_MARKER).is_some_and(|it| it == true) {
         return Meaning::OwnNotice;
     }
-    if content.pointer("/m.relates_to/rel_type").is_some_and(|it| it == "m.replace") {
+    if content
+        .pointer("/m.relates_to/rel_type")
+        .is_some_and(|it| it == "m.replace")
+    {
         return not_yet("m.replace");
     }
     let style = match content.get("msgtype").and_then(Value::as_str) {
@@ -113,7 +138,14 @@ fn message(content: &Value, marker: Option<MessageId>, not_yet: impl Fn(&str) ->
         .flatten()
         .map(safe_html);
     let plain = shortened(storable(body.to_owned()), MAX_TEXT_BYTES * 2);
-    Meaning::Message { text: Text { style, plain, formatted }, marker }
+    Meaning::Message {
+        text: Text {
+            style,
+            plain,
+            formatted,
+        },
+        marker,
+    }
 }
 
 /// HTML limited to what the specification allows in a message, so that a client may show it as it is.
@@ -132,7 +164,9 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
     };
     match (event_type, key) {
         ("m.room.member", target) => {
-            let Ok(target) = OwnedUserId::try_from(target) else { return Meaning::Nothing };
+            let Ok(target) = OwnedUserId::try_from(target) else {
+                return Meaning::Nothing;
+            };
             let membership = match content.get("membership").and_then(Value::as_str) {
                 Some("invite") => RoomMembership::Invite,
                 Some("join") => RoomMembership::Join,
@@ -150,7 +184,10 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
             })
         }
         ("m.room.create", "") => {
-            let version = content.get("room_version").and_then(Value::as_str).and_then(|it| it.parse::<u32>().ok());
+            let version = content
+                .get("room_version")
+                .and_then(Value::as_str)
+                .and_then(|it| it.parse::<u32>().ok());
             let additional = content.get("additional_creators").and_then(Value::as_array);
             let creators = match version {
                 Some(VERSION_WITH_CREATORS..) => additional
@@ -160,7 +197,10 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                     .collect(),
                 _ => Vec::new(),
             };
-            let marker = content.get(MARKER).and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
+            let marker = content
+                .get(MARKER)
+                .and_then(Value::as_str)
+                .and_then(|id| Uuid::parse_str(id).ok());
             Meaning::Create {
                 marker: marker.map(OutboxId),
                 creators,
@@ -172,7 +212,11 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
         ("m.room.avatar", "") => Meaning::Avatar(text("url").filter(|url| url.starts_with("mxc://"))),
         ("m.room.power_levels", "") => power_levels(content),
         ("m.room.tombstone", "") => {
-            match content.get("replacement_room").and_then(Value::as_str).map(OwnedRoomId::try_from) {
+            match content
+                .get("replacement_room")
+                .and_then(Value::as_str)
+                .map(OwnedRoomId::try_from)
+            {
                 Some(Ok(replacement)) => Meaning::Tombstone { replacement },
                 Some(Err(_)) | None => Meaning::Nothing,
             }
@@ -194,7 +238,10 @@ fn power_levels(content: &Value) -> Meaning {
         .flatten()
         .filter_map(|(id, value)| Some((OwnedUserId::try_from(id.as_str()).ok()?, level(value)?)))
         .collect();
-    Meaning::PowerLevels { users, default: content.get("users_default").and_then(level).unwrap_or(0) }
+    Meaning::PowerLevels {
+        users,
+        default: content.get("users_default").and_then(level).unwrap_or(0),
+    }
 }
 
 #[cfg(test)]

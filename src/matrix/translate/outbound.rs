@@ -167,7 +167,10 @@ mod tests {
     }
 
     fn created(kind: Kind) -> Value {
-        let people = [("@alice:example.org".to_owned(), Role::Admin), ("@bob:example.org".to_owned(), Role::Member)];
+        let people = [
+            ("@alice:example.org".to_owned(), Role::Admin),
+            ("@bob:example.org".to_owned(), Role::Member),
+        ];
         let job = OutboxId(Uuid::from_u128(7));
         let creator = "@nova-00000000-0000-0000-0000-000000000001:example.org";
         create_room(
@@ -195,7 +198,14 @@ mod tests {
         let id = MessageId(Uuid::from_u128(9));
         let texts = [Style::Plain, Style::Notice, Style::Emote].map(|style| {
             let formatted = (style == Style::Plain).then(|| "<b>hi</b>".to_owned());
-            message(id, &Text { style, plain: "hi\nthere 👋".to_owned(), formatted })
+            message(
+                id,
+                &Text {
+                    style,
+                    plain: "hi\nthere 👋".to_owned(),
+                    formatted,
+                },
+            )
         });
         insta::assert_json_snapshot!(texts);
         insta::assert_json_snapshot!(notice("Nova cannot read this."));

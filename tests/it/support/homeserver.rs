@@ -96,9 +96,7 @@ impl FakeHomeserver {
     pub(crate) async fn with(options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shared = Arc::new(Shared {
-            url: format!("http://{}", listener.local_addr().unwrap())
-                .parse()
-                .unwrap(),
+            url: format!("http://{}", listener.local_addr().unwrap()).parse().unwrap(),
             world: Mutex::new(World::new(options)),
             changed: watch::Sender::new(()),
             http: reqwest::Client::builder()
@@ -112,10 +110,7 @@ impl FakeHomeserver {
         tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
             axum::serve(listener, router).await.unwrap();
         }));
-        tasks.spawn(
-            stop.clone()
-                .run_until_cancelled_owned(push::run(shared.clone())),
-        );
+        tasks.spawn(stop.clone().run_until_cancelled_owned(push::run(shared.clone())));
         Self {
             shared,
             _stop: Arc::new(stop.drop_guard()),
@@ -141,14 +136,12 @@ impl FakeHomeserver {
 
     /// The next request that matches goes wrong.
     pub(crate) fn fail_next(&self, on: On, fault: Fault) {
-        self.shared
-            .change(|world| world.faults.add(on, fault, Some(1)));
+        self.shared.change(|world| world.faults.add(on, fault, Some(1)));
     }
 
     /// Every request that matches goes wrong, until [`Self::heal`].
     pub(crate) fn fail_every(&self, on: On, fault: Fault) {
-        self.shared
-            .change(|world| world.faults.add(on, fault, None));
+        self.shared.change(|world| world.faults.add(on, fault, None));
     }
 
     /// Forgets all faults.
@@ -177,11 +170,8 @@ impl FakeHomeserver {
     /// Pushes these events in a transaction of their own, past the queue. Answers the status, 0 for no answer.
     pub(crate) async fn push_raw(&self, events: Vec<Value>) -> u16 {
         let txn_id = self.shared.change(World::take_push_id);
-        self.push_body(
-            &txn_id.to_string(),
-            serde_json::json!({ "events": events }).to_string(),
-        )
-        .await
+        self.push_body(&txn_id.to_string(), serde_json::json!({ "events": events }).to_string())
+            .await
     }
 
     /// Pushes any body under any transaction id.
@@ -233,11 +223,7 @@ impl FakeHomeserver {
     /// # Panics
     ///
     /// After [`DEADLINE`], naming `what` and showing the end of every timeline.
-    pub(crate) async fn wait_for<A>(
-        &self,
-        what: &str,
-        mut look: impl FnMut(&World) -> Option<A>,
-    ) -> A {
+    pub(crate) async fn wait_for<A>(&self, what: &str, mut look: impl FnMut(&World) -> Option<A>) -> A {
         let mut changes = self.shared.changed.subscribe();
         let found = tokio::time::timeout(DEADLINE, async {
             loop {
@@ -245,18 +231,12 @@ impl FakeHomeserver {
                 if let Some(found) = look(&self.shared.lock()) {
                     return found;
                 }
-                changes
-                    .changed()
-                    .await
-                    .expect("the sender lives as long as the handle");
+                changes.changed().await.expect("the sender lives as long as the handle");
             }
         });
-        found.await.unwrap_or_else(|_| {
-            panic!(
-                "waited in vain for {what}; {}",
-                self.shared.lock().summary()
-            )
-        })
+        found
+            .await
+            .unwrap_or_else(|_| panic!("waited in vain for {what}; {}", self.shared.lock().summary()))
     }
 
     /// Waits until everything that is to be pushed has been taken by the bridge.

@@ -31,9 +31,20 @@ fn text_of(content: Value) -> Text {
 
 #[test]
 fn each_style_of_text_is_read() {
-    for (msgtype, style) in [("m.text", Style::Plain), ("m.notice", Style::Notice), ("m.emote", Style::Emote)] {
+    for (msgtype, style) in [
+        ("m.text", Style::Plain),
+        ("m.notice", Style::Notice),
+        ("m.emote", Style::Emote),
+    ] {
         let text = text_of(json!({ "msgtype": msgtype, "body": "a\nb 👋" }));
-        assert_eq!(text, Text { style, plain: "a\nb 👋".to_owned(), formatted: None });
+        assert_eq!(
+            text,
+            Text {
+                style,
+                plain: "a\nb 👋".to_owned(),
+                formatted: None
+            }
+        );
     }
 }
 
@@ -48,7 +59,10 @@ fn html_is_cleaned() {
 
 #[test]
 fn nul_becomes_storable() {
-    assert_eq!(text_of(json!({ "msgtype": "m.text", "body": "a\u{0}b" })).plain, "a\u{fffd}b");
+    assert_eq!(
+        text_of(json!({ "msgtype": "m.text", "body": "a\u{0}b" })).plain,
+        "a\u{fffd}b"
+    );
 }
 
 #[test]
@@ -56,17 +70,31 @@ fn a_marker_is_read_and_a_wrong_one_is_none() {
     let id = Uuid::from_u128(5);
     for (value, expected) in [(json!(id), Some(MessageId(id))), (json!(7), None), (json!("x"), None)] {
         let content = json!({ "msgtype": "m.text", "body": "", MARKER: value });
-        assert!(matches!(meaning("m.room.message", None, content), Meaning::Message { marker, .. } if marker == expected));
+        assert!(
+            matches!(meaning("m.room.message", None, content), Meaning::Message { marker, .. } if marker == expected)
+        );
     }
 }
 
 #[test]
 fn what_cannot_be_carried_yet_is_named() {
     let cases = [
-        ("m.room.message", json!({ "msgtype": "m.image", "body": "x", "url": "mxc://a/b" }), "m.image"),
-        ("m.room.message", json!({ "msgtype": "m.text", "body": "x", "m.relates_to": { "rel_type": "m.replace" } }), "m.replace"),
+        (
+            "m.room.message",
+            json!({ "msgtype": "m.image", "body": "x", "url": "mxc://a/b" }),
+            "m.image",
+        ),
+        (
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": "x", "m.relates_to": { "rel_type": "m.replace" } }),
+            "m.replace",
+        ),
         ("m.room.message", Value::Null, "m.room.message without msgtype"),
-        ("m.room.message", json!({ "msgtype": "m.text", "body": 4 }), "m.room.message without body"),
+        (
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": 4 }),
+            "m.room.message without body",
+        ),
         ("m.reaction", json!({}), "m.reaction"),
     ];
     for (event_type, content, expected) in cases {
@@ -77,7 +105,11 @@ fn what_cannot_be_carried_yet_is_named() {
 #[test]
 fn creators_count_from_room_version_12() {
     let create = |version: &str| {
-        meaning("m.room.create", Some(""), json!({ "room_version": version, "additional_creators": ["@b:x", 3] }))
+        meaning(
+            "m.room.create",
+            Some(""),
+            json!({ "room_version": version, "additional_creators": ["@b:x", 3] }),
+        )
     };
     assert!(matches!(create("12"), Meaning::Create { creators, sender_is_creator: true, .. } if creators.len() == 1));
     assert!(matches!(create("11"), Meaning::Create { creators, sender_is_creator: false, .. } if creators.is_empty()));
@@ -86,16 +118,25 @@ fn creators_count_from_room_version_12() {
 #[test]
 fn power_levels_may_be_strings() {
     let content = json!({ "users": { "@a:x": "100", "@b:x": 50, "nobody": 3, "@c:x": null }, "users_default": "5" });
-    let Meaning::PowerLevels { users, default } = meaning("m.room.power_levels", Some(""), content) else { panic!() };
+    let Meaning::PowerLevels { users, default } = meaning("m.room.power_levels", Some(""), content) else {
+        panic!()
+    };
     assert_eq!((users.len(), default), (2, 5));
 }
 
 #[test]
 fn a_bad_event_keeps_what_can_be_known_of_it() {
     let error = read_json(&json!({ "event_id": "$x", "room_id": "!r:x", "type": 5 })).unwrap_err();
-    assert_eq!((error.event_id.as_deref(), error.room.as_deref()), (Some("$x"), Some("!r:x")));
+    assert_eq!(
+        (error.event_id.as_deref(), error.room.as_deref()),
+        (Some("$x"), Some("!r:x"))
+    );
     assert!(read_json(&json!(7)).is_err());
-    assert!(read(RawValue::from_string(r#"{"body":"\ud800"}"#.to_owned()).unwrap(), now()).decoded.is_err());
+    assert!(
+        read(RawValue::from_string(r#"{"body":"\ud800"}"#.to_owned()).unwrap(), now())
+            .decoded
+            .is_err()
+    );
 }
 
 #[test]
@@ -117,8 +158,13 @@ fn any_json() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
         let key = prop_oneof![
-            Just("membership".to_owned()), Just("msgtype".to_owned()), Just("body".to_owned()), Just("users".to_owned()),
-            Just("m.relates_to".to_owned()), Just(MARKER.to_owned()), "[a-z]{1,3}",
+            Just("membership".to_owned()),
+            Just("msgtype".to_owned()),
+            Just("body".to_owned()),
+            Just("users".to_owned()),
+            Just("m.relates_to".to_owned()),
+            Just(MARKER.to_owned()),
+            "[a-z]{1,3}",
         ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

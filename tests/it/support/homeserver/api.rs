@@ -35,23 +35,14 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/rooms/{room}/{action}", post(act_on_room))
         .route("/rooms/{room}/send/{event_type}/{txn}", put(send))
         .route("/rooms/{room}/state", get(room_state))
-        .route(
-            "/rooms/{room}/state/{event_type}",
-            get(state_event).put(set_state),
-        )
-        .route(
-            "/rooms/{room}/state/{event_type}/",
-            get(state_event).put(set_state),
-        )
+        .route("/rooms/{room}/state/{event_type}", get(state_event).put(set_state))
+        .route("/rooms/{room}/state/{event_type}/", get(state_event).put(set_state))
         .route(
             "/rooms/{room}/state/{event_type}/{key}",
             get(state_event).put(set_state),
         )
         .route("/rooms/{room}/messages", get(messages))
-        .route(
-            "/directory/room/{alias}",
-            get(resolve_alias).put(create_alias),
-        );
+        .route("/directory/room/{alias}", get(resolve_alias).put(create_alias));
     Router::new()
         .route(
             "/_matrix/client/versions",
@@ -60,14 +51,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .nest("/_matrix/client/v3", client)
         .route("/_matrix/client/v1/appservice/{id}/ping", post(push::ping))
         .route("/_matrix/media/v3/upload", post(upload))
-        .route(
-            "/_matrix/client/v1/media/thumbnail/{server}/{id}",
-            get(media),
-        )
-        .route(
-            "/_matrix/client/v1/media/download/{server}/{id}",
-            get(media),
-        )
+        .route("/_matrix/client/v1/media/thumbnail/{server}/{id}", get(media))
+        .route("/_matrix/client/v1/media/download/{server}/{id}", get(media))
         .fallback(async || refuse::<()>(404, "M_UNRECOGNIZED", "Unrecognized request"))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(shared.clone(), intercept))
@@ -80,10 +65,9 @@ fn read(body: &[u8]) -> Answer<Value> {
 
 /// The text of a field that must be there.
 fn text<'a>(body: &'a Value, field: &str) -> Answer<&'a str> {
-    body[field].as_str().map_or_else(
-        || refuse(400, "M_MISSING_PARAM", format!("Missing key '{field}'")),
-        Ok,
-    )
+    body[field]
+        .as_str()
+        .map_or_else(|| refuse(400, "M_MISSING_PARAM", format!("Missing key '{field}'")), Ok)
 }
 
 async fn register(State(shared): Server, _: Caller, body: Bytes) -> Reply {
@@ -160,13 +144,7 @@ async fn act_on_room(
         "join" => world.join(&room, &user),
         "leave" => world.leave(&room, &user, reason),
         "invite" => world.invite(&room, &user, text(&body, "user_id")?, reason, false),
-        "kick" | "ban" => world.remove(
-            &room,
-            &user,
-            text(&body, "user_id")?,
-            reason,
-            action == "ban",
-        ),
+        "kick" | "ban" => world.remove(&room, &user, text(&body, "user_id")?, reason, action == "ban"),
         _ => refuse(404, "M_UNRECOGNIZED", "Unrecognized request"),
     })?;
     Ok(Json(if action == "join" {
@@ -188,10 +166,7 @@ async fn send(
         if let Some(answer) = world.answered.get(uri.path()) {
             return Ok(Json(answer.clone()));
         }
-        let event_id = match content["redacts"]
-            .as_str()
-            .filter(|_| event_type == "m.room.redaction")
-        {
+        let event_id = match content["redacts"].as_str().filter(|_| event_type == "m.room.redaction") {
             Some(target) => world.redact(&room, &user, target, content["reason"].as_str())?,
             None => world.send(&room, &user, &event_type, None, content)?,
         };
@@ -204,23 +179,10 @@ async fn send(
 /// `{room}`, `{event_type}` and, unless it is empty, `{key}`.
 type StatePath = Path<HashMap<String, String>>;
 
-async fn set_state(
-    State(shared): Server,
-    Caller(user): Caller,
-    Path(path): StatePath,
-    body: Bytes,
-) -> Reply {
+async fn set_state(State(shared): Server, Caller(user): Caller, Path(path): StatePath, body: Bytes) -> Reply {
     let content = read(&body)?;
     let key = path.get("key").map_or("", String::as_str);
-    let id = shared.change(|world| {
-        world.send(
-            &path["room"],
-            &user,
-            &path["event_type"],
-            Some(key),
-            content,
-        )
-    })?;
+    let id = shared.change(|world| world.send(&path["room"], &user, &path["event_type"], Some(key), content))?;
     Ok(Json(json!({ "event_id": id })))
 }
 
@@ -234,11 +196,7 @@ async fn state_event(State(shared): Server, Caller(user): Caller, Path(path): St
     }
 }
 
-async fn room_state(
-    State(shared): Server,
-    Caller(user): Caller,
-    Path(room): Path<String>,
-) -> Reply {
+async fn room_state(State(shared): Server, Caller(user): Caller, Path(room): Path<String>) -> Reply {
     let world = shared.lock();
     world.require_joined(&room, &user)?;
     Ok(Json(world.room(&room)?.state.values().cloned().collect()))
@@ -253,10 +211,7 @@ async fn messages(
     if query.get("dir").map(String::as_str) != Some("b") {
         return refuse(400, "M_INVALID_PARAM", "the fake pages backwards only");
     }
-    let limit = query
-        .get("limit")
-        .and_then(|limit| limit.parse().ok())
-        .unwrap_or(10);
+    let limit = query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(10);
     let from = query.get("from").map(String::as_str);
     let (chunk, end) = shared.lock().messages(&room, &user, from, limit)?;
     let mut body = json!({ "start": from.unwrap_or("t"), "chunk": chunk, "state": [] });
@@ -269,19 +224,12 @@ async fn messages(
 async fn resolve_alias(State(shared): Server, Path(alias): Path<String>) -> Reply {
     let world = shared.lock();
     match world.aliases.get(&alias) {
-        Some(room) => Ok(Json(
-            json!({ "room_id": room, "servers": [world.options.server_name] }),
-        )),
+        Some(room) => Ok(Json(json!({ "room_id": room, "servers": [world.options.server_name] }))),
         None => refuse(404, "M_NOT_FOUND", format!("Room alias {alias} not found")),
     }
 }
 
-async fn create_alias(
-    State(shared): Server,
-    Caller(user): Caller,
-    Path(alias): Path<String>,
-    body: Bytes,
-) -> Reply {
+async fn create_alias(State(shared): Server, Caller(user): Caller, Path(alias): Path<String>, body: Bytes) -> Reply {
     let body = read(&body)?;
     shared.change(|world| world.create_alias(&user, &alias, text(&body, "room_id")?))?;
     Ok(Json(json!({})))
@@ -295,16 +243,10 @@ async fn upload(State(shared): Server, _: Caller, headers: HeaderMap, body: Byte
     Json(json!({ "content_uri": uri }))
 }
 
-async fn media(
-    State(shared): Server,
-    _: Caller,
-    Path((server, id)): Path<(String, String)>,
-) -> Answer<Response> {
+async fn media(State(shared): Server, _: Caller, Path((server, id)): Path<(String, String)>) -> Answer<Response> {
     let world = shared.lock();
     match world.media.get(&format!("mxc://{server}/{id}")) {
-        Some((content_type, bytes)) => {
-            Ok(([(CONTENT_TYPE, content_type.clone())], bytes.clone()).into_response())
-        }
+        Some((content_type, bytes)) => Ok(([(CONTENT_TYPE, content_type.clone())], bytes.clone()).into_response()),
         None => refuse(404, "M_NOT_FOUND", "Not found"),
     }
 }

@@ -23,8 +23,7 @@ impl World {
             version: version.clone(),
             ..Room::default()
         };
-        let public = body["preset"] == "public_chat"
-            || (body["preset"].is_null() && body["visibility"] == "public");
+        let public = body["preset"] == "public_chat" || (body["preset"].is_null() && body["visibility"] == "public");
         let trusted = body["preset"] == "trusted_private_chat";
         let invited: Vec<String> = texts(&body["invite"]);
         let mut create = object(&body["creation_content"]);
@@ -33,10 +32,7 @@ impl World {
             create["additional_creators"] = json!(invited);
         }
         let powers = initial_powers(creator, body, &version);
-        let initial = body["initial_state"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        let initial = body["initial_state"].as_array().cloned().unwrap_or_default();
 
         self.rooms.insert(id.clone(), room);
         self.append(&id, creator, "m.room.create", Some(""), create);
@@ -104,9 +100,5 @@ fn initial_powers(creator: &str, body: &Value, version: &str) -> Value {
 }
 
 fn object(value: &Value) -> Value {
-    if value.is_object() {
-        value.clone()
-    } else {
-        json!({})
-    }
+    if value.is_object() { value.clone() } else { json!({}) }
 }

@@ -50,10 +50,7 @@ impl World {
     }
 
     pub(super) fn deactivate(&mut self, user: &str) {
-        self.accounts
-            .entry(user.to_owned())
-            .or_default()
-            .deactivated = true;
+        self.accounts.entry(user.to_owned()).or_default().deactivated = true;
         for room in self.joined_rooms(user) {
             self.set_membership(&room, user, user, "leave", None);
         }
@@ -66,11 +63,7 @@ impl World {
             return refuse(400, "M_EXCLUSIVE", error);
         }
         if self.aliases.contains_key(alias) {
-            return refuse(
-                409,
-                "M_UNKNOWN",
-                format!("Room alias {alias} already exists"),
-            );
+            return refuse(409, "M_UNKNOWN", format!("Room alias {alias} already exists"));
         }
         self.aliases.insert(alias.to_owned(), room.to_owned());
         Ok(())

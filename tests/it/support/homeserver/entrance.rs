@@ -28,11 +28,7 @@ impl IntoResponse for MatrixError {
 }
 
 /// Writes every request down, and lets it go wrong where a test wants it.
-pub(super) async fn intercept(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn intercept(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -105,24 +101,17 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         let Some(header) = parts.headers.get(AUTHORIZATION) else {
             return refuse(401, "M_MISSING_TOKEN", "Missing access token");
         };
-        if header
-            .to_str()
-            .ok()
-            .and_then(|header| header.strip_prefix("Bearer "))
-            != Some(&world.options.as_token)
-        {
+        if header.to_str().ok().and_then(|header| header.strip_prefix("Bearer ")) != Some(&world.options.as_token) {
             return refuse(401, "M_UNKNOWN_TOKEN", "Unrecognised access token");
         }
         let user = masked(parts).unwrap_or_else(|| world.sender());
         if !world.in_namespace(&user) {
-            return forbid(format!(
-                "Application service cannot masquerade as this user ({user})."
-            ));
+            return forbid(format!("Application service cannot masquerade as this user ({user})."));
         }
         match world.accounts.get(&user) {
-            None if user != world.sender() => forbid(format!(
-                "Application service has not registered this user ({user})"
-            )),
+            None if user != world.sender() => {
+                forbid(format!("Application service has not registered this user ({user})"))
+            }
             _ => Ok(Self(user)),
         }
     }

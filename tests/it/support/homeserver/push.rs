@@ -41,10 +41,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 fn next_batch(shared: &Shared) -> Option<Batch> {
     let mut world = shared.lock();
-    if world.push_paused
-        || world.appservice.is_none()
-        || (world.queue.is_empty() && world.ephemeral.is_empty())
-    {
+    if world.push_paused || world.appservice.is_none() || (world.queue.is_empty() && world.ephemeral.is_empty()) {
         return None;
     }
     world.pushing = true;
@@ -119,14 +116,9 @@ pub(super) async fn put(shared: &Shared, txn_id: &str, body: Bytes) -> u16 {
 /// Synapse asks the application service before it pushes an event of a user in its namespace whom it does not know.
 async fn ask_for_unknown_users(shared: &Shared, events: &[Value]) {
     let unknown: Vec<String> = shared.change(|world| {
-        let named = events
-            .iter()
-            .flat_map(|event| [&event["sender"], &event["state_key"]]);
-        let named = named
-            .filter_map(Value::as_str)
-            .filter(|user| *user != world.sender());
-        let unknown =
-            named.filter(|user| world.in_namespace(user) && !world.accounts.contains_key(*user));
+        let named = events.iter().flat_map(|event| [&event["sender"], &event["state_key"]]);
+        let named = named.filter_map(Value::as_str).filter(|user| *user != world.sender());
+        let unknown = named.filter(|user| world.in_namespace(user) && !world.accounts.contains_key(*user));
         let unknown: Vec<_> = unknown
             .filter(|user| !world.asked_for.contains(*user))
             .map(str::to_owned)
@@ -144,39 +136,19 @@ pub(super) async fn query_user(shared: &Shared, user: &str) -> u16 {
     let Some(request) = request(shared, reqwest::Method::GET, &format!("users/{user}")) else {
         return 0;
     };
-    request
-        .send()
-        .await
-        .map_or(0, |answer| answer.status().as_u16())
+    request.send().await.map_or(0, |answer| answer.status().as_u16())
 }
 
-fn request(
-    shared: &Shared,
-    method: reqwest::Method,
-    path: &str,
-) -> Option<reqwest::RequestBuilder> {
+fn request(shared: &Shared, method: reqwest::Method, path: &str) -> Option<reqwest::RequestBuilder> {
     let world = shared.lock();
     let url = format!("{}/_matrix/app/v1/{path}", world.appservice.as_ref()?);
-    Some(
-        shared
-            .http
-            .request(method, url)
-            .bearer_auth(&world.options.hs_token),
-    )
+    Some(shared.http.request(method, url).bearer_auth(&world.options.hs_token))
 }
 
 /// The bridge asks to be pinged.
-pub(super) async fn ping(
-    State(shared): State<Arc<Shared>>,
-    _: Caller,
-    body: Bytes,
-) -> Answer<Json<Value>> {
+pub(super) async fn ping(State(shared): State<Arc<Shared>>, _: Caller, body: Bytes) -> Answer<Json<Value>> {
     let Some(request) = request(&shared, reqwest::Method::POST, "ping") else {
-        return refuse(
-            400,
-            "M_URL_NOT_SET",
-            "The application service does not have a URL set",
-        );
+        return refuse(400, "M_URL_NOT_SET", "The application service does not have a URL set");
     };
     match request
         .header("content-type", "application/json")
@@ -193,10 +165,6 @@ pub(super) async fn ping(
                 error,
             })
         }
-        Err(_) => refuse(
-            502,
-            "M_CONNECTION_FAILED",
-            "cannot connect to the application service",
-        ),
+        Err(_) => refuse(502, "M_CONNECTION_FAILED", "cannot connect to the application service"),
     }
 }

@@ -22,10 +22,7 @@ impl World {
     }
 
     pub(super) fn leave(&mut self, room: &str, user: &str, reason: Option<&str>) -> Answer<()> {
-        if !matches!(
-            self.room(room)?.membership(user),
-            "join" | "invite" | "knock"
-        ) {
+        if !matches!(self.room(room)?.membership(user), "join" | "invite" | "knock") {
             return forbid(format!("User {user} not in room {room}"));
         }
         self.set_membership(room, user, user, "leave", reason);
@@ -55,14 +52,7 @@ impl World {
     }
 
     /// `kick` or `ban`.
-    pub(super) fn remove(
-        &mut self,
-        room: &str,
-        by: &str,
-        user: &str,
-        reason: Option<&str>,
-        ban: bool,
-    ) -> Answer<()> {
+    pub(super) fn remove(&mut self, room: &str, by: &str, user: &str, reason: Option<&str>, ban: bool) -> Answer<()> {
         self.require_power(room, by, if ban { "ban" } else { "kick" })?;
         let found = self.room(room)?;
         if power(found, by) <= power(found, user) {
@@ -88,11 +78,7 @@ impl World {
         }
         self.require_joined(room, user)?;
         if event_type == "m.room.member" {
-            return refuse(
-                400,
-                "M_UNKNOWN",
-                "the fake takes memberships by their own endpoints",
-            );
+            return refuse(400, "M_UNKNOWN", "the fake takes memberships by their own endpoints");
         }
         let found = self.room(room)?;
         let powers = found.content("m.room.power_levels", "");
@@ -103,9 +89,7 @@ impl World {
         };
         let level = |value: &Value| value.as_i64();
         let needed = powers
-            .and_then(|powers| {
-                level(&powers["events"][event_type]).or_else(|| level(&powers[default]))
-            })
+            .and_then(|powers| level(&powers["events"][event_type]).or_else(|| level(&powers[default])))
             .unwrap_or(0);
         if power(found, user) < needed {
             return forbid(format!(
@@ -115,8 +99,7 @@ impl World {
         if key.is_some_and(|key| key.starts_with('@') && key != user) {
             return forbid("You are not allowed to set others state");
         }
-        if let Some(same) =
-            key.and_then(|key| found.state.get(&(event_type.to_owned(), key.to_owned())))
+        if let Some(same) = key.and_then(|key| found.state.get(&(event_type.to_owned(), key.to_owned())))
             && same["content"] == content
         {
             return Ok(same["event_id"].as_str().unwrap().to_owned());
@@ -124,21 +107,13 @@ impl World {
         Ok(self.append(room, user, event_type, key, content))
     }
 
-    pub(super) fn redact(
-        &mut self,
-        room: &str,
-        user: &str,
-        target: &str,
-        reason: Option<&str>,
-    ) -> Answer<String> {
+    pub(super) fn redact(&mut self, room: &str, user: &str, target: &str, reason: Option<&str>) -> Answer<String> {
         self.require_joined(room, user)?;
         let mut content = json!({ "redacts": target });
         if let Some(reason) = reason {
             content["reason"] = reason.into();
         }
-        let more = [("redacts".to_owned(), target.into())]
-            .into_iter()
-            .collect();
+        let more = [("redacts".to_owned(), target.into())].into_iter().collect();
         let id = self.append_with(room, user, "m.room.redaction", None, &content, more);
         let events = &mut self.rooms.get_mut(room).unwrap().timeline;
         if let Some(event) = events.iter_mut().find(|event| event["event_id"] == target) {
@@ -160,10 +135,7 @@ impl World {
         let events = &self.room(room)?.timeline;
         let end = match from {
             None => events.len(),
-            Some(token) => match token
-                .strip_prefix('t')
-                .and_then(|index| index.parse::<usize>().ok())
-            {
+            Some(token) => match token.strip_prefix('t').and_then(|index| index.parse::<usize>().ok()) {
                 Some(index) => index.min(events.len()),
                 None => return refuse(400, "M_INVALID_PARAM", "Invalid stream token"),
             },
@@ -194,14 +166,7 @@ impl World {
         }
     }
 
-    pub(super) fn set_membership(
-        &mut self,
-        room: &str,
-        by: &str,
-        user: &str,
-        membership: &str,
-        reason: Option<&str>,
-    ) {
+    pub(super) fn set_membership(&mut self, room: &str, by: &str, user: &str, membership: &str, reason: Option<&str>) {
         let content = self.member_content(user, membership, reason);
         self.append(room, by, "m.room.member", Some(user), content);
     }

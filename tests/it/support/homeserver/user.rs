@@ -30,19 +30,12 @@ impl User {
     /// Does anything as the user; fails the test where the rules forbid it.
     fn act<A>(&self, what: &str, act: impl FnOnce(&mut World, &str) -> Answer<A>) -> A {
         let result = self.shared.change(|world| act(world, &self.id));
-        result.unwrap_or_else(|error| {
-            panic!(
-                "{} may not {what}: {} {}",
-                self.id, error.errcode, error.error
-            )
-        })
+        result.unwrap_or_else(|error| panic!("{} may not {what}: {} {}", self.id, error.errcode, error.error))
     }
 
     /// A direct chat with `other`, as Element makes one.
     pub(crate) fn create_dm(&self, other: &str) -> String {
-        self.create_room(
-            &json!({ "preset": "trusted_private_chat", "is_direct": true, "invite": [other] }),
-        )
+        self.create_room(&json!({ "preset": "trusted_private_chat", "is_direct": true, "invite": [other] }))
     }
 
     /// A room by the body of `createRoom`.
@@ -51,9 +44,7 @@ impl User {
     }
 
     pub(crate) fn invite(&self, room: &str, other: &str) {
-        self.act("invite", |world, id| {
-            world.invite(room, id, other, None, false)
-        });
+        self.act("invite", |world, id| world.invite(room, id, other, None, false));
     }
 
     pub(crate) fn join(&self, room: &str) {
@@ -65,9 +56,7 @@ impl User {
     }
 
     pub(crate) fn kick(&self, room: &str, other: &str) {
-        self.act("kick", |world, id| {
-            world.remove(room, id, other, None, false)
-        });
+        self.act("kick", |world, id| world.remove(room, id, other, None, false));
     }
 
     pub(crate) fn ban(&self, room: &str, other: &str) {
@@ -76,26 +65,14 @@ impl User {
 
     /// Sends a text message; gives the event id.
     pub(crate) fn send_text(&self, room: &str, text: &str) -> String {
-        self.send(
-            room,
-            "m.room.message",
-            json!({ "msgtype": "m.text", "body": text }),
-        )
+        self.send(room, "m.room.message", json!({ "msgtype": "m.text", "body": text }))
     }
 
     pub(crate) fn send(&self, room: &str, event_type: &str, content: Value) -> String {
-        self.act("send", |world, id| {
-            world.send(room, id, event_type, None, content)
-        })
+        self.act("send", |world, id| world.send(room, id, event_type, None, content))
     }
 
-    pub(crate) fn send_state(
-        &self,
-        room: &str,
-        event_type: &str,
-        state_key: &str,
-        content: Value,
-    ) -> String {
+    pub(crate) fn send_state(&self, room: &str, event_type: &str, state_key: &str, content: Value) -> String {
         self.act("set state", |world, id| {
             world.send(room, id, event_type, Some(state_key), content)
         })
@@ -138,7 +115,10 @@ impl User {
     /// Makes the room's successor and points from one to the other; nobody is invited. Gives the new room.
     pub(crate) fn upgrade_room(&self, room: &str) -> String {
         self.act("upgrade", |world, id| {
-            let name = world.room(room)?.content("m.room.name", "").map(|content| content["name"].clone());
+            let name = world
+                .room(room)?
+                .content("m.room.name", "")
+                .map(|content| content["name"].clone());
             let mut body =
                 json!({ "preset": "private_chat", "creation_content": { "predecessor": { "room_id": room } } });
             if let Some(name) = name {
@@ -160,9 +140,7 @@ impl User {
 
     /// Says that everything up to this event was read.
     pub(crate) fn read_up_to(&self, room: &str, event_id: &str) {
-        let content =
-            json!({ event_id: { "m.read": { &self.id: { "ts": 1_700_000_000_000_u64 } } } });
-        self.shared
-            .change(|world| world.ephemeral(room, "m.receipt", &content));
+        let content = json!({ event_id: { "m.read": { &self.id: { "ts": 1_700_000_000_000_u64 } } } });
+        self.shared.change(|world| world.ephemeral(room, "m.receipt", &content));
     }
 }

@@ -102,10 +102,7 @@ impl Room {
 
     /// The bodies of the room's messages, oldest first.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let messages = self
-            .timeline
-            .iter()
-            .filter(|event| event["type"] == "m.room.message");
+        let messages = self.timeline.iter().filter(|event| event["type"] == "m.room.message");
         messages
             .filter_map(|event| event["content"]["body"].as_str())
             .map(str::to_owned)
@@ -178,10 +175,7 @@ impl World {
 
     /// The sender of the registration.
     pub(super) fn sender(&self) -> String {
-        format!(
-            "@{}:{}",
-            self.options.sender_localpart, self.options.server_name
-        )
+        format!("@{}:{}", self.options.sender_localpart, self.options.server_name)
     }
 
     /// Whether the id is in the application service's namespace.
@@ -272,17 +266,13 @@ impl World {
     /// For the message of a test that waited in vain.
     pub(super) fn summary(&self) -> String {
         let rooms = self.rooms.values().map(|room| {
-            let last = room.timeline.iter().rev().take(8).map(|event| {
-                format!(
-                    "\n    {} {} {}",
-                    event["type"], event["sender"], event["content"]
-                )
-            });
-            format!(
-                "\n  {} (newest first):{}",
-                room.id,
-                last.collect::<String>()
-            )
+            let last = room
+                .timeline
+                .iter()
+                .rev()
+                .take(8)
+                .map(|event| format!("\n    {} {} {}", event["type"], event["sender"], event["content"]));
+            format!("\n  {} (newest first):{}", room.id, last.collect::<String>())
         });
         let last = self
             .requests

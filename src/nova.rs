@@ -1,0 +1,45 @@
+//! What Nova's clients see: REST, WebSocket, the web page, and the admin's API beside it.
+//!
+//! Translates between their JSON and the use cases of [`crate::bridge`]; decides nothing about conversations itself.
+
+pub mod auth;
+pub mod error;
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::bridge::Bridge;
+use crate::metrics::Metrics;
+
+use auth::Authenticator;
+
+/// What an admin decides about this side.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How clients reach us from outside; avatars are linked below it.
+    pub public_url: Url,
+    /// Which web pages may call us; `*` for all.
+    pub cors_origins: Vec<String>,
+    /// Whether client B's bare frame is sent too (nova-client-protocol §5.6).
+    pub bare_frames: bool,
+    /// Whether `/ws/chat` greets with `connection.established`.
+    pub greeting: bool,
+    /// Messages a second that one user may send, and how many at once.
+    pub messages_per_second: u32,
+    /// See `messages_per_second`.
+    pub burst: u32,
+}
+
+/// Everything that handlers need. Cheap to clone.
+#[derive(Clone)]
+pub struct NovaState {
+    /// The use cases.
+    pub bridge: Bridge,
+    /// Who a token belongs to.
+    pub auth: Arc<Authenticator>,
+    /// What the admin decided.
+    pub settings: Arc<Settings>,
+    /// Counters.
+    pub metrics: Metrics,
+}

@@ -1,0 +1,5 @@
+//! Tokens of Nova's users.
+
+/// Checks tokens.
+#[derive(Debug)]
+pub struct Authenticator;

@@ -1,0 +1,1 @@
+//! Errors as Nova clients know them.
