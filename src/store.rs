@@ -52,6 +52,9 @@ pub enum StoreError {
         /// The row's key.
         row: String,
     },
+    /// The schema is older than this version, and was not to be changed.
+    #[error("the database lacks these steps of the schema: {0}; run `nova-bridge migrate`")]
+    SchemaOutdated(String),
     /// A value of ours that cannot be written as JSON.
     #[error("a value cannot be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -63,7 +66,12 @@ impl StoreError {
     pub fn conflict(&self) -> Option<&str> {
         match self {
             Self::Driver(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
-            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => None,
+            Self::Address(_)
+            | Self::Driver(_)
+            | Self::Migrate(_)
+            | Self::Inconsistent { .. }
+            | Self::SchemaOutdated(_)
+            | Self::Json(_) => None,
         }
     }
 
@@ -76,7 +84,7 @@ impl StoreError {
                 .code()
                 .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
             Self::Driver(sqlx::Error::Encode(_)) | Self::Json(_) | Self::Inconsistent { .. } => true,
-            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) => false,
+            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::SchemaOutdated(_) => false,
         }
     }
 }

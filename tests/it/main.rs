@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod chat;
 mod fake_homeserver;
 mod homeserver_client;
 mod homeserver_errors;
