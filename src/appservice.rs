@@ -1,3 +1,4 @@
 //! The side that Synapse talks to.
 
+pub mod ping_responder;
 pub mod registration;

@@ -9,6 +9,7 @@ pub mod conversations;
 pub mod dead_letters;
 pub mod error;
 pub mod feed;
+pub mod gauges;
 pub mod ingest;
 pub mod messages;
 pub mod sender;

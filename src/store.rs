@@ -4,6 +4,7 @@
 //! error.
 
 pub mod apply;
+pub mod connect;
 pub mod context;
 pub mod conversations;
 pub mod dead_letters;
@@ -19,9 +20,10 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
+pub use sqlx::PgPool;
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
