@@ -1,5 +1,6 @@
 //! The composition root: everything is built here, once, and handed down. Nothing else knows how the parts fit.
 
+pub mod connect;
 mod synapse;
 
 use std::io;
@@ -13,30 +14,24 @@ use anyhow::Context;
 use axum::Router;
 use chrono::TimeDelta;
 use prometheus_client::registry::Registry;
-use ruma::OwnedUserId;
-use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::appservice::registration::{BOT_LOCALPART, Registration};
 use crate::appservice::{self, AppserviceState};
-use crate::bridge::{self, Bridge, CreateRooms, Parts};
+use crate::bridge::Bridge;
 use crate::config::{self, Config};
-use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::ghost::Ghosts;
 use crate::domain::random::{Random, SystemRandom};
 use crate::health::{self, Condition, Health};
 use crate::lifecycle::{Lifecycle, Signals, Stopped};
-use crate::matrix::profile_source::ProfileSource;
-use crate::matrix::{self, Homeserver};
 use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
 use crate::nova::hub::Hub;
 use crate::nova::ws::{self, WsState};
 use crate::nova::{self, NovaState, SendLimiter};
 use crate::store::nodes::Presence;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, PgPool, Store};
 
 /// How long to wait for a node number that nobody has; numbers are random, so more than one try is bad luck already.
 const NODE_ATTEMPTS: u8 = 10;
@@ -112,11 +107,14 @@ impl App {
             tracing::warn!("the registration does not match the configuration: {difference}");
         }
         let (metrics, registry) = metrics::new();
-        let pool = Store::pool(config.database.url.expose_secret(), config.database.max_connections)?;
-        prepare_schema(&pool, options.no_migrate).await?;
-        let store = Store::open(pool.clone()).await?;
+        let pool = connect::pool(&config).await?;
+        if !options.no_migrate {
+            connect::migrate(&pool).await?;
+        }
+        let store = connect::open(pool.clone()).await?;
         let lifecycle = Lifecycle::default();
-        let bridge = build_bridge(&config, &registration, store.clone(), metrics.clone())?;
+        let homeserver = connect::homeserver(&config, &registration, synapse::observer(metrics.clone()))?;
+        let bridge = connect::bridge(&config, &registration, store.clone(), homeserver, metrics.clone())?;
         let presence = take_number(&pool).await?;
 
         let sockets = Listeners::bind(&config).await?;
@@ -126,7 +124,7 @@ impl App {
         let appservice = appservice::router(AppserviceState {
             bridge: bridge.clone(),
             hs_token: Arc::new(registration.hs_token.clone()),
-            bot: bot(&config)?.as_str().into(),
+            bot: format!("@{BOT_LOCALPART}:{}", config.homeserver.domain).into(),
             metrics: metrics.clone(),
             turned_away: Arc::clone(&turned_away),
         });
@@ -165,60 +163,6 @@ impl App {
     }
 }
 
-async fn prepare_schema(pool: &sqlx::PgPool, no_migrate: bool) -> anyhow::Result<()> {
-    if !no_migrate {
-        return Ok(store::migrate(pool).await?);
-    }
-    let pending = store::pending_migrations(pool).await?;
-    anyhow::ensure!(
-        pending.is_empty(),
-        StoreError::SchemaOutdated(pending.join(", "))
-    );
-    Ok(())
-}
-
-fn bot(config: &Config) -> anyhow::Result<OwnedUserId> {
-    Ok(OwnedUserId::try_from(format!("@{BOT_LOCALPART}:{}", config.homeserver.domain))?)
-}
-
-/// Builds the use cases from the configuration.
-///
-/// # Errors
-/// When the homeserver's client cannot be set up.
-pub fn build_bridge(
-    config: &Config,
-    registration: &Registration,
-    store: Store,
-    metrics: Metrics,
-) -> anyhow::Result<Bridge> {
-    let domain = &config.homeserver.domain;
-    let mut settings = matrix::Settings::new(
-        config.homeserver.url.clone(),
-        registration.as_token.clone(),
-        config.homeserver.request_timeout,
-    );
-    settings.observer = synapse::observer(metrics.clone());
-    let homeserver = Homeserver::new(settings)?;
-    let source = config.nova.profile_source_url.clone();
-    Ok(Bridge::new(Parts {
-        store,
-        profile_source: source.map(|url| ProfileSource::new(homeserver.clone(), url)),
-        homeserver,
-        ghosts: Ghosts::new(domain),
-        settings: bridge::Settings {
-            create_rooms: match config.rooms.create {
-                config::CreateRooms::Always => CreateRooms::Always,
-                config::CreateRooms::WhenMatrixUserJoins => CreateRooms::WhenMatrixUserJoins,
-            },
-            bot: bot(config)?,
-            sender: OwnedUserId::try_from(format!("@{}:{domain}", registration.sender_localpart))?,
-        },
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        metrics,
-    }))
-}
-
 fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Metrics) -> anyhow::Result<NovaState> {
     let nova = &config.nova;
     let settings = nova::Settings {
@@ -231,12 +175,12 @@ fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Met
         burst: nova.burst,
     };
     let auth = match &nova.jwt_key {
-        config::JwtKey::Pem { text, .. } => Authenticator::from_pem(text)?,
-        config::JwtKey::Jwks(url) => Authenticator::from_jwks(synapse::key_set(bridge.clone(), url.clone())),
+        config::JwtKey::Pem { text, .. } => Authenticator::from_pem([text.as_bytes()])?,
+        config::JwtKey::Jwks(url) => Authenticator::from_key_set(synapse::key_set(bridge.clone(), url.clone())),
     };
     Ok(NovaState {
         bridge: bridge.clone(),
-        auth: Arc::new(auth.require_access(nova.require_access_token_type)),
+        auth: Arc::new(auth.requiring_access_token(nova.require_access_token_type)),
         limiter: SendLimiter::new(nova.messages_per_second, nova.burst),
         settings: Arc::new(settings),
         metrics: metrics.clone(),
@@ -244,7 +188,7 @@ fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Met
 }
 
 /// Takes a number that no living node has.
-async fn take_number(pool: &sqlx::PgPool) -> anyhow::Result<Presence> {
+async fn take_number(pool: &PgPool) -> anyhow::Result<Presence> {
     for _ in 0..NODE_ATTEMPTS {
         let number = i32::from_ne_bytes(SystemRandom.number().to_ne_bytes()) & i32::MAX;
         if let Some(presence) = Presence::hold(pool, number).await? {
@@ -350,7 +294,7 @@ fn sessions(hub: &Hub) -> nova::admin::Sessions {
 }
 
 /// Ready: the database answers, and no transaction is being turned away.
-fn health(lifecycle: &Lifecycle, registry: Registry, pool: sqlx::PgPool, turned_away: Arc<AtomicBool>) -> Health {
+fn health(lifecycle: &Lifecycle, registry: Registry, pool: PgPool, turned_away: Arc<AtomicBool>) -> Health {
     let stopping: CancellationToken = lifecycle.soft();
     let check: health::Check = Arc::new(move || {
         let (pool, turned_away) = (pool.clone(), Arc::clone(&turned_away));
@@ -369,10 +313,4 @@ fn health(lifecycle: &Lifecycle, registry: Registry, pool: sqlx::PgPool, turned_
         })
     });
     Health { registry: Arc::new(registry), check, stopping }
-}
-
-/// The system's clock, where only the time is needed.
-#[must_use]
-pub fn clock() -> Arc<dyn Clock> {
-    Arc::new(SystemClock)
 }

@@ -8,6 +8,7 @@ mod auth;
 mod error;
 mod ping;
 mod queries;
+pub mod ping_responder;
 pub mod registration;
 mod thirdparty;
 mod transactions;

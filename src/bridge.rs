@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod error;
 pub mod feed;
 pub mod homeserver;
+pub mod gauges;
 pub mod ingest;
 pub mod messages;
 pub mod sender;

@@ -1,5 +1,6 @@
 //! `nova-bridge`: the Matrix application service of Nova.
 
+pub mod app;
 pub mod appservice;
 pub mod bridge;
 pub mod cli;

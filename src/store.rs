@@ -4,6 +4,7 @@
 //! error.
 
 pub mod apply;
+pub mod connect;
 pub mod context;
 pub mod conversations;
 pub mod dead_letters;
@@ -19,9 +20,10 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
+pub use sqlx::PgPool;
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -52,9 +54,6 @@ pub enum StoreError {
         /// The row's key.
         row: String,
     },
-    /// The schema is older than this version, and was not to be changed.
-    #[error("the database lacks these steps of the schema: {0}; run `nova-bridge migrate`")]
-    SchemaOutdated(String),
     /// A value of ours that cannot be written as JSON.
     #[error("a value cannot be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -70,7 +69,6 @@ impl StoreError {
             | Self::Driver(_)
             | Self::Migrate(_)
             | Self::Inconsistent { .. }
-            | Self::SchemaOutdated(_)
             | Self::Json(_) => None,
         }
     }
@@ -84,7 +82,7 @@ impl StoreError {
                 .code()
                 .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
             Self::Driver(sqlx::Error::Encode(_)) | Self::Json(_) | Self::Inconsistent { .. } => true,
-            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::SchemaOutdated(_) => false,
+            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) => false,
         }
     }
 }
@@ -170,23 +168,6 @@ impl Store {
 /// When Postgres cannot be reached, or the schema is from a newer version.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     Ok(MIGRATOR.run(pool).await?)
-}
-
-/// Descriptions of the steps that the database still lacks.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn pending_migrations(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let mut connection = pool.acquire().await?;
-    let connection: &mut PgConnection = &mut connection;
-    connection.ensure_migrations_table("_sqlx_migrations").await?;
-    let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
-    let missing = |step: &&sqlx::migrate::Migration| !applied.iter().any(|done| done.version == step.version);
-    Ok(MIGRATOR
-        .iter()
-        .filter(missing)
-        .map(|step| step.description.to_string())
-        .collect())
 }
 
 /// Whether Postgres answers.
