@@ -8,6 +8,7 @@
 )]
 
 mod chat;
+mod decoders;
 mod fake_homeserver;
 mod homeserver_client;
 mod homeserver_errors;
