@@ -21,9 +21,9 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 pub use sqlx::PgPool;
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
