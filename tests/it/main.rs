@@ -7,7 +7,9 @@
     reason = "tests fail by panicking"
 )]
 
+mod cli;
 mod fake_homeserver;
+mod gauges;
 mod homeserver_client;
 mod homeserver_errors;
 mod homeserver_media;
