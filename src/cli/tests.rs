@@ -133,10 +133,10 @@ fn an_error_finds_its_exit_code_through_its_causes() {
         column: "mxid",
         row: String::new(),
     };
-    let refused = |status, errcode: &str| {
+    let refused = |status, errcode: Option<&str>| {
         HomeserverError::from(Refusal {
             status,
-            errcode: Some(errcode.into()).filter(|code: &Box<str>| !code.is_empty()),
+            errcode: errcode.map(Into::into),
             message: Box::default(),
             json: true,
             retry_after: None,
@@ -147,12 +147,12 @@ fn an_error_finds_its_exit_code_through_its_causes() {
         (CommandError::Store(lost()).into(), Exit::Database),
         (ConnectError::Behind { pending: 1 }.into(), Exit::Database),
         (
-            CommandError::Homeserver(refused(401, "M_UNKNOWN_TOKEN")).into(),
+            CommandError::Homeserver(refused(401, Some("M_UNKNOWN_TOKEN"))).into(),
             Exit::HomeserverRefuses,
         ),
-        (refused(403, "M_FORBIDDEN").into(), Exit::HomeserverRefuses),
-        (refused(403, "").into(), Exit::HomeserverUnreachable),
-        (refused(500, "M_UNKNOWN").into(), Exit::HomeserverUnreachable),
+        (refused(403, Some("M_FORBIDDEN")).into(), Exit::HomeserverRefuses),
+        (refused(403, None).into(), Exit::HomeserverUnreachable),
+        (refused(500, Some("M_UNKNOWN")).into(), Exit::HomeserverUnreachable),
         (CommandError::NoSuchDeadLetter.into(), Exit::Failed),
     ];
     for (error, exit) in cases {

@@ -8,7 +8,7 @@ use nova_bridge::domain::ingest::DeadLetter;
 use nova_bridge::store::dead_letters;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{ConnectOptions, PgPool};
 
 use super::installation::{Installation, PUBLIC_KEY};
 
@@ -115,6 +115,16 @@ async fn a_database_that_is_not_there_is_named_without_its_password(database: Pg
         assert_eq!(installation.run(command).await.code, 4, "{command:?}");
     }
     insta::assert_snapshot!(installation.run(&["migrate"]).await.err);
+
+    let options = (*database.connect_options()).clone().database("nowhere");
+    installation.set("database.url", options.to_url_lossy().as_str());
+    let answer = installation.run(&["migrate"]).await;
+    assert_eq!(answer.code, 4);
+    assert!(
+        answer.err.contains("does not let us in") && answer.err.contains("`createdb`"),
+        "{answer:?}"
+    );
+
     installation.set("database.url", "postgres://nova:secret@127.0.0.1:many/nova");
     let answer = installation.run(&["migrate"]).await;
     assert!(
