@@ -159,5 +159,6 @@ fn an_error_finds_its_exit_code_through_its_causes() {
         assert_eq!(Exit::of(&error.context("while doing something")), exit);
     }
     assert_eq!(Exit::from(Stopped::Clean), Exit::Done);
+    assert_eq!(Exit::from(Stopped::Forced), Exit::Done);
     assert_eq!(Exit::from(Stopped::TaskFailed), Exit::Failed);
 }
