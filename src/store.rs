@@ -117,7 +117,8 @@ impl Store {
     pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
         let clock_base = sqlx::query_scalar!(
             "UPDATE feed_clock SET base = greatest(base,
-                (SELECT coalesce(max(position), 0) FROM conversation_feed) - pg_current_xact_id()::text::bigint + 1)
+                greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM feed_floors))
+                    - pg_current_xact_id()::text::bigint + 1)
              RETURNING base"
         )
         .fetch_one(&pool)
