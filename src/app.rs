@@ -287,7 +287,7 @@ fn sessions(hub: &Hub) -> nova::admin::Sessions {
             .map(|slot| nova::admin::SessionInfo {
                 user: slot.user.0,
                 conversation: slot.only.map(|conversation| conversation.0),
-                connected_at: slot.connected_at.into(),
+                connected_at: nova::dto::Time(slot.connected_at),
                 cursor: Some(slot.position().to_string()),
             })
             .collect()

@@ -138,8 +138,8 @@ async fn takes_part(
     Ok(conversations::takes_part(&mut connection, conversation, user).await? == Some(true))
 }
 
-fn unavailable(error: &dyn std::error::Error) -> Response {
-    tracing::error!(error, "a socket cannot be opened");
+fn unavailable(error: &crate::store::StoreError) -> Response {
+    tracing::error!(%error, "a socket cannot be opened");
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
