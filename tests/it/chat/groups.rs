@@ -105,7 +105,7 @@ async fn a_group_made_in_element_is_followed_in_nova(pool: PgPool) {
     membership(&bridge, &room, &ana.mxid, "join").await;
     let conversation = conversation_of(&ana, &room).await;
     alice.set_room_name(&room, "Big boats");
-    alice.set_power_levels(&room, &json!({ ana.mxid.clone(): 50 }));
+    alice.set_power_levels(&room, &json!({ "users": { ana.mxid.clone(): 50 } }));
     alice.invite(&room, &ben.mxid);
     membership(&bridge, &room, &ben.mxid, "join").await;
     // Who and what was there before the ghost is read from the room.

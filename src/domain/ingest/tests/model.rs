@@ -199,7 +199,7 @@ impl Model {
             .collect();
         let known = |id: &UserId| Some((*id, self.people.get(id)?.clone()));
         Context {
-            departing: std::collections::HashSet::new(),
+            departing: HashSet::new(),
             ghosts: self.ghosts.clone(),
             bots: vec![BOT.to_owned()],
             now: now(),
