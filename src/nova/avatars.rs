@@ -51,6 +51,7 @@ pub struct Which {
     params(("id" = Uuid, Path, description = "The user or the conversation"), Which),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),
+        (status = 400, description = "The id or the size makes no sense", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
     )
 )]
