@@ -191,11 +191,14 @@ async fn while_the_keys_cannot_be_had_nobody_is_called_a_liar() {
     let (auth, asked) = key_set(vec![None, Some(&["old"]), None]);
     let old = sign(Some("old"), &claims());
     assert!(matches!(auth.verify(&old, now()).await, Err(Denied::NoKeys(_))));
-    assert!(auth.verify(&old, now()).await.is_ok());
-    let later = now() + TimeDelta::minutes(50);
+    assert!(matches!(auth.verify(&old, now()).await, Err(Denied::NoKeys(_))));
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    let soon = now() + TimeDelta::seconds(5);
+    assert!(auth.verify(&old, soon).await.is_ok());
+    let later = soon + TimeDelta::minutes(50);
     assert!(auth.verify(&old, later).await.is_ok());
     assert_eq!(asked.load(Ordering::Relaxed), 2);
-    let much_later = now() + TimeDelta::minutes(60);
+    let much_later = now() + TimeDelta::minutes(60) + TimeDelta::seconds(20);
     // The known keys stay good while Nova is away.
     let owner = auth.verify(&old, much_later).await;
     assert!(owner.is_ok(), "{owner:?}");
