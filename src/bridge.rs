@@ -10,11 +10,14 @@ pub mod conversations;
 pub mod dead_letters;
 pub mod error;
 pub mod feed;
+pub mod homeserver;
+pub mod gauges;
 pub mod ingest;
 pub mod messages;
 pub mod sender;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use moka::sync::Cache;
 use ruma::OwnedUserId;
@@ -71,6 +74,8 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
+    /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
+    replay_forgotten: AtomicBool,
     /// Accounts that are known to be in the database as they are, with their usernames.
     accounts: Cache<UserId, Arc<str>>,
     /// Ghosts that the homeserver is known to have.
@@ -123,6 +128,7 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
+            replay_forgotten: AtomicBool::new(true),
             accounts: Cache::new(100_000),
             provisioned: Cache::new(100_000),
             avatars: avatars::Avatars::new(),

@@ -4,6 +4,7 @@
 //! error.
 
 pub mod apply;
+pub mod connect;
 pub mod context;
 pub mod conversations;
 pub mod dead_letters;
@@ -19,9 +20,10 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, Migrator};
+pub use sqlx::PgPool;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -63,7 +65,11 @@ impl StoreError {
     pub fn conflict(&self) -> Option<&str> {
         match self {
             Self::Driver(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
-            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => None,
+            Self::Address(_)
+            | Self::Driver(_)
+            | Self::Migrate(_)
+            | Self::Inconsistent { .. }
+            | Self::Json(_) => None,
         }
     }
 
@@ -131,7 +137,8 @@ impl Store {
     pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
         let clock_base = sqlx::query_scalar!(
             "UPDATE feed_clock SET base = greatest(base,
-                (SELECT coalesce(max(position), 0) FROM conversation_feed) - pg_current_xact_id()::text::bigint + 1)
+                greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM feed_floors))
+                    - pg_current_xact_id()::text::bigint + 1)
              RETURNING base"
         )
         .fetch_one(&pool)
@@ -182,23 +189,6 @@ impl Store {
 /// When Postgres cannot be reached, or the schema is from a newer version.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     Ok(MIGRATOR.run(pool).await?)
-}
-
-/// Descriptions of the steps that the database still lacks.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn pending_migrations(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let mut connection = pool.acquire().await?;
-    let connection: &mut PgConnection = &mut connection;
-    connection.ensure_migrations_table("_sqlx_migrations").await?;
-    let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
-    let missing = |step: &&sqlx::migrate::Migration| !applied.iter().any(|done| done.version == step.version);
-    Ok(MIGRATOR
-        .iter()
-        .filter(missing)
-        .map(|step| step.description.to_string())
-        .collect())
 }
 
 /// Whether Postgres answers.

@@ -352,6 +352,16 @@ impl Bridge {
         Ok(())
     }
 
+    /// Whether there is such a group.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn has_group(&self, id: ConversationId) -> Result<bool, CommandError> {
+        let mut connection = self.inner.store.read().await?;
+        let found = conversations::find(&mut connection, id).await?;
+        Ok(found.is_some_and(|conversation| conversation.kind == Kind::Group))
+    }
+
     /// Asks for the conversation's room and alias, for Synapse's alias query. Returns whether there is such a group.
     ///
     /// # Errors

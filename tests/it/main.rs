@@ -7,7 +7,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod chat;
+mod decoders;
+mod cli;
 mod fake_homeserver;
+mod gauges;
 mod homeserver_client;
 mod homeserver_errors;
 mod homeserver_media;
