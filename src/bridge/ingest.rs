@@ -264,7 +264,7 @@ fn kind(event: &RawEvent) -> EventKind {
 const fn echoed(kind: EventKind) -> EventKind {
     match kind {
         EventKind::Message => EventKind::Echo,
-        EventKind::Member | EventKind::State | EventKind::Echo | EventKind::Other => kind,
+        EventKind::Member | EventKind::State | EventKind::Ephemeral | EventKind::Echo | EventKind::Other => kind,
     }
 }
 
