@@ -3,18 +3,24 @@
 //! Data goes to `out` (stdout), everything said to the person goes to stderr. A command is a thin function in a module of
 //! its own.
 
+pub mod accounts;
 pub mod check_config;
+mod connected;
+pub mod dead_letters;
 pub mod doctor;
 mod exit;
 pub mod generate_config;
 pub mod generate_registration;
+pub mod migrate;
+pub mod run;
+mod table;
 pub mod token;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 use url::Url;
 use uuid::Uuid;
 
@@ -164,12 +170,23 @@ impl Cli {
                 generate_registration::generate_registration(&args, &self.config, environment, &mut rand::rng(), out)?;
             }
             Command::Token(args) => token::token(&args, &SystemClock, &mut rand::rng(), out)?,
-            Command::Run(_) | Command::Migrate | Command::Doctor | Command::DeadLetters(_) | Command::Accounts(_) => {
-                bail!("this command needs the layers that are built at the same time as this one")
+            Command::Migrate => runtime()?.block_on(migrate::migrate(&self.config, environment, out))?,
+            Command::Doctor => return runtime()?.block_on(doctor::doctor(&self.config, environment, out)),
+            Command::DeadLetters(command) => {
+                runtime()?.block_on(dead_letters::dead_letters(command, &self.config, environment, out))?;
             }
+            Command::Accounts(command) => {
+                runtime()?.block_on(accounts::accounts(command, &self.config, environment, out))?;
+            }
+            Command::Run(args) => return run::run(&args, &self.config, environment),
         }
         Ok(Exit::Done)
     }
+}
+
+/// What a command that does one thing needs to wait for others.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! error.
 
 pub mod apply;
+pub mod connect;
 pub mod context;
 pub mod conversations;
 pub mod dead_letters;
@@ -19,9 +20,10 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, Migrator};
+pub use sqlx::PgPool;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -64,6 +66,26 @@ impl StoreError {
         match self {
             Self::Driver(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
             Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => None,
+        }
+    }
+
+    /// Whether Postgres could not be asked, or is on its way down or up: the same may work later.
+    #[must_use]
+    pub fn unavailable(&self) -> bool {
+        match self {
+            Self::Driver(sqlx::Error::Database(error)) => error
+                .code()
+                // Class 08: the connection; class 53: resources; class 57: an operator, a shutdown.
+                .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
+            Self::Driver(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            Self::Address(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => false,
         }
     }
 
@@ -163,23 +185,6 @@ impl Store {
 /// When Postgres cannot be reached, or the schema is from a newer version.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     Ok(MIGRATOR.run(pool).await?)
-}
-
-/// Descriptions of the steps that the database still lacks.
-///
-/// # Errors
-/// When Postgres cannot be reached.
-pub async fn pending_migrations(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let mut connection = pool.acquire().await?;
-    let connection: &mut PgConnection = &mut connection;
-    connection.ensure_migrations_table("_sqlx_migrations").await?;
-    let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
-    let missing = |step: &&sqlx::migrate::Migration| !applied.iter().any(|done| done.version == step.version);
-    Ok(MIGRATOR
-        .iter()
-        .filter(missing)
-        .map(|step| step.description.to_string())
-        .collect())
 }
 
 /// Whether Postgres answers.

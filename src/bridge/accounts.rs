@@ -189,6 +189,35 @@ impl Bridge {
         }
     }
 
+    /// Makes sure that a ghost that Synapse asks for exists. Returns whether it can.
+    ///
+    /// # Errors
+    /// When Postgres fails, or the homeserver does not let us register it.
+    pub async fn provide_ghost(&self, mxid: &str) -> Result<bool, CommandError> {
+        let Some(user) = self.ghosts().nova_user(mxid) else {
+            return Ok(false);
+        };
+        // Only the canonical spelling is the ghost; another one would become a second Matrix user.
+        if self.ghosts().mxid(user) != mxid || self.find_account(user).await?.is_none() {
+            return Ok(false);
+        }
+        match self.ensure_ghost(user).await {
+            Ok(()) => Ok(true),
+            Err(ProvisionError::NoAccount) => Ok(false),
+            Err(ProvisionError::Store(error)) => Err(error.into()),
+            Err(ProvisionError::Homeserver(error)) => Err(error.into()),
+        }
+    }
+
+    /// The accounts with this username.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn accounts_called(&self, username: &str) -> Result<Vec<Person>, CommandError> {
+        let mut connection = self.inner.store.read().await?;
+        Ok(people::accounts_by_username(&mut connection, username).await?)
+    }
+
     async fn look_up(&self, user: UserId) -> Result<Option<AccountProfile>, CommandError> {
         let Some(source) = &self.inner.profile_source else {
             return Ok(None);

@@ -114,6 +114,7 @@ impl Bridge {
             if conversation.members.contains_key(&person.id) {
                 continue;
             }
+            effects.departed.push((conversation.id, person.id));
             effects.members.push(MemberEdit {
                 conversation: conversation.id,
                 user: person.id,
@@ -350,6 +351,16 @@ impl Bridge {
         conversations::delete(&mut tx, id, now).await?;
         self.commit(tx, &effects, now).await?;
         Ok(())
+    }
+
+    /// Whether there is such a group.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn has_group(&self, id: ConversationId) -> Result<bool, CommandError> {
+        let mut connection = self.inner.store.read().await?;
+        let found = conversations::find(&mut connection, id).await?;
+        Ok(found.is_some_and(|conversation| conversation.kind == Kind::Group))
     }
 
     /// Asks for the conversation's room and alias, for Synapse's alias query. Returns whether there is such a group.

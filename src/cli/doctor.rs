@@ -1,14 +1,35 @@
 //! `doctor`: walks each leg of the bridge's connections and names the broken one with its cure.
 //!
-//! Knows how a leg can fail, what an admin does about it, and which leg needs which other. How a leg is tried comes in as
-//! a function, so that the walk is tested without a network.
+//! The walk knows how a leg can fail, what an admin does about it, and which leg needs which other. How a leg is tried
+//! comes in as a function, so that the walk is tested without a network; `check` holds the real ones.
 
+mod check;
 mod failure;
 mod report;
 
+use std::io::Write;
+use std::path::Path;
+
+use self::check::Checks;
 pub use self::failure::{Answer, Failure, Ping};
 pub use self::report::Report;
 use self::report::Step;
+use super::Exit;
+use crate::config::Environment;
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::random::{Random, SystemRandom};
+
+/// Tries everything, and reports.
+///
+/// # Errors
+/// `out` does not take the report. What is broken is no error, but the exit code.
+pub async fn doctor(path: &Path, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let id = SystemRandom.id(SystemClock.now());
+    let mut checks = Checks::new(path, environment, format!("doctor-{id}"));
+    let report = walk(async |leg| checks.check(leg).await).await;
+    report.write(out)?;
+    Ok(report.exit())
+}
 
 /// One thing to try, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,13 +92,15 @@ impl Leg {
             Self::Registration | Self::Database | Self::Homeserver => &[Self::Configuration],
             Self::Migrations => &[Self::Database],
             Self::Token => &[Self::Registration, Self::Homeserver],
-            Self::Domain | Self::Namespace | Self::Ping => &[Self::Token],
+            Self::Domain | Self::Ping => &[Self::Token],
+            // The ghosts carry the domain.
+            Self::Namespace => &[Self::Token, Self::Domain],
         }
     }
 }
 
 /// Tries every leg whose needs are met. `check` answers with what it found, in a few words.
-pub async fn walk(check: impl AsyncFn(Leg) -> Result<String, Failure>) -> Report {
+pub async fn walk(mut check: impl AsyncFnMut(Leg) -> Result<String, Failure>) -> Report {
     let mut report = Report::default();
     for leg in Leg::ALL {
         let missing = leg.needs().iter().copied().find(|&need| !report.went_well(need));

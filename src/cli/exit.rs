@@ -1,9 +1,15 @@
 //! Exit codes: scripts and systemd units rely on them.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use crate::appservice::registration::RegistrationError;
+use crate::bridge::CommandError;
 use crate::config::ConfigError;
+use crate::lifecycle::Stopped;
+use crate::matrix::HomeserverError;
+use crate::store::StoreError;
+use crate::store::connect::ConnectError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,12 +55,62 @@ impl Exit {
     /// The code of an error that ended a command.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
-        let about_configuration =
-            |cause: &&(dyn std::error::Error + 'static)| cause.is::<ConfigError>() || cause.is::<RegistrationError>();
-        if error.chain().any(|cause| about_configuration(&cause)) {
-            Self::Configuration
-        } else {
-            Self::Failed
+        error.chain().find_map(Self::of_cause).unwrap_or(Self::Failed)
+    }
+
+    fn of_cause(cause: &(dyn Error + 'static)) -> Option<Self> {
+        if cause.is::<ConfigError>() || cause.is::<RegistrationError>() {
+            return Some(Self::Configuration);
+        }
+        if cause.is::<ConnectError>() || cause.is::<StoreError>() {
+            return Some(Self::Database);
+        }
+        if let Some(error) = cause.downcast_ref::<HomeserverError>() {
+            return Some(error.into());
+        }
+        // Transparent errors are no links of the chain.
+        match cause.downcast_ref::<CommandError>()? {
+            CommandError::Store(_) => Some(Self::Database),
+            CommandError::Homeserver(error) => Some(error.into()),
+            CommandError::NoSuchConversation
+            | CommandError::NoSuchMessage
+            | CommandError::NoSuchDeadLetter
+            | CommandError::NoSuchUser(_)
+            | CommandError::NotMember
+            | CommandError::Forbidden(_)
+            | CommandError::Invalid(_)
+            | CommandError::Busy => None,
+        }
+    }
+}
+
+impl From<&HomeserverError> for Exit {
+    fn from(error: &HomeserverError) -> Self {
+        match error {
+            HomeserverError::Connect(_)
+            | HomeserverError::Timeout(_)
+            | HomeserverError::Broken(_)
+            | HomeserverError::Unreadable(_) => Self::HomeserverUnreachable,
+            HomeserverError::Refused(refusal) => match refusal.status {
+                401 | 403 if refusal.errcode.is_some() => Self::HomeserverRefuses,
+                // A proxy's words, or a server in trouble.
+                _ if refusal.errcode.is_none() || refusal.status >= 500 => Self::HomeserverUnreachable,
+                _ => Self::Failed,
+            },
+            HomeserverError::Setup(_)
+            | HomeserverError::Request(_)
+            | HomeserverError::TooLarge { .. }
+            | HomeserverError::Unsuitable(_) => Self::Failed,
+        }
+    }
+}
+
+impl From<Stopped> for Exit {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            // Whoever gave the second signal wanted it so, and what was not finished waits in the database.
+            Stopped::Clean | Stopped::Forced => Self::Done,
+            Stopped::TaskFailed => Self::Failed,
         }
     }
 }

@@ -192,6 +192,21 @@ impl Homeserver {
         .await
     }
 
+    /// Asks what everyone may ask, without our token.
+    pub(super) async fn request_open<A: DeserializeOwned>(
+        &self,
+        endpoint: Endpoint,
+        path: &str,
+    ) -> Result<A, HomeserverError> {
+        let request = http::Request::get(format!("{}{path}", self.inner.base))
+            .body(Bytes::new())
+            .map_err(HomeserverError::request)?;
+        self.exchange(endpoint, request, ANSWER_LIMIT, |answer| {
+            serde_json::from_slice(answer.body()).map_err(HomeserverError::unreadable)
+        })
+        .await
+    }
+
     /// Sends, reads, and reports to the observer.
     async fn exchange<A>(
         &self,

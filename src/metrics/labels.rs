@@ -108,42 +108,6 @@ label! {
 }
 
 label! {
-    /// An endpoint of the homeserver.
-    Endpoint {
-        /// `/versions`
-        Versions = "versions",
-        /// `/account/whoami`
-        Whoami = "whoami",
-        /// `/appservice/{id}/ping`
-        Ping = "ping",
-        /// `/register`
-        Register = "register",
-        /// `/account/deactivate`
-        Deactivate = "deactivate",
-        /// `/profile/…`
-        Profile = "profile",
-        /// `/createRoom`
-        CreateRoom = "create_room",
-        /// `/rooms/{id}/send/…`
-        Send = "send",
-        /// `/rooms/{id}/state…`
-        State = "state",
-        /// Join, leave, invite, kick and ban.
-        Membership = "membership",
-        /// `/joined_rooms`
-        JoinedRooms = "joined_rooms",
-        /// `/rooms/{id}/messages`
-        Messages = "messages",
-        /// `/directory/room/…`
-        Alias = "alias",
-        /// `/media/…`
-        Media = "media",
-        /// A file on another server.
-        External = "external",
-    }
-}
-
-label! {
     /// Why a WebSocket was closed.
     ClosedBecause {
         /// The client closed it.
@@ -173,19 +137,6 @@ label! {
     }
 }
 
-/// The status of an answer, or that there was none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Status(pub(super) Option<u16>);
-
-impl EncodeLabelValue for Status {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), Error> {
-        match self.0 {
-            Some(status) => status.encode(encoder),
-            None => encoder.write_str("none"),
-        }
-    }
-}
-
 macro_rules! label_sets {
     ($($name:ident { $($key:ident: $kind:ty),* })*) => {
         $(
@@ -199,8 +150,8 @@ label_sets! {
     Transaction { outcome: TransactionOutcome }
     Event { kind: EventKind, outcome: EventOutcome }
     Send { kind: SendKind, outcome: SendOutcome }
-    HomeserverRequest { endpoint: Endpoint, status: Status }
-    HomeserverEndpoint { endpoint: Endpoint }
+    HomeserverRequest { endpoint: &'static str, outcome: &'static str }
+    HomeserverEndpoint { endpoint: &'static str }
     Closed { reason: ClosedBecause }
     RestRequest { route: String, status: u16 }
     Pool { state: PoolState }

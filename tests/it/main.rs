@@ -7,9 +7,14 @@
     reason = "tests fail by panicking"
 )]
 
+mod chat;
+mod cli;
+mod decoders;
 mod fake_homeserver;
+mod gauges;
 mod homeserver_client;
 mod homeserver_errors;
 mod homeserver_media;
 mod homeserver_requests;
+mod layering;
 mod support;

@@ -1,3 +1,5 @@
 //! What the integration tests share.
 
+pub(crate) mod bridge;
 pub(crate) mod homeserver;
+pub(crate) mod socket;

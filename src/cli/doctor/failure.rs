@@ -1,5 +1,6 @@
 //! How a leg can be broken, and what an admin does about it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ruma::{OwnedServerName, OwnedUserId};
@@ -9,6 +10,7 @@ use super::Leg;
 use crate::appservice::registration::RegistrationError;
 use crate::cli::Exit;
 use crate::config::ConfigError;
+use crate::store::connect::ConnectError;
 
 /// Why a leg is broken.
 #[derive(Debug, thiserror::Error)]
@@ -27,30 +29,9 @@ pub enum Failure {
         /// One sentence for each difference.
         differences: Vec<String>,
     },
-    /// No connection to the database.
-    #[error("no connection: {reason}")]
-    DatabaseUnreachable {
-        /// What the driver says.
-        reason: String,
-    },
-    /// The database refuses the user or does not exist.
-    #[error("the server refuses us: {reason}")]
-    DatabaseRefuses {
-        /// What the server says.
-        reason: String,
-    },
-    /// The schema is older than this version.
-    #[error("{pending} migrations are pending")]
-    MigrationsPending {
-        /// How many.
-        pending: usize,
-    },
-    /// The schema is newer than this version, or was changed by hand.
-    #[error("the schema does not come from this version: {reason}")]
-    MigrationsForeign {
-        /// What the migrator says.
-        reason: String,
-    },
+    /// The database cannot be used.
+    #[error("{}", .0.what())]
+    Database(ConnectError),
     /// The homeserver does not answer.
     #[error("{url} does not answer: {reason}")]
     HomeserverUnreachable {
@@ -117,6 +98,17 @@ pub enum Ping {
     /// No connection.
     #[error("it finds nobody at the url of the registration ({0})")]
     NoConnection(String),
+    /// A connection to us, but not with our token.
+    #[error("its hs_token is not that of our registration")]
+    OtherToken,
+    /// We cannot listen where it should reach us.
+    #[error("nothing can listen at appservice.listen, {address}: {reason}")]
+    NoListener {
+        /// Where we should listen.
+        address: SocketAddr,
+        /// What the system says.
+        reason: String,
+    },
     /// A connection, but no answer.
     #[error("whoever it reaches does not answer in time")]
     Timeout,
@@ -191,16 +183,7 @@ impl Failure {
             Self::RegistrationDiffers { .. } => "correct the configuration, or write a new registration with \
                 `nova-bridge generate-registration --force` and restart Synapse"
                 .to_owned(),
-            Self::DatabaseUnreachable { .. } => "start Postgres, or correct host and port in database.url".to_owned(),
-            Self::DatabaseRefuses { .. } => "correct user, password and database name in database.url; \
-                `createuser` and `createdb` make new ones"
-                .to_owned(),
-            Self::MigrationsPending { .. } => {
-                "run `nova-bridge migrate` (`nova-bridge run` does it by itself)".to_owned()
-            }
-            Self::MigrationsForeign { .. } => {
-                "run the version of nova-bridge that last migrated this database, or a newer one".to_owned()
-            }
+            Self::Database(error) => error.cure().to_owned(),
             Self::HomeserverUnreachable { .. } => {
                 "start Synapse, or correct homeserver.url: it must be reachable from this machine".to_owned()
             }
@@ -234,10 +217,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Configuration(_) | Self::Registration(_) | Self::RegistrationDiffers { .. } => Exit::Configuration,
-            Self::DatabaseUnreachable { .. }
-            | Self::DatabaseRefuses { .. }
-            | Self::MigrationsPending { .. }
-            | Self::MigrationsForeign { .. } => Exit::Database,
+            Self::Database(_) => Exit::Database,
             Self::HomeserverUnreachable { .. } | Self::NotAHomeserver { .. } => Exit::HomeserverUnreachable,
             Self::TokenUnknown
             | Self::TokenOfAnother { .. }
@@ -259,7 +239,8 @@ impl Ping {
     fn cure(&self) -> String {
         match self {
             Self::NoUrl => "restart Synapse, so that it loads the registration with its url",
-            Self::OtherId => "restart Synapse, so that it loads the same registration as the bridge",
+            Self::OtherId | Self::OtherToken => "restart Synapse, so that it loads the same registration as the bridge",
+            Self::NoListener { .. } => "set appservice.listen to an address of this machine and a port above 1023",
             Self::NoConnection(_) | Self::Timeout => {
                 "appservice.url must lead from Synapse's machine to appservice.listen: look at both, at the firewall, and at \
                  containers, in which localhost is the container itself; after a change of the url write a new registration"

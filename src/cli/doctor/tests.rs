@@ -9,6 +9,7 @@ use url::Url;
 use super::*;
 use crate::cli::Exit;
 use crate::config::{self, Environment};
+use crate::store::connect::ConnectError;
 
 fn report(break_leg: impl Fn(Leg) -> Option<Failure>) -> (Report, String, Vec<Leg>) {
     let tried = RefCell::new(Vec::new());
@@ -63,7 +64,12 @@ fn a_wrong_configuration_leaves_nothing_to_try() {
 fn the_database_does_not_hide_the_homeserver() {
     let broken = |leg| {
         let refused = || "connection refused".to_owned();
-        let database = (leg == Leg::Database).then(|| Failure::DatabaseUnreachable { reason: refused() });
+        let database = (leg == Leg::Database).then(|| {
+            Failure::Database(ConnectError::Unreachable {
+                place: "localhost:5432/nova".to_owned(),
+                reason: refused(),
+            })
+        });
         database.or_else(|| (leg == Leg::Homeserver).then(|| of_answer(leg, None, "", &refused())))
     };
     let (report, text, tried) = report(broken);
@@ -73,15 +79,8 @@ fn the_database_does_not_hide_the_homeserver() {
 }
 
 #[test]
-fn every_leg_behind_the_token_is_tried_on_its_own() {
+fn the_namespace_does_not_hide_the_ping() {
     let broken = |leg: Leg| {
-        if leg == Leg::Domain {
-            let configured = owned_server_name!("example.net");
-            return Some(Failure::DomainDiffers {
-                actual: owned_server_name!("example.org"),
-                configured,
-            });
-        }
         let answer = match leg.name() {
             "namespace" => (403, "M_FORBIDDEN", "cannot masquerade"),
             "ping" => (502, "M_BAD_STATUS", "HTTP 401 Unauthorized"),
@@ -91,6 +90,20 @@ fn every_leg_behind_the_token_is_tried_on_its_own() {
     };
     let (report, text, _) = report(broken);
     assert_eq!(report.exit(), Exit::HomeserverRefuses);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_wrong_domain_hides_the_namespace_and_not_the_ping() {
+    let broken = |leg: Leg| {
+        (leg == Leg::Domain).then(|| Failure::DomainDiffers {
+            actual: owned_server_name!("example.org"),
+            configured: owned_server_name!("example.net"),
+        })
+    };
+    let (report, text, tried) = report(broken);
+    assert_eq!(report.exit(), Exit::HomeserverRefuses);
+    assert!(!tried.contains(&Leg::Namespace) && tried.contains(&Leg::Ping));
     insta::assert_snapshot!(text);
 }
 

@@ -197,6 +197,7 @@ impl Model {
             .collect();
         let known = |id: &UserId| Some((*id, self.people.get(id)?.clone()));
         Context {
+            departing: HashSet::new(),
             ghosts: self.ghosts.clone(),
             bots: vec![BOT.to_owned()],
             now: now(),

@@ -41,6 +41,7 @@ impl Model {
                 current: false,
                 encrypted: false,
                 creators: Vec::new(),
+                state_version: 0,
             };
             self.rooms.entry(old.clone()).or_insert(portal);
         }
@@ -123,6 +124,7 @@ impl Model {
             current: true,
             encrypted: false,
             creators: Vec::new(),
+            state_version: 0,
         };
         self.rooms.insert(new.clone(), portal);
         self.conversations.get_mut(&id).unwrap().room = Some(new.clone());

@@ -1,0 +1,339 @@
+//! The composition root: everything is built here, once, and handed down. Nothing else knows how the parts fit.
+
+pub mod connect;
+mod synapse;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use chrono::TimeDelta;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::appservice::registration::{BOT_LOCALPART, Registration};
+use crate::appservice::{self, AppserviceState};
+use crate::bridge::Bridge;
+use crate::config::{self, Config};
+use crate::domain::random::{Random, SystemRandom};
+use crate::health::{self, Condition, Health};
+use crate::lifecycle::{Lifecycle, Signals, Stopped};
+use crate::metrics::{self, Metrics};
+use crate::nova::auth::Authenticator;
+use crate::nova::hub::Hub;
+use crate::nova::limit::SendLimiter;
+use crate::nova::ws::{self, WsState};
+use crate::nova::{self, NovaState};
+use crate::store::nodes::Presence;
+use crate::store::{self, PgPool, Store};
+
+/// How long to wait for a node number that nobody has; numbers are random, so more than one try is bad luck already.
+const NODE_ATTEMPTS: u8 = 10;
+
+/// Where the listeners are, once they are bound.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// For Nova's clients.
+    pub nova: SocketAddr,
+    /// For Synapse.
+    pub appservice: SocketAddr,
+    /// For the admin; absent without an admin token.
+    pub admin: Option<SocketAddr>,
+    /// For whoever watches.
+    pub metrics: SocketAddr,
+}
+
+impl Addresses {
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let mut lines = format!(
+            "NOVA_ADDR={}\nAPPSERVICE_ADDR={}\nMETRICS_ADDR={}\n",
+            self.nova, self.appservice, self.metrics
+        );
+        if let Some(admin) = self.admin {
+            lines.push_str(&format!("ADMIN_ADDR={admin}\n"));
+        }
+        // Whoever waits for the file must never read half of it.
+        let draft = path.with_extension("tmp");
+        std::fs::write(&draft, lines)?;
+        std::fs::rename(draft, path)
+    }
+}
+
+/// A bridge whose listeners are bound and whose tasks run.
+pub struct App {
+    /// Where it listens.
+    pub addresses: Addresses,
+    /// The use cases.
+    pub bridge: Bridge,
+    lifecycle: Lifecycle,
+    store: Store,
+}
+
+/// What `run` may be told besides the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Options<'a> {
+    /// Refuse an older schema instead of migrating it.
+    pub no_migrate: bool,
+    /// Where to write the addresses.
+    pub print_addresses_to: Option<&'a Path>,
+}
+
+/// Runs the bridge until a signal.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(config: Config, options: Options<'_>) -> anyhow::Result<Stopped> {
+    let mut signals = Signals::install().context("signals cannot be handled")?;
+    let app = App::start(config, &options).await?;
+    let stopped = app.lifecycle.run(async || signals.next().await).await;
+    app.store.close().await;
+    Ok(stopped)
+}
+
+impl App {
+    /// Builds everything, binds the listeners and starts the tasks.
+    ///
+    /// # Errors
+    /// When the registration, the database or a listener is not to be had.
+    pub async fn start(config: Config, options: &Options<'_>) -> anyhow::Result<Self> {
+        let registration = Registration::read(&config.appservice.registration_file)?;
+        for difference in registration.differences(&config.homeserver.domain, &config.appservice.url) {
+            tracing::warn!("the registration does not match the configuration: {difference}");
+        }
+        let (metrics, registry) = metrics::new();
+        let pool = connect::pool(&config).await?;
+        if !options.no_migrate {
+            connect::migrate(&pool).await?;
+        }
+        let store = connect::open(pool.clone()).await?;
+        let lifecycle = Lifecycle::default();
+        let homeserver = connect::homeserver(&config, &registration, synapse::observer(metrics.clone()))?;
+        let bridge = connect::bridge(&config, &registration, store.clone(), homeserver, metrics.clone())?;
+        let presence = take_number(&pool).await?;
+
+        let sockets = Listeners::bind(&config).await?;
+        let addresses = sockets.addresses()?;
+        let hub = Hub::new(store.clone(), metrics.clone(), config.nova.bare_frames);
+        let turned_away = Arc::new(AtomicBool::new(false));
+        let appservice = appservice::router(AppserviceState {
+            bridge: bridge.clone(),
+            hs_token: Arc::new(registration.hs_token.clone()),
+            bot: format!("@{BOT_LOCALPART}:{}", config.homeserver.domain).into(),
+            metrics: metrics.clone(),
+            turned_away: Arc::clone(&turned_away),
+        });
+        let tracker = TaskTracker::new();
+        let nova = nova_state(&config, &bridge, addresses.nova, &metrics)?;
+        let admin = config
+            .admin
+            .token
+            .clone()
+            .map(|token| nova::admin::router(nova.clone(), token, sessions(&hub)));
+        let nova = nova::rest::router(nova.clone()).merge(ws::router(WsState {
+            nova,
+            hub: hub.clone(),
+            sockets: tracker.clone(),
+            stopping: lifecycle.soft(),
+        }));
+        let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
+
+        serve(&lifecycle, "the appservice listener", sockets.appservice, appservice);
+        serve(&lifecycle, "the Nova listener", sockets.nova, nova);
+        serve(&lifecycle, "the metrics listener", sockets.metrics, watched);
+        if let (Some(listener), Some(admin)) = (sockets.admin, admin) {
+            serve(&lifecycle, "the admin listener", listener, admin);
+        }
+        start_tasks(&lifecycle, &config, &bridge, hub, presence, tracker);
+        synapse::keep_in_touch(&lifecycle, &bridge, registration.id, turned_away);
+        if let Some(path) = options.print_addresses_to {
+            addresses.write(path).context("the addresses cannot be written")?;
+        }
+        tracing::info!(?addresses, version = env!("CARGO_PKG_VERSION"), "nova-bridge runs");
+        Ok(Self {
+            addresses,
+            bridge,
+            lifecycle,
+            store,
+        })
+    }
+
+    /// Stops it as a signal would, and waits until it has.
+    pub async fn stop(self) -> Stopped {
+        self.lifecycle.stop();
+        let stopped = self.lifecycle.run(std::future::pending::<()>).await;
+        self.store.close().await;
+        stopped
+    }
+}
+
+fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Metrics) -> anyhow::Result<NovaState> {
+    let nova = &config.nova;
+    let settings = nova::Settings {
+        public_url: nova.public_url(bound)?,
+        homeserver_url: config.homeserver.public_url.clone(),
+        cors_origins: nova.cors_origins.clone(),
+        bare_frames: nova.bare_frames,
+        greeting: nova.greeting,
+        messages_per_second: nova.messages_per_second,
+        burst: nova.burst,
+    };
+    let auth = match &nova.jwt_key {
+        config::JwtKey::Pem { text, .. } => Authenticator::from_pem([text.as_bytes()])?,
+        config::JwtKey::Jwks(url) => Authenticator::from_key_set(synapse::key_set(bridge.clone(), url.clone())),
+    };
+    Ok(NovaState {
+        bridge: bridge.clone(),
+        auth: Arc::new(auth.requiring_access_token(nova.require_access_token_type)),
+        sends: SendLimiter::new(nova.messages_per_second, nova.burst),
+        settings: Arc::new(settings),
+        metrics: metrics.clone(),
+    })
+}
+
+/// Takes a number that no living node has.
+async fn take_number(pool: &PgPool) -> anyhow::Result<Presence> {
+    for _ in 0..NODE_ATTEMPTS {
+        let number = i32::from_ne_bytes(SystemRandom.number().to_ne_bytes()) & i32::MAX;
+        if let Some(presence) = Presence::hold(pool, number).await? {
+            return Ok(presence);
+        }
+    }
+    anyhow::bail!("no node number is free")
+}
+
+/// The listeners, bound before anything runs: an address that is taken is told at once.
+struct Listeners {
+    nova: TcpListener,
+    appservice: TcpListener,
+    admin: Option<TcpListener>,
+    metrics: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bind = async |key: &'static str, address: SocketAddr| {
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("{key}: {address} cannot be listened on"))
+        };
+        Ok(Self {
+            nova: bind("nova.listen", config.nova.listen).await?,
+            appservice: bind("appservice.listen", config.appservice.listen).await?,
+            metrics: bind("metrics.listen", config.metrics.listen).await?,
+            admin: match &config.admin.token {
+                Some(_) => Some(bind("admin.listen", config.admin.listen).await?),
+                None => None,
+            },
+        })
+    }
+
+    fn addresses(&self) -> io::Result<Addresses> {
+        Ok(Addresses {
+            nova: self.nova.local_addr()?,
+            appservice: self.appservice.local_addr()?,
+            admin: self.admin.as_ref().map(TcpListener::local_addr).transpose()?,
+            metrics: self.metrics.local_addr()?,
+        })
+    }
+}
+
+fn serve(lifecycle: &Lifecycle, name: &'static str, listener: TcpListener, router: Router) {
+    use axum::serve::ListenerExt;
+    let stop = lifecycle.soft();
+    // Small answers must not wait for more to send.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    lifecycle.spawn(name, async move {
+        let stopped = stop.cancelled_owned();
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+            .map_err(Into::into)
+    });
+}
+
+fn start_tasks(
+    lifecycle: &Lifecycle,
+    config: &Config,
+    bridge: &Bridge,
+    hub: Hub,
+    presence: Presence,
+    sockets: TaskTracker,
+) {
+    let stop = lifecycle.soft();
+    let retention = TimeDelta::from_std(config.feed.retention).unwrap_or(TimeDelta::days(7));
+    let task = bridge.clone();
+    let stopping = stop.clone();
+    lifecycle.spawn("the feed", async move {
+        task.follow_feed(hub, stopping).await.map_err(Into::into)
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("the sender", async move {
+        task.send_outbox(presence, stopping).await.map_err(Into::into)
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("the feed's retention", async move {
+        task.prune_feed(retention, stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("the gauges", async move {
+        task.measure(stopping).await;
+        Ok(())
+    });
+    // Sockets close by themselves at the soft stop; this is who waits for them.
+    lifecycle.spawn("the sockets", async move {
+        stop.cancelled().await;
+        sockets.close();
+        sockets.wait().await;
+        Ok(())
+    });
+}
+
+fn sessions(hub: &Hub) -> nova::admin::Sessions {
+    let hub = hub.clone();
+    Arc::new(move || {
+        let slots = hub.slots();
+        slots
+            .iter()
+            .map(|slot| nova::admin::SessionInfo {
+                user: slot.user.0,
+                conversation: slot.only.map(|conversation| conversation.0),
+                connected_at: nova::dto::Time(slot.connected_at),
+                cursor: Some(slot.position().to_string()),
+            })
+            .collect()
+    })
+}
+
+/// Ready: the database answers, and no transaction is being turned away.
+fn health(lifecycle: &Lifecycle, registry: Registry, pool: PgPool, turned_away: Arc<AtomicBool>) -> Health {
+    let stopping: CancellationToken = lifecycle.soft();
+    let check: health::Check = Arc::new(move || {
+        let (pool, turned_away) = (pool.clone(), Arc::clone(&turned_away));
+        Box::pin(async move {
+            let database = match tokio::time::timeout(Duration::from_secs(3), store::ping(&pool)).await {
+                Ok(Ok(())) => Condition::met("database"),
+                Ok(Err(error)) => Condition::unmet("database", error.to_string()),
+                Err(_) => Condition::unmet("database", "no answer within 3 s"),
+            };
+            let accepting = if turned_away.load(std::sync::atomic::Ordering::Acquire) {
+                Condition::unmet("transactions", "transactions are being turned away")
+            } else {
+                Condition::met("transactions")
+            };
+            vec![database, accepting]
+        })
+    });
+    Health {
+        registry: Arc::new(registry),
+        check,
+        stopping,
+    }
+}

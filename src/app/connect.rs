@@ -1,0 +1,115 @@
+//! The parts of the bridge, made from the configuration: for `run`, and for the commands that work beside it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use ruma::{OwnedUserId, ServerName, UserId};
+use secrecy::ExposeSecret;
+
+use crate::appservice::registration::{BOT_LOCALPART, Registration};
+use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
+use crate::config::{self, Config};
+use crate::domain::clock::SystemClock;
+use crate::domain::ghost::Ghosts;
+use crate::domain::random::SystemRandom;
+use crate::matrix::profile_source::ProfileSource;
+use crate::matrix::{self, Homeserver, HomeserverError, Observer};
+use crate::metrics::Metrics;
+use crate::store::connect::{self, ConnectError};
+use crate::store::{PgPool, Store, StoreError};
+
+/// A pool that is known to get connections, to a database of any schema.
+///
+/// # Errors
+/// The database cannot be reached.
+pub async fn pool(config: &Config) -> Result<PgPool, ConnectError> {
+    let database = &config.database;
+    connect::connect(database.url.expose_secret(), database.max_connections).await
+}
+
+/// The database, whose schema has to be this version's.
+///
+/// # Errors
+/// The database cannot be reached, or is not migrated.
+pub async fn store(config: &Config) -> Result<Store, ConnectError> {
+    open(pool(config).await?).await
+}
+
+/// Takes a pool into use.
+///
+/// # Errors
+/// The database is not migrated, or fails.
+pub async fn open(pool: PgPool) -> Result<Store, ConnectError> {
+    let pending = connect::pending(&pool).await?;
+    if !pending.is_empty() {
+        return Err(ConnectError::Behind { pending: pending.len() });
+    }
+    Ok(Store::open(pool).await?)
+}
+
+/// Brings the schema up to this version's, and says which steps that took.
+///
+/// # Errors
+/// The schema is from another version, or the database fails.
+pub async fn migrate(pool: &PgPool) -> Result<Vec<connect::Step>, ConnectError> {
+    let pending = connect::pending(pool).await?;
+    crate::store::migrate(pool)
+        .await
+        .map_err(|error: StoreError| ConnectError::from(error))?;
+    Ok(pending)
+}
+
+/// The homeserver, which is not asked anything yet.
+///
+/// # Errors
+/// The client cannot be built.
+pub fn homeserver(
+    config: &Config,
+    registration: &Registration,
+    observer: Observer,
+) -> Result<Homeserver, HomeserverError> {
+    Homeserver::new(matrix::Settings {
+        url: config.homeserver.url.clone(),
+        as_token: registration.as_token.clone(),
+        request_timeout: config.homeserver.request_timeout,
+        observer,
+    })
+}
+
+/// The use cases.
+///
+/// # Errors
+/// The registration's user has no possible name.
+pub fn bridge(
+    config: &Config,
+    registration: &Registration,
+    store: Store,
+    homeserver: Homeserver,
+    metrics: Metrics,
+) -> anyhow::Result<Bridge> {
+    let domain = &config.homeserver.domain;
+    let create_rooms = match config.rooms.create {
+        config::CreateRooms::Always => CreateRooms::Always,
+        config::CreateRooms::WhenMatrixUserJoins => CreateRooms::WhenMatrixUserJoins,
+    };
+    let source = config.nova.profile_source_url.clone();
+    Ok(Bridge::new(Parts {
+        store,
+        profile_source: source.map(|url| ProfileSource::new(homeserver.clone(), url)),
+        homeserver,
+        ghosts: Ghosts::new(domain),
+        settings: Settings {
+            create_rooms,
+            bot: local_user(BOT_LOCALPART, domain)?,
+            sender: local_user(&registration.sender_localpart, domain)?,
+        },
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        metrics,
+    }))
+}
+
+fn local_user(localpart: &str, domain: &ServerName) -> anyhow::Result<OwnedUserId> {
+    UserId::parse_with_server_name(localpart, domain)
+        .with_context(|| format!("{localpart:?} on {domain} makes no Matrix id: correct the registration"))
+}

@@ -1,0 +1,86 @@
+//! Staying in touch with Synapse: it is pinged when we are ready, and whenever we can take transactions again. A ping
+//! that succeeds makes it deliver its backlog at once instead of minutes later (`bridges.md` §2.5).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+use url::Url;
+
+use crate::bridge::Bridge;
+use crate::lifecycle::Lifecycle;
+use crate::matrix::Observer;
+use crate::metrics::Metrics;
+use crate::nova::auth::FetchKeys;
+
+/// How long between two looks at whether the database is back.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long between two pings that fail, at first and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Pings now, and after every time when transactions were turned away.
+pub(super) fn keep_in_touch(
+    lifecycle: &Lifecycle,
+    bridge: &Bridge,
+    appservice_id: String,
+    turned_away: Arc<AtomicBool>,
+) {
+    let (bridge, stop) = (bridge.clone(), lifecycle.soft());
+    lifecycle.spawn("the line to Synapse", async move {
+        let line = async {
+            bridge.register_bot().await;
+            ping(&bridge, &appservice_id).await;
+            loop {
+                sleep(LOOK).await;
+                if turned_away.load(Ordering::Acquire) && bridge.database_answers().await {
+                    turned_away.store(false, Ordering::Release);
+                    ping(&bridge, &appservice_id).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = line => {}
+            () = stop.cancelled() => {}
+        }
+        Ok(())
+    });
+}
+
+/// Pings until Synapse has reached us.
+async fn ping(bridge: &Bridge, appservice_id: &str) {
+    let mut wait = AGAIN.0;
+    loop {
+        match bridge.ping_homeserver(appservice_id).await {
+            Ok(took) => {
+                tracing::info!(took_ms = took.as_millis(), "Synapse reaches the bridge");
+                return;
+            }
+            Err(error) => {
+                let errcode = error.errcode().unwrap_or_default();
+                tracing::warn!(%error, errcode, "Synapse and the bridge do not reach each other; try `nova-bridge doctor`");
+            }
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(AGAIN.1);
+    }
+}
+
+/// Counts requests to the homeserver.
+pub(super) fn observer(metrics: Metrics) -> Observer {
+    Arc::new(move |endpoint, outcome, took| metrics.homeserver_request(endpoint.as_str(), outcome.as_str(), took))
+}
+
+/// Fetches the keys of Nova's tokens.
+pub(super) fn key_set(bridge: Bridge, url: Url) -> FetchKeys {
+    Arc::new(move || {
+        let (bridge, url) = (bridge.clone(), url.clone());
+        Box::pin(async move {
+            bridge
+                .fetch_json(&url)
+                .await?
+                .ok_or_else(|| "there is no key set".into())
+        })
+    })
+}

@@ -1,0 +1,137 @@
+//! `PUT /transactions/{txnId}`: 200 means that everything is safe.
+//!
+//! The transaction's id is not looked at: events are known by their own ids, because Synapse on SQLite counts its
+//! transactions from 1 again, and the same event can come under a new one (architecture §2).
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{AppserviceState, MatrixError};
+use crate::metrics::{EventKind, EventOutcome, Metrics, TransactionOutcome};
+
+/// The parts of a transaction that the bridge uses. Everything else may be there.
+#[derive(Deserialize)]
+struct Transaction {
+    #[serde(default)]
+    events: Vec<Box<RawValue>>,
+    #[serde(default)]
+    ephemeral: Option<Box<RawValue>>,
+    /// The older name of `ephemeral`; a server that sends both sends the same twice.
+    #[serde(default, rename = "de.sorunome.msc2409.ephemeral")]
+    unstable_ephemeral: Option<Box<RawValue>>,
+}
+
+pub(super) async fn push(
+    State(state): State<AppserviceState>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, MatrixError> {
+    let started = Instant::now();
+    let answered = |outcome| state.metrics.transaction(outcome, started.elapsed());
+    let transaction = match body
+        .map_err(|rejection| unread(&rejection))
+        .and_then(|body| read(&body))
+    {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            answered(TransactionOutcome::Refused);
+            return Err(error);
+        }
+    };
+    count_ephemeral(&state.metrics, transaction.ephemeral.or(transaction.unstable_ephemeral));
+    match state.bridge.accept(&transaction.events).await {
+        Ok(()) => {
+            answered(TransactionOutcome::Applied);
+            Ok(Json(json!({})))
+        }
+        Err(error) => {
+            state.turned_away.store(true, Ordering::Release);
+            answered(TransactionOutcome::Failed);
+            Err(error.into())
+        }
+    }
+}
+
+fn unread(rejection: &BytesRejection) -> MatrixError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        MatrixError::too_large()
+    } else {
+        MatrixError::not_json()
+    }
+}
+
+fn read(body: &[u8]) -> Result<Transaction, MatrixError> {
+    let transaction = serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            MatrixError::bad_json()
+        } else {
+            MatrixError::not_json()
+        }
+    })?;
+    // serde would take a list of the fields for the object, too.
+    if body.trim_ascii_start().starts_with(b"{") {
+        Ok(transaction)
+    } else {
+        Err(MatrixError::bad_json())
+    }
+}
+
+/// Typing, receipts and presence are not carried yet; what comes is counted.
+fn count_ephemeral(metrics: &Metrics, ephemeral: Option<Box<RawValue>>) {
+    let events: Vec<&RawValue> = ephemeral
+        .as_ref()
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default();
+    metrics.events(
+        EventKind::Ephemeral,
+        EventOutcome::Ignored,
+        u64::try_from(events.len()).unwrap_or_default(),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_surrounds_the_events_they_are_found() {
+        for (body, events) in [
+            ("{}", 0),
+            (r#"{"events":[]}"#, 0),
+            (
+                r#"{"events":[1,null,{"a":"\u0000\ud800"}],"new.key":{"x":[]},"ephemeral":7}"#,
+                3,
+            ),
+            (
+                r#"{"events":[{}],"de.sorunome.msc2409.ephemeral":[],"de.sorunome.msc2409.to_device":null}"#,
+                1,
+            ),
+        ] {
+            assert_eq!(read(body.as_bytes()).ok().unwrap().events.len(), events, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_transaction_is_refused() {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "7",
+            r#"{"events":{}}"#,
+            r#"{"events":null}"#,
+            "{\"events\":[\"\u{1}\"]}",
+        ] {
+            assert!(read(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(read(b"{\"events\":[\"\xff\"]}").is_err());
+    }
+}

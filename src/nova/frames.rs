@@ -1,0 +1,287 @@
+//! Feed entries as the frames that Nova's clients know (nova-client-protocol §5, nova-api §1): flat, with the nested
+//! copies that old decoders read.
+
+use axum::extract::ws::Utf8Bytes;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::feed::{Change, FeedEntry, FeedEvent, UpdatedField};
+use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::message::{Message, Style};
+
+/// A moment as every client can read it: whole seconds, `Z`.
+#[must_use]
+pub fn time(at: Timestamp) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The frames of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frames {
+    /// For every socket, in this order.
+    pub all: Vec<Utf8Bytes>,
+    /// For client B's sockets, but never for the author's own.
+    pub bare: Option<Utf8Bytes>,
+    /// Who did it.
+    pub author: Option<UserId>,
+    /// Who is no longer in the conversation after it.
+    pub gone: Option<UserId>,
+}
+
+/// Writes the frames of an entry; `bare` asks for client B's as well.
+#[must_use]
+pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
+    match &entry.event {
+        FeedEvent::Message(message) => Frames {
+            all: vec![text(&message_new(entry, message))],
+            bare: bare.then(|| text(&bare_message(message))),
+            author: Some(message.sender),
+            gone: None,
+        },
+        FeedEvent::Change(change) => {
+            let gone = match change {
+                Change::MemberLeft { user, .. } => Some(*user),
+                Change::Created { .. }
+                | Change::Updated { .. }
+                | Change::Deleted { .. }
+                | Change::MemberJoined { .. }
+                | Change::RoleChanged { .. }
+                | Change::Delivery { .. } => None,
+            };
+            let all = change_frames(entry, change).iter().map(text).collect();
+            Frames {
+                all,
+                bare: None,
+                author: None,
+                gone,
+            }
+        }
+    }
+}
+
+fn text(frame: &impl Serialize) -> Utf8Bytes {
+    // Our own structures have text keys only and no failing parts.
+    serde_json::to_string(frame).unwrap_or_else(|_| "{}".to_owned()).into()
+}
+
+/// `message.new` with everything that any client reads (§5.3).
+#[derive(Serialize)]
+struct MessageNew<'a> {
+    #[serde(rename = "type")]
+    frame: &'static str,
+    stream_id: String,
+    timestamp: &'a str,
+    conversation_id: ConversationId,
+    user_id: UserId,
+    id: MessageId,
+    sender_id: UserId,
+    sequence_number: i64,
+    content: &'a str,
+    message_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    style: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formatted_content: Option<&'a str>,
+    created_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matrix_event_id: Option<&'a str>,
+    version_number: i64,
+    message: MessageCopy<'a>,
+    data: DataCopy<'a>,
+}
+
+/// What A2 and W read.
+#[derive(Serialize)]
+struct MessageCopy<'a> {
+    id: MessageId,
+    sender_id: UserId,
+    sequence_number: i64,
+    created_at: &'a str,
+    content: &'a str,
+    message_type: &'static str,
+}
+
+/// What A1 and B look for. Nova's own encryption is not spoken, so its two fields are there and empty.
+#[derive(Serialize)]
+struct DataCopy<'a> {
+    id: MessageId,
+    conversation_id: ConversationId,
+    sender_id: UserId,
+    encrypted_content: &'static str,
+    nonce: &'static str,
+    message_type: &'static str,
+    content: &'a str,
+    created_at: &'a str,
+}
+
+const TEXT: &str = "text";
+
+fn message_new(entry: &FeedEntry, message: &Message) -> impl Serialize {
+    let created_at = time(message.created_at);
+    let content = message.text.plain.as_str();
+    let (id, sender_id, sequence_number) = (message.id, message.sender, message.sequence);
+    serde_json::to_value(MessageNew {
+        frame: "message.new",
+        stream_id: entry.cursor.to_string(),
+        timestamp: &created_at,
+        conversation_id: message.conversation,
+        user_id: sender_id,
+        id,
+        sender_id,
+        sequence_number,
+        content,
+        message_type: TEXT,
+        style: style(message.text.style),
+        formatted_content: message.text.formatted.as_deref(),
+        created_at: &created_at,
+        matrix_event_id: message.event_id.as_deref(),
+        version_number: message.version,
+        message: MessageCopy {
+            id,
+            sender_id,
+            sequence_number,
+            created_at: &created_at,
+            content,
+            message_type: TEXT,
+        },
+        data: DataCopy {
+            id,
+            conversation_id: message.conversation,
+            sender_id,
+            encrypted_content: "",
+            nonce: "",
+            message_type: TEXT,
+            content,
+            created_at: &created_at,
+        },
+    })
+    .unwrap_or_default()
+}
+
+/// How a text is meant, where it is not just said.
+#[must_use]
+pub const fn style(style: Style) -> Option<&'static str> {
+    match style {
+        Style::Plain => None,
+        Style::Notice | Style::Emote => Some(style.as_str()),
+    }
+}
+
+fn bare_message(message: &Message) -> Value {
+    json!({
+        "id": message.id,
+        "content": message.text.plain,
+        "conversation_id": message.conversation,
+        "sender_id": message.sender,
+        "created_at": time(message.created_at),
+    })
+}
+
+/// A frame with the fields that all of them have, and some of its own.
+fn frame(entry: &FeedEntry, name: &str, by: Option<UserId>, own: Value) -> Value {
+    let mut frame = Map::new();
+    frame.insert("type".to_owned(), json!(name));
+    frame.insert("conversation_id".to_owned(), json!(entry.conversation));
+    frame.insert("timestamp".to_owned(), json!(time(entry.at)));
+    frame.insert("stream_id".to_owned(), json!(entry.cursor.to_string()));
+    if let Some(by) = by {
+        frame.insert("user_id".to_owned(), json!(by));
+        frame.insert("sender_id".to_owned(), json!(by));
+    }
+    if let Value::Object(own) = own {
+        frame.extend(own);
+    }
+    Value::Object(frame)
+}
+
+fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
+    match change {
+        Change::Created { by, kind, name } => {
+            let own = json!({ "conversation": { "id": entry.conversation, "kind": kind, "type": kind, "name": name } });
+            vec![frame(entry, "conversation.created", Some(*by), own)]
+        }
+        Change::Updated { by, fields } => {
+            let fields: Vec<&str> = fields.iter().copied().map(UpdatedField::as_str).collect();
+            vec![frame(
+                entry,
+                "conversation.updated",
+                Some(*by),
+                json!({ "updated_fields": fields }),
+            )]
+        }
+        Change::Deleted { by } => vec![frame(entry, "group_deleted", Some(*by), json!({}))],
+        // In the membership frames `user_id` is who came or left (§5.4); who did it is `sender_id`.
+        Change::MemberJoined {
+            by,
+            user,
+            username,
+            display_name,
+            role,
+            membership,
+        } => vec![frame(
+            entry,
+            "member.joined",
+            Some(*by),
+            json!({
+                "user_id": user, "username": username, "display_name": display_name, "role": role,
+                "membership": membership,
+            }),
+        )],
+        Change::MemberLeft { by, user } => ["member.left", "member_left"]
+            .map(|name| frame(entry, name, Some(*by), json!({ "user_id": user })))
+            .to_vec(),
+        Change::RoleChanged { by, user, old, new } => vec![frame(
+            entry,
+            "member.role_changed",
+            Some(*by),
+            json!({ "user_id": user, "old_role": old, "new_role": new }),
+        )],
+        Change::Delivery {
+            message,
+            state,
+            detail,
+            event_id,
+        } => {
+            let mut own = json!({ "message_id": message, "status": state });
+            if let (Some(detail), Some(own)) = (detail, own.as_object_mut()) {
+                own.insert("detail".to_owned(), json!(detail));
+            }
+            if let (Some(event_id), Some(own)) = (event_id, own.as_object_mut()) {
+                own.insert("matrix_event_id".to_owned(), json!(event_id));
+            }
+            vec![frame(entry, "message.delivery", entry.audience, own)]
+        }
+    }
+}
+
+/// `connection.established`, for who wants to be greeted.
+#[must_use]
+pub fn greeting(user: UserId, connection: Uuid) -> Utf8Bytes {
+    text(&json!({ "type": "connection.established", "data": { "user_id": user, "connection_id": connection } }))
+}
+
+/// The answer to a frame that was refused.
+#[must_use]
+pub fn error(request_id: Option<&Value>, code: &str, detail: &str) -> Utf8Bytes {
+    answer("error", request_id, json!({ "code": code, "detail": detail }))
+}
+
+/// The answer to a frame that was carried out.
+#[must_use]
+pub fn ack(request_id: Option<&Value>, fields: Value) -> Utf8Bytes {
+    answer("ack", request_id, fields)
+}
+
+fn answer(name: &str, request_id: Option<&Value>, fields: Value) -> Utf8Bytes {
+    let mut frame = Map::new();
+    frame.insert("type".to_owned(), json!(name));
+    if let Value::Object(fields) = fields {
+        frame.extend(fields);
+    }
+    if let Some(id) = request_id {
+        frame.insert("request_id".to_owned(), id.clone());
+    }
+    text(&Value::Object(frame))
+}

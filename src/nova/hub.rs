@@ -1,0 +1,312 @@
+//! The sockets that are open here, and who of them is shown a feed entry.
+//!
+//! Entries come from one task, in order. A socket that cannot take one in time is marked as lagging and is given
+//! nothing more until it has read the feed for itself; so no queue grows, and nobody sees a gap.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use moka::sync::Cache;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::frames::{self, Frames};
+use crate::bridge::feed::FeedSink;
+use crate::domain::clock::Timestamp;
+use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
+use crate::domain::ids::{ConversationId, UserId};
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError, conversations};
+
+/// How many entries wait for a socket before it counts as lagging.
+const QUEUE: usize = 64;
+
+/// How many conversations' members are remembered.
+const REMEMBERED: u64 = 50_000;
+
+/// An entry on its way to sockets.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its place.
+    pub cursor: Cursor,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// What is sent.
+    pub frames: Frames,
+}
+
+/// One open socket, as the hub sees it.
+#[derive(Debug)]
+pub struct Slot {
+    /// Its own id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub user: UserId,
+    /// The one conversation that it is for, or all.
+    pub only: Option<ConversationId>,
+    /// Since when.
+    pub connected_at: Timestamp,
+    queue: mpsc::Sender<Arc<Delivery>>,
+    lagging: AtomicBool,
+    position: AtomicI64,
+}
+
+impl Slot {
+    /// Whether entries were withheld. Clears the mark: the caller reads the feed now.
+    pub fn take_lagging(&self) -> bool {
+        self.lagging.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether entries were withheld.
+    pub fn is_lagging(&self) -> bool {
+        self.lagging.load(Ordering::SeqCst)
+    }
+
+    /// Notes how far the socket has come.
+    pub fn came_to(&self, cursor: Cursor) {
+        self.position.store(cursor.position, Ordering::Relaxed);
+    }
+
+    /// How far the socket has come.
+    pub fn position(&self) -> i64 {
+        self.position.load(Ordering::Relaxed)
+    }
+}
+
+/// All sockets of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    metrics: Metrics,
+    bare_frames: bool,
+    slots: Mutex<HashMap<UserId, Vec<Arc<Slot>>>>,
+    /// Nova members of conversations, as of the last membership entry that was published.
+    audiences: Cache<ConversationId, Arc<[UserId]>>,
+    reached: Mutex<Cursor>,
+}
+
+impl Hub {
+    /// A hub without sockets.
+    #[must_use]
+    pub fn new(store: Store, metrics: Metrics, bare_frames: bool) -> Self {
+        let inner = Inner {
+            store,
+            metrics,
+            bare_frames,
+            slots: Mutex::default(),
+            audiences: Cache::new(REMEMBERED),
+            reached: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Adds a socket. From now on it is given what is published; everything before is at or below the cursor.
+    pub fn join(
+        &self,
+        id: Uuid,
+        user: UserId,
+        only: Option<ConversationId>,
+        now: Timestamp,
+    ) -> (Membership, mpsc::Receiver<Arc<Delivery>>, Cursor) {
+        let (queue, entries) = mpsc::channel(QUEUE);
+        let mut slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = self.reached();
+        let slot = Arc::new(Slot {
+            id,
+            user,
+            only,
+            connected_at: now,
+            queue,
+            lagging: AtomicBool::new(false),
+            position: AtomicI64::new(reached.position),
+        });
+        slots.entry(user).or_default().push(Arc::clone(&slot));
+        drop(slots);
+        (
+            Membership {
+                hub: self.clone(),
+                slot,
+            },
+            entries,
+            reached,
+        )
+    }
+
+    /// Everything up to here was published.
+    #[must_use]
+    pub fn reached(&self) -> Cursor {
+        *self.inner.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether client B's frame is wanted.
+    #[must_use]
+    pub fn bare_frames(&self) -> bool {
+        self.inner.bare_frames
+    }
+
+    /// All sockets.
+    #[must_use]
+    pub fn slots(&self) -> Vec<Arc<Slot>> {
+        let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.values().flatten().cloned().collect()
+    }
+
+    fn leave(&self, slot: &Slot) {
+        let mut slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = slots.get_mut(&slot.user) {
+            own.retain(|other| other.id != slot.id);
+            if own.is_empty() {
+                slots.remove(&slot.user);
+            }
+        }
+    }
+
+    /// Makes everybody read the feed for themselves: what they were to be shown is not known here.
+    fn doubt(&self) {
+        for slot in self.slots() {
+            slot.lagging.store(true, Ordering::SeqCst);
+        }
+    }
+
+    async fn show(&self, entry: FeedEntry) -> Result<(), StoreError> {
+        let recipients: Arc<[UserId]> = match entry.audience {
+            Some(user) => Arc::from([user]),
+            None => self.recipients(&entry).await?,
+        };
+        let slots: Vec<Arc<Slot>> = {
+            let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let here = recipients.iter().filter_map(|user| slots.get(user)).flatten();
+            here.filter(|slot| slot.only.is_none_or(|only| only == entry.conversation))
+                .cloned()
+                .collect()
+        };
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let delivery = Arc::new(Delivery {
+            cursor: entry.cursor,
+            conversation: entry.conversation,
+            frames: frames::of_entry(&entry, self.inner.bare_frames),
+        });
+        let frames = slots.len() * delivery.frames.all.len();
+        for slot in slots {
+            if !slot.is_lagging() && slot.queue.try_send(Arc::clone(&delivery)).is_err() {
+                slot.lagging.store(true, Ordering::SeqCst);
+            }
+        }
+        self.inner.metrics.frames(u64::try_from(frames).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Who is shown an entry: the members, and whoever has just been removed.
+    async fn recipients(&self, entry: &FeedEntry) -> Result<Arc<[UserId]>, StoreError> {
+        let left = match &entry.event {
+            FeedEvent::Change(Change::MemberJoined { .. } | Change::Created { .. }) => {
+                self.inner.audiences.invalidate(&entry.conversation);
+                None
+            }
+            FeedEvent::Change(Change::MemberLeft { user, .. }) => {
+                self.inner.audiences.invalidate(&entry.conversation);
+                Some(*user)
+            }
+            FeedEvent::Message(_)
+            | FeedEvent::Change(
+                Change::Updated { .. } | Change::Deleted { .. } | Change::RoleChanged { .. } | Change::Delivery { .. },
+            ) => None,
+        };
+        let members = self.audience(entry.conversation).await?;
+        match left {
+            Some(user) if !members.contains(&user) => Ok(members.iter().copied().chain([user]).collect()),
+            Some(_) | None => Ok(members),
+        }
+    }
+
+    async fn audience(&self, conversation: ConversationId) -> Result<Arc<[UserId]>, StoreError> {
+        if let Some(members) = self.inner.audiences.get(&conversation) {
+            return Ok(members);
+        }
+        let mut connection = self.inner.store.read().await?;
+        let rows = conversations::audience(&mut connection, &[conversation]).await?;
+        let members: Arc<[UserId]> = rows.into_iter().map(|(_, user)| user).collect();
+        self.inner.audiences.insert(conversation, Arc::clone(&members));
+        Ok(members)
+    }
+
+    /// Reads the members of many conversations at once, so that [`Hub::show`] finds them remembered.
+    async fn remember(&self, entries: &[FeedEntry]) -> Result<(), StoreError> {
+        let mut unknown: Vec<ConversationId> = entries
+            .iter()
+            .map(|entry| entry.conversation)
+            .filter(|id| !self.inner.audiences.contains_key(id))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if unknown.len() < 2 {
+            return Ok(());
+        }
+        let mut connection = self.inner.store.read().await?;
+        let mut members: HashMap<ConversationId, Vec<UserId>> = unknown.iter().map(|id| (*id, Vec::new())).collect();
+        for (conversation, user) in conversations::audience(&mut connection, &unknown).await? {
+            members.entry(conversation).or_default().push(user);
+        }
+        for (conversation, users) in members {
+            self.inner.audiences.insert(conversation, users.into());
+        }
+        Ok(())
+    }
+}
+
+impl FeedSink for Hub {
+    async fn publish(&self, entries: Vec<FeedEntry>) {
+        if self
+            .inner
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+        {
+            // Nobody looks on; but what is remembered of members has to stay true.
+            self.inner.audiences.invalidate_all();
+            return;
+        }
+        if let Err(error) = self.remember(&entries).await {
+            tracing::warn!(%error, "members cannot be read, sockets read the feed themselves");
+            return self.doubt();
+        }
+        for entry in entries {
+            if let Err(error) = self.show(entry).await {
+                tracing::warn!(%error, "members cannot be read, sockets read the feed themselves");
+                return self.doubt();
+            }
+        }
+    }
+
+    fn reached(&self, cursor: Cursor) {
+        *self.inner.reached.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
+    }
+}
+
+/// A socket's place in the hub; given up when dropped.
+pub struct Membership {
+    hub: Hub,
+    slot: Arc<Slot>,
+}
+
+impl Membership {
+    /// The socket, as the hub sees it.
+    #[must_use]
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.hub.leave(&self.slot);
+    }
+}

@@ -1,0 +1,52 @@
+//! Element and Nova chat: each direction, and what may happen in between.
+
+mod delivery;
+mod from_matrix;
+mod groups;
+mod sockets;
+mod to_matrix;
+
+use crate::support::bridge::{NovaUser, TestBridge};
+
+/// A direct conversation that Alice opened with a Nova user: the room and the conversation.
+async fn direct(bridge: &TestBridge, nova: &NovaUser) -> (String, String) {
+    let room = bridge.homeserver.user("@alice:example.org").create_dm(&nova.mxid);
+    let ghost = nova.mxid.clone();
+    bridge
+        .homeserver
+        .wait_for("the ghost joins", |world| {
+            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
+        })
+        .await;
+    (room.clone(), conversation_of(nova, &room).await)
+}
+
+/// The conversation of a room, once the Nova user has it.
+async fn conversation_of(nova: &NovaUser, room: &str) -> String {
+    let (status, list) = nova.get("/conversations").await;
+    assert_eq!(status, 200, "{list}");
+    let found = list["conversations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["matrix_room_id"] == room)
+        .cloned();
+    found.unwrap_or_else(|| panic!("no conversation of {room} in {list}"))["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// The room of a conversation, once it is made.
+pub(crate) async fn room_of(bridge: &TestBridge, conversation: &str) -> String {
+    bridge
+        .homeserver
+        .wait_for("the room is made", |world| {
+            let bridged = |room: &&crate::support::homeserver::Room| {
+                room.content("m.bridge", &format!("social.nova://nova/{conversation}"))
+                    .is_some()
+            };
+            Some(world.rooms.values().find(bridged)?.id.clone())
+        })
+        .await
+}

@@ -1,0 +1,101 @@
+//! A WebSocket client that waits for what it expects.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// An open socket.
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Socket {
+    pub(crate) async fn open(url: &str) -> Self {
+        let (stream, _) = connect_async(url).await.expect("the socket opens");
+        Self { stream }
+    }
+
+    pub(crate) async fn refused(url: &str) -> u16 {
+        match connect_async(url).await {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("no HTTP answer: {error}"),
+            Ok(_) => 101,
+        }
+    }
+
+    pub(crate) async fn send(&mut self, frame: Value) {
+        self.send_text(&frame.to_string()).await;
+    }
+
+    pub(crate) async fn send_text(&mut self, text: &str) {
+        self.stream
+            .send(Message::text(text))
+            .await
+            .expect("the socket takes a frame");
+    }
+
+    pub(crate) async fn send_binary(&mut self, bytes: Vec<u8>) {
+        self.stream
+            .send(Message::binary(bytes))
+            .await
+            .expect("the socket takes a frame");
+    }
+
+    /// The next JSON frame.
+    pub(crate) async fn frame(&mut self) -> Value {
+        match self.message().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).expect("a frame is JSON"),
+            other => panic!("a frame was expected, not {other:?}"),
+        }
+    }
+
+    /// The next frame of this type; others are passed over.
+    pub(crate) async fn next(&mut self, name: &str) -> Value {
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] == name {
+                return frame;
+            }
+        }
+    }
+
+    /// The contents of the next so many messages.
+    pub(crate) async fn texts(&mut self, count: usize) -> Vec<String> {
+        let mut texts = Vec::with_capacity(count);
+        while texts.len() < count {
+            texts.push(self.next("message.new").await["content"].as_str().unwrap().to_owned());
+        }
+        texts
+    }
+
+    /// Waits until the server closes, and says with which code.
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match self.message().await {
+                Some(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                Some(_) => {}
+                None => return None,
+            }
+        }
+    }
+
+    async fn message(&mut self) -> Option<Message> {
+        loop {
+            let next = timeout(DEADLINE, self.stream.next())
+                .await
+                .expect("the socket says something in time");
+            match next {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(message)) => return Some(message),
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+}
