@@ -320,13 +320,15 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         // Also where there is nothing to tell: an echo that comes now locks the same rows in another order.
         conversations::lock(&mut tx, job.conversation.as_slice()).await?;
-        if let (Some(message), Some(conversation)) = (job.message, job.conversation)
+        if let Some(conversation) = job.conversation
             && job.attempts + 1 > QUIET_FAILURES
-            && messages::set_delivery(&mut tx, message, Delivery::Retrying, None).await?
         {
-            let detail = Some("the homeserver cannot be reached or is busy".to_owned());
-            let told = delivery(conversation, job.actor, message, Delivery::Retrying, detail, None);
-            effects.feed.push(told);
+            // Whatever the job is, everything behind it waits with it.
+            for (message, author) in messages::delayed(&mut tx, lane).await? {
+                let detail = Some("the homeserver cannot be reached or is busy".to_owned());
+                let told = delivery(conversation, author, message, Delivery::Retrying, detail, None);
+                effects.feed.push(told);
+            }
         }
         outbox::defer(&mut tx, lane, id, error, uncertain, now, now + wait).await?;
         self.commit(tx, &effects, now).await

@@ -217,3 +217,25 @@ pub async fn set_delivery(
     .await?;
     Ok(done.rows_affected() > 0)
 }
+
+/// Notes that what waits in a lane cannot be delivered for now. Returns the messages that this is news for, with their
+/// authors, in the order of saying.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn delayed(connection: &mut PgConnection, lane: Uuid) -> Result<Vec<(MessageId, UserId)>, StoreError> {
+    let rows = sqlx::query!(
+        "WITH delayed AS (
+            UPDATE messages SET delivery = 'retrying'
+            WHERE id IN (SELECT message_id FROM outbox WHERE lane = $1) AND delivery = 'pending'
+            RETURNING id, sender_id, sequence_number)
+         SELECT id, sender_id FROM delayed ORDER BY sequence_number",
+        lane
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (MessageId(row.id), UserId(row.sender_id)))
+        .collect())
+}
