@@ -180,6 +180,8 @@ CREATE TABLE processed_events (
 
 CREATE TABLE dead_letters (
     id              uuid PRIMARY KEY,
+    -- The order in which they came; those of one transaction have the same time.
+    seq             bigint GENERATED ALWAYS AS IDENTITY,
     direction       text NOT NULL CHECK (direction IN ('from_matrix', 'to_matrix')),
     reason          text NOT NULL,
     detail          text NOT NULL,
@@ -192,7 +194,7 @@ CREATE TABLE dead_letters (
     payload         json NOT NULL,
     created_at      timestamptz NOT NULL
 );
-CREATE INDEX dead_letters_by_room ON dead_letters (room_id, created_at) WHERE direction = 'from_matrix';
+CREATE INDEX dead_letters_by_room ON dead_letters (room_id, seq) WHERE direction = 'from_matrix';
 
 CREATE TABLE matrix_avatar_cache (
     user_id         uuid NOT NULL REFERENCES users,
@@ -227,11 +229,20 @@ CREATE FUNCTION enter_rooms(rooms text[]) RETURNS TABLE (
     room text, is_current boolean, encrypted boolean, creators text[], conversation_id uuid, kind text, name text,
     description text, avatar_url text, created_by uuid, last_sequence bigint, created_at timestamptz, current_room text
 ) LANGUAGE plpgsql AS $$
+DECLARE
+    locked uuid[] := '{}';
+    found  uuid[];
 BEGIN
     PERFORM pg_advisory_xact_lock(20261120, 0);
-    PERFORM lock_conversations(ARRAY(
-        SELECT m.conversation_id FROM matrix_room_mapping AS m WHERE m.matrix_room_id = ANY (rooms)
-        UNION SELECT f.conversation_id FROM former_rooms AS f WHERE f.matrix_room_id = ANY (rooms)));
+    -- A room can become a portal while we wait for a lock, so look again until all that is found is locked.
+    LOOP
+        found := ARRAY(
+            SELECT m.conversation_id FROM matrix_room_mapping AS m WHERE m.matrix_room_id = ANY (rooms)
+            UNION SELECT f.conversation_id FROM former_rooms AS f WHERE f.matrix_room_id = ANY (rooms));
+        EXIT WHEN found <@ locked;
+        PERFORM lock_conversations(found);
+        locked := found;
+    END LOOP;
     RETURN QUERY
         SELECT portal.room, portal.is_current, portal.encrypted, portal.creators, c.id, c.kind, c.name, c.description,
                c.avatar_url, c.created_by, c.last_sequence, c.created_at, portal.current_room

@@ -29,7 +29,8 @@ use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
 use crate::nova::hub::Hub;
 use crate::nova::ws::{self, WsState};
-use crate::nova::{self, NovaState, SendLimiter};
+use crate::nova::limit::SendLimiter;
+use crate::nova::{self, NovaState};
 use crate::store::nodes::Presence;
 use crate::store::{self, PgPool, Store};
 
@@ -130,7 +131,7 @@ impl App {
         });
         let tracker = TaskTracker::new();
         let nova = nova_state(&config, &bridge, addresses.nova, &metrics)?;
-        let admin = nova::admin::router(nova.clone(), config.admin.token.clone(), sessions(&hub));
+        let admin = config.admin.token.clone().map(|token| nova::admin::router(nova.clone(), token, sessions(&hub)));
         let nova = nova::rest::router(nova.clone()).merge(ws::router(WsState {
             nova,
             hub: hub.clone(),
@@ -142,7 +143,7 @@ impl App {
         serve(&lifecycle, "the appservice listener", sockets.appservice, appservice);
         serve(&lifecycle, "the Nova listener", sockets.nova, nova);
         serve(&lifecycle, "the metrics listener", sockets.metrics, watched);
-        if let Some(listener) = sockets.admin {
+        if let (Some(listener), Some(admin)) = (sockets.admin, admin) {
             serve(&lifecycle, "the admin listener", listener, admin);
         }
         start_tasks(&lifecycle, &config, &bridge, hub, presence, tracker);
@@ -181,7 +182,7 @@ fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Met
     Ok(NovaState {
         bridge: bridge.clone(),
         auth: Arc::new(auth.requiring_access_token(nova.require_access_token_type)),
-        limiter: SendLimiter::new(nova.messages_per_second, nova.burst),
+        sends: SendLimiter::new(nova.messages_per_second, nova.burst),
         settings: Arc::new(settings),
         metrics: metrics.clone(),
     })
@@ -284,10 +285,10 @@ fn sessions(hub: &Hub) -> nova::admin::Sessions {
         slots
             .iter()
             .map(|slot| nova::admin::SessionInfo {
-                user: slot.user,
-                conversation: slot.only,
-                connected_at: slot.connected_at,
-                cursor: slot.position().to_string(),
+                user: slot.user.0,
+                conversation: slot.only.map(|conversation| conversation.0),
+                connected_at: nova::dto::Time(slot.connected_at),
+                cursor: Some(slot.position().to_string()),
             })
             .collect()
     })

@@ -5,6 +5,7 @@
 //! lost wake-up costs latency and nothing else.
 
 pub mod accounts;
+pub mod avatars;
 pub mod conversations;
 pub mod dead_letters;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod messages;
 pub mod sender;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use moka::sync::Cache;
 use ruma::OwnedUserId;
@@ -72,10 +74,13 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
+    /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
+    replay_forgotten: AtomicBool,
     /// Accounts that are known to be in the database as they are, with their usernames.
     accounts: Cache<UserId, Arc<str>>,
     /// Ghosts that the homeserver is known to have.
     provisioned: Cache<UserId, ()>,
+    avatars: avatars::Avatars,
 }
 
 /// What a [`Bridge`] is made of.
@@ -123,8 +128,10 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
+            replay_forgotten: AtomicBool::new(true),
             accounts: Cache::new(100_000),
             provisioned: Cache::new(100_000),
+            avatars: avatars::Avatars::new(),
         };
         Self { inner: Arc::new(inner) }
     }

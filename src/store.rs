@@ -21,9 +21,9 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 pub use sqlx::PgPool;
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -73,6 +73,26 @@ impl StoreError {
         }
     }
 
+    /// Whether Postgres could not be asked, or is on its way down or up: the same may work later.
+    #[must_use]
+    pub fn unavailable(&self) -> bool {
+        match self {
+            Self::Driver(sqlx::Error::Database(error)) => error
+                .code()
+                // Class 08: the connection; class 53: resources; class 57: an operator, a shutdown.
+                .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
+            Self::Driver(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            Self::Address(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => false,
+        }
+    }
+
     /// Whether Postgres refused the data rather than being unable to work: trying again would end the same.
     #[must_use]
     pub fn refuses_data(&self) -> bool {
@@ -117,7 +137,8 @@ impl Store {
     pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
         let clock_base = sqlx::query_scalar!(
             "UPDATE feed_clock SET base = greatest(base,
-                (SELECT coalesce(max(position), 0) FROM conversation_feed) - pg_current_xact_id()::text::bigint + 1)
+                greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM feed_floors))
+                    - pg_current_xact_id()::text::bigint + 1)
              RETURNING base"
         )
         .fetch_one(&pool)

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 use url::Url;
 
 use crate::bridge::Bridge;
 use crate::lifecycle::Lifecycle;
-use crate::matrix::{HomeserverError, Observer};
+use crate::matrix::Observer;
 use crate::metrics::Metrics;
+use crate::nova::auth::FetchKeys;
 
 /// How long between two looks at whether the database is back.
 const LOOK: Duration = Duration::from_millis(500);
@@ -73,12 +73,9 @@ pub(super) fn observer(metrics: Metrics) -> Observer {
 }
 
 /// Fetches the keys of Nova's tokens.
-pub(super) fn key_set(
-    bridge: Bridge,
-    url: Url,
-) -> Arc<dyn Fn() -> BoxFuture<'static, Result<jsonwebtoken::jwk::JwkSet, HomeserverError>> + Send + Sync> {
+pub(super) fn key_set(bridge: Bridge, url: Url) -> FetchKeys {
     Arc::new(move || {
         let (bridge, url) = (bridge.clone(), url.clone());
-        Box::pin(async move { bridge.fetch_key_set(&url).await })
+        Box::pin(async move { bridge.fetch_json(&url).await?.ok_or_else(|| "there is no key set".into()) })
     })
 }

@@ -59,11 +59,7 @@ impl PingResponder {
 
     /// Answers until `asked` is done, and says what was heard meanwhile.
     pub async fn answer_while<A>(self, asked: impl Future<Output = A>) -> (A, Vec<Ping>) {
-        let router = Router::new()
-            .route("/_matrix/app/v1/ping", post(ping))
-            .fallback(async || refuse(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "the bridge does not run"))
-            .with_state(Arc::clone(&self.state));
-        let serving = axum::serve(self.listener, router).into_future();
+        let serving = axum::serve(self.listener, router(Arc::clone(&self.state))).into_future();
         let mut asked = pin!(asked);
         let answer = tokio::select! {
             answer = &mut asked => answer,
@@ -73,6 +69,13 @@ impl PingResponder {
         let heard = self.state.heard.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (answer, heard)
     }
+}
+
+fn router(state: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/_matrix/app/v1/ping", post(ping))
+        .fallback(async || refuse(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "the bridge does not run"))
+        .with_state(state)
 }
 
 #[derive(Deserialize)]
@@ -114,4 +117,53 @@ async fn ping(
 fn refuse(status: StatusCode, errcode: &str, error: &str) -> Response {
     let body: Value = json!({ "errcode": errcode, "error": error });
     (status, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn answer(method: &str, target: &str, token: Option<&str>) -> (u16, Vec<Ping>) {
+        let state = Arc::new(Shared {
+            hs_token: "right".to_owned().into(),
+            heard: Mutex::default(),
+        });
+        let mut request = Request::builder().method(method).uri(target);
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Body::from(r#"{"transaction_id":"doctor-1"}"#)).unwrap();
+        let status = router(Arc::clone(&state)).oneshot(request).await.unwrap().status();
+        let heard = state.heard.lock().unwrap().clone();
+        (status.as_u16(), heard)
+    }
+
+    fn heard(with_our_token: bool) -> Vec<Ping> {
+        vec![Ping {
+            transaction_id: Some("doctor-1".to_owned()),
+            with_our_token,
+        }]
+    }
+
+    #[tokio::test]
+    async fn a_ping_is_answered_to_whoever_shows_our_token() {
+        let ping = "/_matrix/app/v1/ping";
+        assert_eq!(answer("POST", ping, Some("right")).await, (200, heard(true)));
+        assert_eq!(
+            answer("POST", &format!("{ping}?access_token=right"), None).await,
+            (200, heard(true))
+        );
+        assert_eq!(answer("POST", ping, Some("wrong")).await, (403, heard(false)));
+        assert_eq!(answer("POST", ping, None).await, (403, heard(false)));
+    }
+
+    #[tokio::test]
+    async fn a_transaction_stays_with_the_homeserver() {
+        let push = "/_matrix/app/v1/transactions/1";
+        assert_eq!(answer("PUT", push, Some("right")).await, (503, vec![]));
+    }
 }

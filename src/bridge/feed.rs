@@ -119,7 +119,7 @@ impl Bridge {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = sleep_until(Instant::now() + Duration::from_secs(3600)) => {}
+                () = sleep_until(Instant::now() + Duration::from_hours(1)) => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Takes a transaction from Synapse: one commit that holds everything it means, and only then a 200 (architecture §2).
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use ruma::OwnedRoomId;
@@ -16,7 +17,7 @@ use crate::store::{StoreError, context, conversations, dead_letters};
 /// How often a transaction starts over because somebody else wrote the same key first.
 const CONFLICT_ATTEMPTS: u8 = 5;
 
-/// How many events put aside for a room are applied in one go.
+/// How many events put aside for a room are looked up at once.
 const REPLAY_BATCH: i64 = 200;
 
 impl Bridge {
@@ -30,7 +31,13 @@ impl Bridge {
             return Ok(());
         }
         let started = Instant::now();
-        let mut rooms = VecDeque::new();
+        let forgotten = &self.inner.replay_forgotten;
+        if forgotten.swap(false, Ordering::Relaxed) {
+            self.replay_forgotten()
+                .await
+                .inspect_err(|_| forgotten.store(true, Ordering::Relaxed))?;
+        }
+        let mut rooms = Vec::new();
         match self.ingest(events, Remember::Yes).await {
             Ok(portals) => rooms.extend(portals),
             Err(error) if error.refuses_data() => {
@@ -42,9 +49,9 @@ impl Bridge {
             }
             Err(error) => return Err(error),
         }
-        while let Some(room) = rooms.pop_front() {
-            rooms.extend(self.replay(&room).await?);
-        }
+        self.replay_all(rooms)
+            .await
+            .inspect_err(|_| forgotten.store(true, Ordering::Relaxed))?;
         tracing::debug!(
             events = events.len(),
             took_ms = started.elapsed().as_millis(),
@@ -125,6 +132,10 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
         if remember == Remember::No {
+            if context.rooms.is_empty() {
+                // Nobody's room any more: its state must not make a conversation of it.
+                return Ok(Vec::new());
+            }
             context.seen.clear();
         }
         let (mut effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
@@ -141,19 +152,62 @@ impl Bridge {
     }
 
     /// Applies what was put aside for a room before it was a portal. Returns the rooms that became portals by that.
-    async fn replay(&self, room: &OwnedRoomId) -> Result<Vec<OwnedRoomId>, StoreError> {
-        let mut connection = self.inner.store.read().await?;
-        let ids = dead_letters::of_room(&mut connection, room.as_str(), REPLAY_BATCH).await?;
-        drop(connection);
+    async fn replay(&self, room: &str) -> Result<Vec<OwnedRoomId>, StoreError> {
         let mut portals = Vec::new();
-        for id in ids {
-            portals.extend(self.retry_event(id).await?.unwrap_or_default());
+        let mut last = 0;
+        loop {
+            let mut connection = self.inner.store.read().await?;
+            let letters = dead_letters::of_room(&mut connection, room, last, REPLAY_BATCH).await?;
+            drop(connection);
+            if letters.is_empty() {
+                return Ok(portals);
+            }
+            for (seq, id) in letters {
+                last = seq;
+                match self.retry_event(id).await {
+                    Ok(made) => portals.extend(made.unwrap_or_default()),
+                    // It stays where it is, and must not hold up what comes after it.
+                    Err(error) if error.refuses_data() => {
+                        tracing::error!(error = %error_chain(&error), letter = %id, "a dead letter cannot be applied");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         }
-        Ok(portals)
+    }
+
+    /// Applies what is left over for rooms that are portals: somebody died between the commit that made one and this.
+    async fn replay_forgotten(&self) -> Result<(), StoreError> {
+        let mut connection = self.inner.store.read().await?;
+        let rooms = dead_letters::forgotten_rooms(&mut connection).await?;
+        drop(connection);
+        for room in rooms {
+            self.replay_all(self.replay(&room).await?).await?;
+        }
+        Ok(())
+    }
+
+    async fn replay_all(&self, rooms: Vec<OwnedRoomId>) -> Result<(), StoreError> {
+        let mut rooms = VecDeque::from(rooms);
+        while let Some(room) = rooms.pop_front() {
+            rooms.extend(self.replay(room.as_str()).await?);
+        }
+        Ok(())
     }
 
     /// Takes an event out of the dead letters and applies it, in one transaction. `None` where there is no such letter.
     pub(super) async fn retry_event(&self, id: uuid::Uuid) -> Result<Option<Vec<OwnedRoomId>>, StoreError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.retry_event_once(id).await {
+                Err(error) if error.conflict().is_some() && attempt < CONFLICT_ATTEMPTS => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn retry_event_once(&self, id: uuid::Uuid) -> Result<Option<Vec<OwnedRoomId>>, StoreError> {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         // The lock of the conversation has to come before the first write, so the event is read before it is taken.
@@ -163,7 +217,10 @@ impl Bridge {
         let events = vec![inbound::read(raw, now)];
         let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
         context.seen.clear();
-        dead_letters::discard(&mut tx, id).await?;
+        if !dead_letters::discard(&mut tx, id).await? {
+            // Somebody else applied it while we waited for our turn.
+            return Ok(None);
+        }
         let (effects, _) = ingest::plan(context, events, &mut || self.id(now));
         self.commit(tx, &effects, now).await?;
         Ok(Some(effects.replay))
@@ -207,7 +264,7 @@ fn kind(event: &RawEvent) -> EventKind {
 const fn echoed(kind: EventKind) -> EventKind {
     match kind {
         EventKind::Message => EventKind::Echo,
-        other => other,
+        EventKind::Member | EventKind::State | EventKind::Echo | EventKind::Ephemeral | EventKind::Other => kind,
     }
 }
 
@@ -221,7 +278,7 @@ const fn told(outcome: Outcome) -> EventOutcome {
 }
 
 /// An error with its causes, on one line.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

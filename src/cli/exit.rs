@@ -108,9 +108,9 @@ impl From<&HomeserverError> for Exit {
 impl From<Stopped> for Exit {
     fn from(stopped: Stopped) -> Self {
         match stopped {
-            Stopped::Clean => Self::Done,
-            // Nothing is lost, but whoever stopped us should see that we did not finish in time.
-            Stopped::Forced | Stopped::TaskFailed => Self::Failed,
+            // Whoever gave the second signal wanted it so, and what was not finished waits in the database.
+            Stopped::Clean | Stopped::Forced => Self::Done,
+            Stopped::TaskFailed => Self::Failed,
         }
     }
 }

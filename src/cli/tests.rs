@@ -6,7 +6,12 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::*;
+use crate::bridge::CommandError;
 use crate::config::EXAMPLE;
+use crate::lifecycle::Stopped;
+use crate::matrix::{HomeserverError, Refusal};
+use crate::store::StoreError;
+use crate::store::connect::ConnectError;
 
 const USER: &str = "3f2b8c1e-9d47-4a06-b1c5-7e0a9f6d2c11";
 
@@ -119,4 +124,41 @@ fn a_registration_is_generated_once() {
     assert_ne!(fs::read_to_string(&registration).unwrap(), written);
     let (_, printed, _) = execute(&format!("{line} --output -"), &environment);
     assert!(printed.contains("example\\\\.org"), "{printed}");
+}
+
+#[test]
+fn an_error_finds_its_exit_code_through_its_causes() {
+    let lost = || StoreError::Inconsistent {
+        table: "users",
+        column: "mxid",
+        row: String::new(),
+    };
+    let refused = |status, errcode: Option<&str>| {
+        HomeserverError::from(Refusal {
+            status,
+            errcode: errcode.map(Into::into),
+            message: Box::default(),
+            json: true,
+            retry_after: None,
+        })
+    };
+    let cases: [(anyhow::Error, Exit); 8] = [
+        (lost().into(), Exit::Database),
+        (CommandError::Store(lost()).into(), Exit::Database),
+        (ConnectError::Behind { pending: 1 }.into(), Exit::Database),
+        (
+            CommandError::Homeserver(refused(401, Some("M_UNKNOWN_TOKEN"))).into(),
+            Exit::HomeserverRefuses,
+        ),
+        (refused(403, Some("M_FORBIDDEN")).into(), Exit::HomeserverRefuses),
+        (refused(403, None).into(), Exit::HomeserverUnreachable),
+        (refused(500, Some("M_UNKNOWN")).into(), Exit::HomeserverUnreachable),
+        (CommandError::NoSuchDeadLetter.into(), Exit::Failed),
+    ];
+    for (error, exit) in cases {
+        assert_eq!(Exit::of(&error.context("while doing something")), exit);
+    }
+    assert_eq!(Exit::from(Stopped::Clean), Exit::Done);
+    assert_eq!(Exit::from(Stopped::Forced), Exit::Done);
+    assert_eq!(Exit::from(Stopped::TaskFailed), Exit::Failed);
 }

@@ -15,6 +15,7 @@ mod tests;
 pub use context::{Context, CreateJob, Marked, Portal};
 pub use effects::{ConversationEdit, DeadLetter, Effects, MemberEdit, NewEntry, NewMessage, Outcome, reason};
 
+use ruma::UserId as MatrixId;
 use uuid::Uuid;
 
 use super::event::{InboundEvent, Meaning, RawEvent};
@@ -71,7 +72,14 @@ impl Planner<'_> {
                 self.effects.processed.push(event.id);
                 Outcome::Applied
             }
-            Verdict::Ignored => Outcome::Ignored,
+            Verdict::Ignored => {
+                // State without a meaning now must not get one when the transaction is repeated: what came after it has
+                // been applied by then.
+                if event.meaning.concerns_members() {
+                    self.effects.processed.push(event.id);
+                }
+                Outcome::Ignored
+            }
             Verdict::Dead { reason, detail } => {
                 self.effects.dead_letters.push(DeadLetter {
                     reason,
@@ -87,7 +95,9 @@ impl Planner<'_> {
     }
 
     fn apply(&mut self, event: &InboundEvent) -> Verdict {
+        let bot = self.is_bot(&event.sender);
         match &event.meaning {
+            Meaning::Message { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => Verdict::Ignored,
             Meaning::Message { text, marker } => self.message(event, text, *marker),
             Meaning::NotYet { kind, marker } => self.not_yet(event, kind, *marker),
             Meaning::Encrypted => self.encrypted(event),
@@ -109,6 +119,11 @@ impl Planner<'_> {
             Meaning::Tombstone { replacement } => self.tombstone(event, replacement),
             Meaning::OwnNotice | Meaning::Nothing => Verdict::Ignored,
         }
+    }
+
+    /// Whether it is one of the bridge's own users, which take part in nothing.
+    fn is_bot(&self, mxid: &MatrixId) -> bool {
+        self.context.bots.iter().any(|bot| bot == mxid.as_str())
     }
 
     /// Something was said: the echo of our own event, or a new message.
@@ -197,7 +212,7 @@ enum Verdict {
     Message,
     /// Applied in some other way, so its id has to be remembered.
     Applied,
-    /// Without any meaning to us, now and when it comes again.
+    /// Without any meaning to us.
     Ignored,
     /// To be kept, because it could not be applied.
     Dead { reason: &'static str, detail: String },

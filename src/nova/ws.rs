@@ -14,9 +14,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::NovaState;
-use super::auth::token_of;
+use super::auth::authenticate;
 use super::hub::Hub;
-use crate::bridge::CommandError;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::store::conversations;
@@ -93,22 +92,18 @@ async fn upgrade(
         Ok(asked) => asked,
         Err(what) => return (StatusCode::BAD_REQUEST, what).into_response(),
     };
-    let now = state.nova.bridge.now();
-    let claims = match token_of(Some(&query), &headers) {
-        Some(token) => state.nova.auth.verify(&token, now).await,
-        None => return StatusCode::UNAUTHORIZED.into_response(),
+    let caller = match authenticate(&state.nova, &uri, &headers).await {
+        Ok(caller) => caller,
+        Err(error) => {
+            error.log("GET", uri.path());
+            return error.status().into_response();
+        }
     };
-    let Ok(claims) = claims else { return StatusCode::UNAUTHORIZED.into_response() };
-    if asked.user.is_some_and(|user| user != claims.user) {
+    if asked.user.is_some_and(|user| user != caller.user) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    match state.nova.bridge.ensure_account(claims.user, &claims.username).await {
-        Ok(()) => {}
-        Err(CommandError::Forbidden(_)) => return StatusCode::FORBIDDEN.into_response(),
-        Err(error) => return unavailable(&error),
-    }
     if let Some(conversation) = asked.conversation {
-        match takes_part(&state, conversation, claims.user).await {
+        match takes_part(&state, conversation, caller.user).await {
             Ok(true) => {}
             Ok(false) => return StatusCode::FORBIDDEN.into_response(),
             Err(error) => return unavailable(&error),
@@ -129,7 +124,7 @@ async fn upgrade(
         .max_frame_size(MAX_FRAME)
         .on_upgrade(move |socket| async move {
             // The upgrade's own task is axum's; the socket runs on ours, so that shutdown can wait for it.
-            let session = Session::new(state, claims.user, asked.conversation, asked.since, greet);
+            let session = Session::new(state, caller.user, asked.conversation, asked.since, greet);
             drop(sockets.spawn(session.run(socket)));
         })
 }
@@ -143,8 +138,8 @@ async fn takes_part(
     Ok(conversations::takes_part(&mut connection, conversation, user).await? == Some(true))
 }
 
-fn unavailable(error: &dyn std::error::Error) -> Response {
-    tracing::error!(error, "a socket cannot be opened");
+fn unavailable(error: &crate::store::StoreError) -> Response {
+    tracing::error!(%error, "a socket cannot be opened");
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -24,11 +25,13 @@ pub async fn apply(
 ) -> Result<(), StoreError> {
     people::know(connection, &effects.people, now).await?;
     conversations(connection, &effects.conversations, now).await?;
-    pairs(connection, &effects.pairs).await?;
+    // A pair whose conversation became a group may have got a new one at once.
     regrouped(connection, &effects.regrouped).await?;
+    pairs(connection, &effects.pairs).await?;
     for (conversation, room) in &effects.portals {
         portal(connection, *conversation, room.as_str(), now).await?;
     }
+    former(connection, &effects.former, now).await?;
     for id in &effects.wants_portal {
         sqlx::query!("UPDATE conversations SET has_portal = true WHERE id = $1", id.0)
             .execute(&mut *connection)
@@ -112,6 +115,14 @@ async fn portal(
     room: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // The room of a deleted conversation is free for a new one.
+    sqlx::query!(
+        "DELETE FROM matrix_room_mapping AS m USING conversations AS c
+         WHERE m.matrix_room_id = $1 AND c.id = m.conversation_id AND c.deleted_at IS NOT NULL",
+        room
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         "INSERT INTO former_rooms (matrix_room_id, conversation_id, replaced_at)
          SELECT matrix_room_id, conversation_id, $3 FROM matrix_room_mapping
@@ -143,6 +154,25 @@ async fn portal(
     )
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+async fn former(
+    connection: &mut PgConnection,
+    rooms: &[(ConversationId, OwnedRoomId)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (conversation, room) in rooms {
+        sqlx::query!(
+            "INSERT INTO former_rooms (matrix_room_id, conversation_id, replaced_at) VALUES ($1, $2, $3)
+             ON CONFLICT (matrix_room_id) DO NOTHING",
+            room.as_str(),
+            conversation.0,
+            now
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(())
 }
 
@@ -230,6 +260,7 @@ async fn echoes(connection: &mut PgConnection, echoes: &[(MessageId, String)]) -
 }
 
 /// Messages, counters and feed in one statement. `n` follows the order of `feed`.
+#[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
 async fn said(
     connection: &mut PgConnection,
     clock_base: i64,

@@ -101,7 +101,7 @@ pub async fn list(connection: &mut PgConnection, limit: i64, offset: i64) -> Res
         Listed,
         "SELECT id, direction, reason, detail, room_id AS room, event_id, conversation_id AS conversation,
                 actor_id AS actor, message_id AS message, created_at
-         FROM dead_letters ORDER BY created_at, id LIMIT $1 OFFSET $2",
+         FROM dead_letters ORDER BY seq LIMIT $1 OFFSET $2",
         limit,
         offset
     )
@@ -181,16 +181,42 @@ pub async fn peek_event(connection: &mut PgConnection, id: Uuid) -> Result<Optio
         .transpose()
 }
 
-/// What was put aside for a room before it was a portal, oldest first.
+/// What was put aside for a room before it was a portal: the first letters after `after`, in the order of their coming,
+/// each with its place in that order.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn of_room(connection: &mut PgConnection, room: &str, limit: i64) -> Result<Vec<Uuid>, StoreError> {
-    Ok(sqlx::query_scalar!(
-        "SELECT id FROM dead_letters WHERE room_id = $1 AND direction = 'from_matrix' AND reason = 'unknown_room'
-         ORDER BY created_at, id LIMIT $2",
+pub async fn of_room(
+    connection: &mut PgConnection,
+    room: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(i64, Uuid)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT seq, id FROM dead_letters
+         WHERE room_id = $1 AND direction = 'from_matrix' AND reason = 'unknown_room' AND seq > $2
+         ORDER BY seq LIMIT $3",
         room,
+        after,
         limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.seq, row.id)).collect())
+}
+
+/// Rooms that became portals although something is still put aside for them: whoever should have applied it died.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn forgotten_rooms(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT l.room_id AS "room!" FROM dead_letters AS l
+           WHERE l.direction = 'from_matrix' AND l.reason = 'unknown_room'
+             AND (EXISTS (SELECT FROM matrix_room_mapping AS m JOIN conversations AS c ON c.id = m.conversation_id
+                          WHERE m.matrix_room_id = l.room_id AND c.deleted_at IS NULL)
+                  OR EXISTS (SELECT FROM former_rooms AS f JOIN conversations AS c ON c.id = f.conversation_id
+                             WHERE f.matrix_room_id = l.room_id AND c.deleted_at IS NULL))"#
     )
     .fetch_all(connection)
     .await?)

@@ -200,6 +200,9 @@ pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u
     .fetch_one(&mut *connection)
     .await?;
     sqlx::query!("DELETE FROM feed_acks WHERE position < (SELECT pruned FROM feed_clock)")
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM processed_events WHERE processed_at < $1", before)
         .execute(connection)
         .await?;
     Ok(u64::try_from(dropped).unwrap_or_default())
@@ -210,12 +213,11 @@ pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u
 /// # Errors
 /// When Postgres fails.
 pub async fn floor(connection: &mut PgConnection, user: UserId, first: Cursor) -> Result<Cursor, StoreError> {
+    // Two connections can be the first at the same time: the one that comes second waits, and takes what is there.
     let row = sqlx::query!(
-        r#"WITH made AS (
-               INSERT INTO feed_floors (user_id, position, n) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
-               RETURNING position, n)
-           SELECT position AS "position!", n AS "n!" FROM made
-           UNION ALL SELECT position, n FROM feed_floors WHERE user_id = $1 LIMIT 1"#,
+        "INSERT INTO feed_floors (user_id, position, n) VALUES ($1, $2, $3)
+         ON CONFLICT (user_id) DO UPDATE SET position = feed_floors.position
+         RETURNING position, n",
         user.0,
         first.position,
         first.n

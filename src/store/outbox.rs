@@ -12,6 +12,7 @@ use crate::domain::job::{NewJob, StoredJob};
 ///
 /// # Errors
 /// When Postgres fails.
+#[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
 pub async fn add(connection: &mut PgConnection, jobs: &[NewJob], now: Timestamp) -> Result<(), StoreError> {
     if jobs.is_empty() {
         return Ok(());

@@ -61,6 +61,10 @@ impl TryFrom<Row> for Person {
 /// # Errors
 /// When Postgres fails.
 pub async fn know(connection: &mut PgConnection, people: &[Person], now: Timestamp) -> Result<(), StoreError> {
+    // In one order, so that two transactions with the same people cannot wait for each other; stable, so that the last
+    // word on somebody counts.
+    let mut people: Vec<&Person> = people.iter().collect();
+    people.sort_by_key(|person| person.id);
     for person in people {
         sqlx::query!(
             "INSERT INTO users (id, mxid, is_nova, display_name, avatar_url, created_at, updated_at)

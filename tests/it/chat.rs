@@ -28,7 +28,7 @@ async fn conversation_of(nova: &NovaUser, room: &str) -> String {
 }
 
 /// The room of a conversation, once it is made.
-async fn room_of(bridge: &TestBridge, conversation: &str) -> String {
+pub(crate) async fn room_of(bridge: &TestBridge, conversation: &str) -> String {
     bridge
         .homeserver
         .wait_for("the room is made", |world| {

@@ -8,7 +8,10 @@
 )]
 
 mod chat;
+mod decoders;
+mod cli;
 mod fake_homeserver;
+mod gauges;
 mod homeserver_client;
 mod homeserver_errors;
 mod homeserver_media;

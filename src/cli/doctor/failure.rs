@@ -99,7 +99,7 @@ pub enum Ping {
     #[error("it finds nobody at the url of the registration ({0})")]
     NoConnection(String),
     /// A connection to us, but not with our token.
-    #[error("it reaches us, but shows another hs_token than that of our registration")]
+    #[error("its hs_token is not that of our registration")]
     OtherToken,
     /// We cannot listen where it should reach us.
     #[error("nothing can listen at appservice.listen, {address}: {reason}")]

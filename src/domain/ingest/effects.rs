@@ -37,6 +37,8 @@ pub struct Effects {
     pub pairs: Vec<(UserId, UserId, ConversationId)>,
     /// Rooms that become a conversation's current one; the room before it becomes a former one.
     pub portals: Vec<(ConversationId, OwnedRoomId)>,
+    /// Rooms that are a conversation's without being its current one: made at the same moment as another one.
+    pub former: Vec<(ConversationId, OwnedRoomId)>,
     /// Conversations that shall have a room from now on.
     pub wants_portal: Vec<ConversationId>,
     /// Creators of rooms, for rooms where creators stand above numbers.
@@ -61,7 +63,7 @@ pub struct Effects {
     pub done_jobs: Vec<OutboxId>,
     /// Events to be kept.
     pub dead_letters: Vec<DeadLetter>,
-    /// Ids of applied events that are not messages.
+    /// Ids of events that are done with and are not messages.
     pub processed: Vec<String>,
     /// Rooms that just became portals: what was put aside for them can be applied now.
     pub replay: Vec<OwnedRoomId>,

@@ -12,7 +12,7 @@ use crate::domain::power::Role;
 
 impl Planner<'_> {
     pub(super) fn member(&mut self, event: &InboundEvent, member: &MemberEvent) -> Verdict {
-        if self.context.bots.iter().any(|bot| bot == member.target.as_str()) {
+        if self.is_bot(&member.target) {
             return Verdict::Ignored;
         }
         match self.context.ghosts.nova_user(member.target.as_str()) {
@@ -25,18 +25,28 @@ impl Planner<'_> {
     fn ghost(&mut self, event: &InboundEvent, member: &MemberEvent, ghost: UserId) -> Verdict {
         match member.membership {
             RoomMembership::Invite => {
-                let conversation = match self.context.rooms.get(&event.room).map(|portal| portal.conversation) {
-                    Some(conversation) if !member.is_direct => conversation,
+                let known = self.context.rooms.get(&event.room).map(|portal| portal.conversation);
+                // Nobody invites themselves.
+                let bot = self.is_bot(&event.sender);
+                if event.sender == member.target || known.is_none() && bot {
+                    return Verdict::Ignored;
+                }
+                let inviter = self.context.ghosts.nova_user(event.sender.as_str());
+                if inviter.is_some_and(|inviter| !self.context.people.contains(&inviter)) {
+                    return Verdict::dead(reason::UNKNOWN_ACCOUNT, "the inviting ghost belongs to no account");
+                }
+                let conversation = match known {
+                    Some(conversation) if !member.is_direct || bot => conversation,
                     _ => self.portal_for_invite(event, member, ghost),
                 };
                 self.come(conversation, ghost, &event.sender, Membership::Joined);
-                self.job(
-                    Lane::Conversation(conversation),
-                    ghost,
-                    Job::Join {
-                        room: event.room.to_string(),
-                    },
-                );
+                let room = event.room.to_string();
+                let lane = Lane::Conversation(conversation);
+                self.job(lane, ghost, Job::Join { room: room.clone() });
+                if known.is_none() {
+                    // What happened in the room before the ghost was invited was never pushed.
+                    self.job(lane, ghost, Job::SyncRoom { room });
+                }
                 Verdict::Applied
             }
             RoomMembership::Join => {
@@ -67,6 +77,10 @@ impl Planner<'_> {
             // A room of strangers: only the ghosts in it would make it ours.
             return Verdict::Ignored;
         };
+        // Who comes to a room that the conversation has left behind does not come to the conversation.
+        if !portal.current {
+            return Verdict::Ignored;
+        }
         let conversation = portal.conversation;
         let user = self.context.ghosts.person(member.target.as_str());
         match member.membership {
@@ -112,6 +126,8 @@ impl Planner<'_> {
         if state.kind == Kind::Direct && state.members.len() > 2 {
             state.kind = Kind::Group;
             self.effects.regrouped.push(conversation);
+            self.effects.pairs.retain(|(_, _, made)| *made != conversation);
+            self.context.direct.retain(|_, direct| *direct != conversation);
         }
         self.effects.members.push(MemberEdit {
             conversation,

@@ -87,19 +87,23 @@ impl Planner<'_> {
         {
             portal.current = false;
         }
-        let portal = Portal {
-            conversation,
-            current: true,
-            encrypted: false,
-            creators: Vec::new(),
-        };
-        self.context.rooms.insert(room.clone(), portal);
+        self.context.rooms.remove(room);
+        self.belongs(conversation, room, true);
         if let Some(state) = self.context.conversations.get_mut(&conversation) {
             state.room = Some(room.clone());
             state.has_portal = true;
         }
         self.effects.portals.push((conversation, room.clone()));
         self.effects.replay.push(room.clone());
+    }
+
+    fn belongs(&mut self, conversation: ConversationId, room: &OwnedRoomId, current: bool) {
+        self.context.rooms.entry(room.clone()).or_insert_with(|| Portal {
+            conversation,
+            current,
+            encrypted: false,
+            creators: Vec::new(),
+        });
     }
 
     /// The Matrix user opened a new direct room with a ghost that they have a conversation with: the newest room wins,
@@ -129,15 +133,31 @@ impl Planner<'_> {
         let ghost = self.context.ghosts.nova_user(event.sender.as_str());
         if let Some((id, job)) = marker.and_then(|id| self.context.creating.get(&id).map(|job| (id, *job)))
             && ghost == Some(job.actor)
+            && self
+                .context
+                .rooms
+                .get(&event.room)
+                .is_none_or(|portal| portal.conversation == job.conversation)
         {
-            let has_room = self
+            let room = self
                 .context
                 .conversations
                 .get(&job.conversation)
-                .is_some_and(|state| state.room.is_some());
-            if !has_room {
-                self.become_portal(job.conversation, &event.room);
-                self.effects.done_jobs.push(id);
+                .map(|state| state.room.clone());
+            match room {
+                None => {}
+                Some(None) => {
+                    self.become_portal(job.conversation, &event.room);
+                    self.effects.done_jobs.push(id);
+                }
+                // The sender was faster and wrote it down while we waited for the lock.
+                Some(Some(room)) if room == event.room => self.belongs(job.conversation, &event.room, true),
+                // A Matrix user opened a room at the same moment, and that one counts. Ours will be left; what is said
+                // in it until then belongs to the conversation all the same.
+                Some(Some(_)) => {
+                    self.belongs(job.conversation, &event.room, false);
+                    self.effects.former.push((job.conversation, event.room.clone()));
+                }
             }
         }
         let Some(portal) = self.context.rooms.get_mut(&event.room) else {
@@ -257,15 +277,15 @@ impl Planner<'_> {
             );
         }
         self.become_portal(conversation, replacement);
-        let ghosts: Vec<UserId> = self.nova_members(conversation);
+        let ghosts = self.nova_members(conversation);
+        let lane = Lane::Conversation(conversation);
         for ghost in &ghosts {
-            self.job(
-                Lane::Conversation(conversation),
-                *ghost,
-                Job::Join {
-                    room: replacement.to_string(),
-                },
-            );
+            let room = replacement.to_string();
+            self.job(lane, *ghost, Job::Join { room });
+        }
+        if let Some(ghost) = ghosts.first() {
+            let room = replacement.to_string();
+            self.job(lane, *ghost, Job::SyncRoom { room });
         }
         Verdict::Applied
     }
@@ -275,7 +295,8 @@ impl Planner<'_> {
         let Some(portal) = self.context.rooms.get_mut(&event.room) else {
             return Verdict::unknown_room();
         };
-        if !std::mem::replace(&mut portal.encrypted, true) {
+        // In a room that was left behind nobody of ours is there to tell it.
+        if portal.current && !std::mem::replace(&mut portal.encrypted, true) {
             let conversation = portal.conversation;
             self.effects.encrypted.push(event.room.clone());
             if let Some(ghost) = self.nova_members(conversation).first().copied() {

@@ -115,8 +115,10 @@ impl Session {
             // A client that is gone cannot be told.
             drop(timeout(Duration::from_secs(2), socket.send(close)).await);
         }
-        if self.acks > 0 {
-            self.look_after_floor().await.unwrap_or_else(|error| tracing::debug!(%error, "the floor stays"));
+        if self.acks > 0
+            && let Err(error) = self.look_after_floor().await
+        {
+            tracing::debug!(%error, "the floor stays");
         }
         metrics.websocket_closed(end.why);
     }
@@ -305,7 +307,7 @@ impl Session {
         {
             return Err(Refused::invalid("this socket is for another conversation"));
         }
-        if let Err(wait) = nova.limiter.check(self.user) {
+        if let Err(wait) = nova.sends.check(self.user) {
             let detail = format!("too many messages; again in {} ms", wait.as_millis());
             return Err(Refused { code: "RATE_LIMITED", detail });
         }
@@ -378,8 +380,8 @@ impl Session {
 /// An error of the use cases, by the code that REST has for it too.
 fn refusal(error: CommandError) -> Refused {
     let error = ApiError::from(error);
-    error.log();
-    Refused { code: error.code(), detail: error.message() }
+    error.log("WS", "message.send");
+    Refused { code: error.code(), detail: error.detail() }
 }
 
 fn broken(error: &axum::Error) -> End {

@@ -44,7 +44,7 @@ async fn styles_and_formatting_arrive(pool: PgPool) {
     alice.send(&room, "m.room.message", json!({ "msgtype": "m.emote", "body": "waves" }));
     alice.send(&room, "m.room.message", json!({ "msgtype": "m.notice", "body": "beep" }));
     let first = socket.next("message.new").await;
-    assert_eq!((&first["content"], &first["formatted_content"]), (&json!("*hi*"), &json!("<em>hi</em>")));
+    assert_eq!((&first["content"], &first["formatted_content"]), (&json!("*hi*"), &json!("<em>hi</em>x")));
     assert_eq!(socket.next("message.new").await["style"], "emote");
     assert_eq!(socket.next("message.new").await["style"], "notice");
 }

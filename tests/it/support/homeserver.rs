@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) as_token: String,
     pub(crate) hs_token: String,
     pub(crate) sender_localpart: String,
+    /// Whether the ghosts are in the namespace of the application service.
+    pub(crate) covers_ghosts: bool,
     /// How the aliases of the application service begin; it can make no others.
     pub(crate) alias_prefix: String,
     /// `12`, where creators stand above the power levels and room ids name no server; or `11`.
@@ -53,6 +55,7 @@ impl Default for Options {
             as_token: "as-token".to_owned(),
             hs_token: "hs-token".to_owned(),
             sender_localpart: "_nova_bridge".to_owned(),
+            covers_ghosts: true,
             alias_prefix: "#nova".to_owned(),
             room_version: "12".to_owned(),
         }

@@ -180,7 +180,7 @@ impl World {
 
     /// Whether the id is in the application service's namespace.
     pub(super) fn in_namespace(&self, mxid: &str) -> bool {
-        self.ghosts.nova_user(mxid).is_some() || mxid == self.sender()
+        (self.options.covers_ghosts && self.ghosts.nova_user(mxid).is_some()) || mxid == self.sender()
     }
 
     pub(super) fn ensure_user(&mut self, mxid: &str) {

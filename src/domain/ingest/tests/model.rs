@@ -1,0 +1,338 @@
+//! The database as a plan sees it: builds contexts as `store::context` does, applies effects as `store::apply` does, and
+//! checks on the way what the database's keys would check.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use ruma::server_name;
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::domain::conversation::{Conversation, Kind, Member, Person, pair};
+use crate::domain::ghost::Ghosts;
+
+pub(super) struct Model {
+    pub(super) ghosts: Ghosts,
+    pub(super) people: BTreeMap<UserId, Person>,
+    pub(super) conversations: BTreeMap<ConversationId, Conversation>,
+    pub(super) rooms: BTreeMap<OwnedRoomId, Portal>,
+    pub(super) pairs: BTreeMap<(UserId, UserId), ConversationId>,
+    pub(super) messages: Vec<NewMessage>,
+    pub(super) marked: BTreeMap<MessageId, Marked>,
+    pub(super) creating: BTreeMap<OutboxId, CreateJob>,
+    pub(super) feed: Vec<NewEntry>,
+    /// Event ids of messages, of other applied events and of dead letters.
+    pub(super) done: BTreeSet<String>,
+    ids: u128,
+}
+
+impl Model {
+    pub(super) fn new() -> Self {
+        let ghosts = Ghosts::new(server_name!("example.org"));
+        let account = |id: UserId, name: &str| Person {
+            id,
+            mxid: mxid(&ghost(id)),
+            is_nova: true,
+            username: Some(name.to_owned()),
+            display_name: None,
+            avatar_url: None,
+        };
+        let people = [account(ANNA, "anna"), account(BERT, "bert")];
+        Self {
+            ghosts,
+            people: people.into_iter().map(|person| (person.id, person)).collect(),
+            conversations: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            pairs: BTreeMap::new(),
+            messages: Vec::new(),
+            marked: BTreeMap::new(),
+            creating: BTreeMap::new(),
+            feed: Vec::new(),
+            done: BTreeSet::new(),
+            ids: 0x1000,
+        }
+    }
+
+    pub(super) fn id(&mut self) -> Uuid {
+        self.ids += 1;
+        Uuid::from_u128(self.ids)
+    }
+
+    pub(super) fn of_room(&self, id: &str) -> ConversationId {
+        self.rooms[&room(id)].conversation
+    }
+
+    pub(super) fn member(&self, conversation: ConversationId, user: UserId) -> Option<Member> {
+        self.conversations[&conversation].members.get(&user).copied()
+    }
+
+    pub(super) fn person(&self, id: &str) -> UserId {
+        self.ghosts.person(id)
+    }
+
+    /// A conversation that a Nova user made and whose room is being made: its id, and that of the job.
+    pub(super) fn being_made(&mut self, by: UserId, other: &str) -> (ConversationId, OutboxId) {
+        let conversation = ConversationId(self.id());
+        let job = OutboxId(self.id());
+        let other_id = self.person(other);
+        self.people.entry(other_id).or_insert_with(|| Person {
+            id: other_id,
+            mxid: mxid(other),
+            is_nova: false,
+            username: None,
+            display_name: None,
+            avatar_url: None,
+        });
+        let member = Member {
+            role: crate::domain::power::Role::Member,
+            membership: crate::domain::conversation::Membership::Joined,
+        };
+        let made = Conversation {
+            id: conversation,
+            kind: Kind::Direct,
+            name: None,
+            description: None,
+            avatar_url: None,
+            created_by: by,
+            has_portal: true,
+            room: None,
+            last_sequence: 0,
+            members: BTreeMap::from([(by, member), (other_id, member)]),
+            created_at: now(),
+        };
+        self.conversations.insert(conversation, made);
+        self.pairs.insert(pair(by, other_id), conversation);
+        let row = CreateJob {
+            conversation,
+            actor: by,
+        };
+        self.creating.insert(job, row);
+        (conversation, job)
+    }
+
+    /// A message that a Nova user wrote, on its way to Matrix.
+    pub(super) fn says(&mut self, conversation: ConversationId, sender: UserId) -> MessageId {
+        let id = MessageId(self.id());
+        self.conversations.get_mut(&conversation).unwrap().last_sequence += 1;
+        let row = Marked {
+            conversation,
+            sender,
+            delivered: false,
+        };
+        self.marked.insert(id, row);
+        id
+    }
+
+    /// Plans a batch and applies it.
+    pub(super) fn run(&mut self, events: &[InboundEvent]) -> (Effects, Vec<Outcome>) {
+        let context = self.context(events);
+        let locked: BTreeSet<ConversationId> = context.conversations.keys().copied().collect();
+        let raws = events.iter().map(|event| RawEvent {
+            raw: RawValue::from_string("{}".to_owned()).unwrap(),
+            decoded: Ok(event.clone()),
+        });
+        let raws: Vec<RawEvent> = raws.collect();
+        let (effects, outcomes) = plan(context, raws, &mut || self.id());
+        assert_eq!(outcomes.len(), events.len(), "every event has exactly one outcome");
+        self.apply(&effects, &locked);
+        (effects, outcomes)
+    }
+
+    pub(super) fn context(&self, events: &[InboundEvent]) -> Context {
+        let members = events.iter().any(|event| event.meaning.concerns_members());
+        let mut rooms: HashMap<OwnedRoomId, Portal> = HashMap::new();
+        let mut wanted: BTreeSet<ConversationId> = BTreeSet::new();
+        let mut people: BTreeSet<UserId> = BTreeSet::new();
+        let mut direct = HashMap::new();
+        let mut creating = HashMap::new();
+        for event in events {
+            let sender = self.ghosts.person(event.sender.as_str());
+            people.insert(sender);
+            let mut named = vec![event.room.clone()];
+            match &event.meaning {
+                Meaning::Tombstone { replacement } => named.push(replacement.clone()),
+                Meaning::Member(member) => {
+                    let target = self.ghosts.person(member.target.as_str());
+                    people.insert(target);
+                    let both = pair(sender, target);
+                    if member.is_direct && member.membership == RoomMembership::Invite {
+                        direct.extend(self.pairs.get(&both).map(|id| (both, *id)));
+                    }
+                }
+                Meaning::Create { marker: Some(id), .. } => {
+                    creating.extend(self.creating.get(id).map(|job| (*id, *job)))
+                }
+                _ => {}
+            }
+            for id in named {
+                if let Some(portal) = self.rooms.get(&id) {
+                    wanted.insert(portal.conversation);
+                    let encrypted = portal.encrypted && portal.current;
+                    let creators = if portal.current {
+                        portal.creators.clone()
+                    } else {
+                        Vec::new()
+                    };
+                    rooms.insert(
+                        id,
+                        Portal {
+                            encrypted,
+                            creators,
+                            ..portal.clone()
+                        },
+                    );
+                }
+            }
+        }
+        wanted.extend(direct.values().copied());
+        wanted.extend(creating.values().map(|job| job.conversation));
+        let conversations: HashMap<ConversationId, Conversation> = wanted
+            .iter()
+            .map(|id| {
+                let mut state = self.conversations[id].clone();
+                if members {
+                    people.extend(state.members.keys().copied());
+                } else {
+                    state.members.clear();
+                }
+                (*id, state)
+            })
+            .collect();
+        let known = |id: &UserId| Some((*id, self.people.get(id)?.clone()));
+        Context {
+            ghosts: self.ghosts.clone(),
+            bots: vec![BOT.to_owned()],
+            now: now(),
+            rooms,
+            conversations,
+            people: people
+                .iter()
+                .filter(|id| self.people.contains_key(id))
+                .copied()
+                .collect(),
+            profiles: if members {
+                people.iter().filter_map(known).collect()
+            } else {
+                BTreeMap::new()
+            },
+            direct,
+            seen: self.done.iter().cloned().collect::<HashSet<_>>(),
+            marked: self.marked.iter().map(|(id, row)| (*id, *row)).collect(),
+            creating,
+        }
+    }
+
+    /// As `store::apply`, with the checks of the database's keys.
+    pub(super) fn apply(&mut self, effects: &Effects, locked: &BTreeSet<ConversationId>) {
+        for person in &effects.people {
+            self.people.insert(person.id, person.clone());
+        }
+        let mut writable = locked.clone();
+        for made in &effects.conversations {
+            assert!(self.people.contains_key(&made.created_by), "its maker is known");
+            writable.insert(made.id);
+            let row = Conversation {
+                members: BTreeMap::new(),
+                ..made.clone()
+            };
+            assert!(self.conversations.insert(made.id, row).is_none());
+        }
+        for id in &effects.regrouped {
+            self.conversations.get_mut(id).unwrap().kind = Kind::Group;
+            self.pairs.retain(|_, direct| direct != id);
+        }
+        for (one, other, id) in &effects.pairs {
+            assert!(
+                self.pairs.insert(pair(*one, *other), *id).is_none(),
+                "one direct conversation for a pair"
+            );
+        }
+        for (id, new) in &effects.portals {
+            self.portal(*id, new);
+        }
+        for (id, old) in &effects.former {
+            let portal = Portal {
+                conversation: *id,
+                current: false,
+                encrypted: false,
+                creators: Vec::new(),
+            };
+            self.rooms.entry(old.clone()).or_insert(portal);
+        }
+        for (id, creators) in &effects.creators {
+            self.rooms.get_mut(id).unwrap().creators.clone_from(creators);
+        }
+        for id in &effects.encrypted {
+            self.rooms.get_mut(id).unwrap().encrypted = true;
+        }
+        for edit in &effects.members {
+            assert!(writable.contains(&edit.conversation), "members change under the lock");
+            assert!(self.people.contains_key(&edit.user), "members are known people");
+            let members = &mut self.conversations.get_mut(&edit.conversation).unwrap().members;
+            match edit.member {
+                Some(member) => members.insert(edit.user, member),
+                None => members.remove(&edit.user),
+            };
+        }
+        for edit in &effects.edits {
+            assert!(writable.contains(&edit.conversation));
+            self.conversations
+                .get_mut(&edit.conversation)
+                .unwrap()
+                .name
+                .clone_from(&edit.name);
+        }
+        for message in &effects.messages {
+            assert!(
+                writable.contains(&message.conversation),
+                "messages are numbered under the lock"
+            );
+            assert!(self.people.contains_key(&message.sender), "senders are known people");
+            let state = self.conversations.get_mut(&message.conversation).unwrap();
+            assert_eq!(message.sequence, state.last_sequence + 1, "numbers have no gap");
+            state.last_sequence = message.sequence;
+            self.once(message.event_id.as_ref().unwrap());
+            self.messages.push(message.clone());
+        }
+        for (id, _) in &effects.echoes {
+            let row = self.marked.get_mut(id).unwrap();
+            assert!(!std::mem::replace(&mut row.delivered, true), "delivered once");
+        }
+        for id in &effects.done_jobs {
+            assert!(self.creating.remove(id).is_some());
+        }
+        for entry in &effects.feed {
+            assert!(writable.contains(&entry.conversation), "the feed grows under the lock");
+        }
+        self.feed.extend(effects.feed.iter().cloned());
+        effects.processed.iter().for_each(|id| self.once(id));
+        for letter in &effects.dead_letters {
+            self.once(letter.event_id.as_ref().unwrap());
+        }
+        for NewJob { lane, .. } in &effects.jobs {
+            assert!(lane.conversation().is_none_or(|id| writable.contains(&id)));
+        }
+    }
+
+    fn once(&mut self, event: &String) {
+        assert!(self.done.insert(event.clone()), "{event} has its effect once");
+    }
+
+    fn portal(&mut self, id: ConversationId, new: &OwnedRoomId) {
+        for portal in self.rooms.values_mut().filter(|portal| portal.conversation == id) {
+            portal.current = false;
+        }
+        let before = self.rooms.get(new);
+        assert!(
+            before.is_none_or(|portal| portal.conversation == id),
+            "a room has one conversation"
+        );
+        let portal = Portal {
+            conversation: id,
+            current: true,
+            encrypted: false,
+            creators: Vec::new(),
+        };
+        self.rooms.insert(new.clone(), portal);
+        self.conversations.get_mut(&id).unwrap().room = Some(new.clone());
+    }
+}

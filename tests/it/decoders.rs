@@ -1,0 +1,214 @@
+//! Every Nova client that ever was, as the rules by which it decodes frames (nova-client-protocol §5.6), over the frames
+//! that the running bridge really emits.
+
+use std::collections::HashSet;
+
+use chrono::DateTime;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::support::bridge::TestBridge;
+use crate::support::homeserver::{Fault, On};
+
+/// What a client makes of a frame.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Message { id: String, text: Option<String> },
+    Typing,
+    Nothing,
+}
+
+fn uuid(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| Uuid::parse_str(text).is_ok())
+}
+
+/// `.iso8601` of Foundation: no fraction of a second.
+fn iso8601(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok() && !text.contains('.'))
+}
+
+/// A1, iOS ≤ 2025-10-26. Shows only what its own encryption opens; here it is checked that it decodes.
+fn a1(frame: &Value) -> Result<Seen, String> {
+    match frame["type"].as_str() {
+        Some("typing") if uuid(&frame["user_id"]) => Ok(Seen::Typing),
+        Some("message.new") => {
+            let data = &frame["data"];
+            let decodes = uuid(&data["id"])
+                && uuid(&data["sender_id"])
+                && data["encrypted_content"].is_string()
+                && data["nonce"].is_string()
+                && iso8601(&data["created_at"]);
+            if decodes { Ok(Seen::Nothing) } else { Err(format!("A1 cannot decode {frame}")) }
+        }
+        _ => Ok(Seen::Nothing),
+    }
+}
+
+/// A2, iOS ≤ 2025-11-15: any frame with an object `message`.
+fn a2(frame: &Value, seen: &mut HashSet<String>) -> Result<Seen, String> {
+    if frame["type"] == "typing" {
+        return Ok(Seen::Typing);
+    }
+    let Some(message) = frame["message"].as_object() else { return Ok(Seen::Nothing) };
+    let sequence = message.get("sequence_number").and_then(Value::as_i64);
+    let (true, true, Some(sequence)) = (uuid(&frame["message"]["id"]), uuid(&frame["message"]["sender_id"]), sequence)
+    else {
+        return Err(format!("A2 cannot decode {frame}"));
+    };
+    let id = frame["message"]["id"].as_str().unwrap().to_owned();
+    // It drops what has an id or a number that it has seen.
+    let key = format!("{} {sequence}", frame["conversation_id"]);
+    let fresh = sequence > 0 && seen.insert(id.clone()) && seen.insert(key);
+    if !fresh {
+        return Err(format!("A2 drops {frame}"));
+    }
+    Ok(Seen::Message { id, text: frame["content"].as_str().map(str::to_owned) })
+}
+
+/// W, the React client: the same, and it would store any other truthy `message` as an empty row.
+fn w(frame: &Value) -> Result<Seen, String> {
+    match frame["type"].as_str() {
+        Some("pong") => Ok(Seen::Nothing),
+        Some("typing") => Ok(Seen::Typing),
+        _ => {
+            let message = &frame["message"];
+            let truthy = !matches!(message, Value::Null | Value::Bool(false)) && *message != "" && *message != 0;
+            if !truthy {
+                return Ok(Seen::Nothing);
+            }
+            let whole = message["id"].is_string() && message["sender_id"].is_string() && message["sequence_number"].is_i64();
+            if !whole {
+                return Err(format!("W stores an empty row for {frame}"));
+            }
+            let text = message["content"].as_str().map(str::to_owned);
+            Ok(Seen::Message { id: message["id"].as_str().unwrap().to_owned(), text })
+        }
+    }
+}
+
+/// B, iOS until 2026-01: with a `type`, its decoder finds nothing whatever comes; without one, the frame is a message.
+fn b(frame: &Value) -> Result<Seen, String> {
+    match &frame["type"] {
+        Value::String(_) => Ok(Seen::Nothing),
+        Value::Null => match frame["id"].as_str() {
+            Some(id) => {
+                Ok(Seen::Message { id: id.to_owned(), text: frame["content"].as_str().map(str::to_owned) })
+            }
+            None => Err(format!("B cannot decode {frame}")),
+        },
+        _ => Err(format!("B expects a text as type: {frame}")),
+    }
+}
+
+/// What the contract promises of every frame from the feed (nova-api §1).
+fn contract(frame: &Value) -> Result<(), String> {
+    let lower = |value: &Value| value.as_str().is_some_and(|it| it == it.to_lowercase());
+    let stream_id = frame["stream_id"].as_str().is_some_and(|id| {
+        id.split_once('-').is_some_and(|(ms, n)| ms.parse::<u64>().is_ok() && n.parse::<u32>().is_ok())
+    });
+    let keeps = frame["type"].is_string()
+        && uuid(&frame["conversation_id"])
+        && lower(&frame["conversation_id"])
+        && iso8601(&frame["timestamp"])
+        && frame["timestamp"].as_str().is_some_and(|time| time.ends_with('Z'))
+        && stream_id
+        && uuid(&frame["user_id"])
+        && uuid(&frame["sender_id"]);
+    if keeps { Ok(()) } else { Err(format!("against the contract: {frame}")) }
+}
+
+/// Runs through a life of two conversations and returns what two sockets were shown.
+async fn a_life(bridge: &TestBridge) -> (Vec<Value>, Vec<Value>) {
+    let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
+    let (mut at_ana, mut at_ben) = (ana.socket().await, ben.socket().await);
+    let group = json!({ "name": "Hiking", "member_ids": [ben.id, "@alice:example.org"] });
+    bridge.homeserver.user("@alice:example.org").set_name("Alice");
+    let (_, made) = ana.post("/conversations/groups", group).await;
+    let conversation = made["id"].as_str().unwrap().to_owned();
+    let room = super::chat::room_of(bridge, &conversation).await;
+    let alice = bridge.homeserver.user("@alice:example.org");
+    alice.join(&room);
+    alice.send_text(&room, "Hello 👋\nNova");
+    alice.send(&room, "m.room.message", json!({ "msgtype": "m.emote", "body": "waves" }));
+    bridge.homeserver.wait_until_pushed().await;
+    ana.say(&conversation, "Hello Alice").await;
+    bridge.homeserver.wait_until_pushed().await;
+    bridge.homeserver.fail_next(On::Send, Fault::Status(400, "M_BAD_JSON", None));
+    ana.say(&conversation, "refused").await;
+    let settings = format!("/conversations/{conversation}/settings");
+    ana.request(Method::PUT, &settings, Some(json!({ "name": "Hills", "description": "up" }))).await;
+    let role = format!("/conversations/{conversation}/members/{}/role", ben.id);
+    ana.request(Method::PUT, &role, Some(json!({ "role": "admin" }))).await;
+    ana.request(Method::DELETE, &format!("/conversations/{conversation}/members/{}", ben.id), None).await;
+    let mut shown = (Vec::new(), Vec::new());
+    loop {
+        let frame = at_ana.frame().await;
+        let last = frame["type"] == "message.delivery" && frame["status"] == "failed";
+        shown.0.push(frame);
+        if last {
+            break;
+        }
+    }
+    loop {
+        let frame = at_ben.frame().await;
+        let last = frame["type"] == "member_left";
+        shown.1.push(frame);
+        if last {
+            break;
+        }
+    }
+    shown
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn every_client_decodes_what_the_bridge_emits(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (ana, ben) = a_life(&bridge).await;
+    for frames in [&ana, &ben] {
+        let mut at_a2 = HashSet::new();
+        let mut texts = Vec::new();
+        for frame in frames {
+            contract(frame).unwrap();
+            a1(frame).unwrap();
+            let seen = a2(frame, &mut at_a2).unwrap();
+            assert_eq!(w(frame).unwrap(), seen, "A2 and W agree");
+            assert_eq!(b(frame).unwrap(), Seen::Nothing);
+            assert_eq!(frame.get("message").is_some(), frame["type"] == "message.new", "{frame}");
+            if let Seen::Message { text, .. } = seen {
+                texts.push(text.unwrap());
+            }
+        }
+        assert_eq!(texts, ["Hello 👋\nNova", "waves", "Hello Alice", "refused"]);
+    }
+    let mut kinds: Vec<&str> = ben.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let all = ["conversation.created", "conversation.updated", "member.joined", "member.left", "member.role_changed", "member_left", "message.new"];
+    assert_eq!(kinds, all);
+    let own: Vec<&Value> = ana.iter().filter(|frame| frame["type"] == "message.delivery").collect();
+    assert_eq!(own.iter().map(|frame| frame["status"].as_str().unwrap()).collect::<Vec<_>>(), ["sent", "failed"]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn the_bare_frame_of_client_b_goes_to_recipients_only(pool: PgPool) {
+    let bridge = TestBridge::with(pool, "bare_frames: true").await;
+    let (ana, ben) = a_life(&bridge).await;
+    let bare = |frames: &[Value]| -> Vec<String> {
+        let untyped = frames.iter().filter(|frame| frame["type"].is_null());
+        untyped
+            .map(|frame| match b(frame).unwrap() {
+                Seen::Message { text, .. } => text.unwrap(),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    };
+    assert_eq!(bare(&ana), ["Hello 👋\nNova", "waves"]);
+    assert_eq!(bare(&ben), ["Hello 👋\nNova", "waves", "Hello Alice", "refused"]);
+    for frame in ana.iter().chain(&ben).filter(|frame| frame["type"].is_null()) {
+        assert_eq!(a1(frame).unwrap(), Seen::Nothing);
+        assert_eq!(a2(frame, &mut HashSet::new()).unwrap(), Seen::Nothing);
+        assert_eq!(w(frame).unwrap(), Seen::Nothing);
+    }
+}
