@@ -287,7 +287,8 @@ BEGIN
             WHERE writing.locktype = 'transactionid' AND writing.mode = 'ExclusiveLock' AND writing.granted
               AND NOT EXISTS (
                 SELECT FROM pg_locks AS marked
-                WHERE marked.pid = writing.pid AND marked.locktype = 'advisory' AND marked.classid = 20261120)
+                WHERE marked.pid = writing.pid AND marked.locktype = 'advisory' AND marked.classid = 20261120
+                  AND marked.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
         );
     END IF;
     held := oldest IS NOT NULL;

@@ -35,6 +35,15 @@ impl Bridge {
         else {
             return Err(CommandError::NoSuchDeadLetter);
         };
+        if let Some(message) = message
+            && messages::find(&mut tx, message)
+                .await?
+                .is_some_and(|it| it.delivery == Some(Delivery::Sent))
+        {
+            // Its echo came after all: it must not be sent again.
+            tx.commit().await.map_err(crate::store::StoreError::from)?;
+            return Ok(());
+        }
         let lane = conversation.map_or(Lane::Account(actor), Lane::Conversation);
         let mut effects = Effects {
             // A new id: the homeserver may remember the old one together with its refusal.

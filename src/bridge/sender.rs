@@ -7,12 +7,13 @@ mod find;
 mod jobs;
 mod rooms;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use ruma::OwnedRoomId;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +26,7 @@ use super::ingest::error_chain;
 use crate::domain::ids::{OutboxId, UserId};
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob, StoredJob, retry_delay_ms};
-use crate::domain::message::Delivery;
+use crate::domain::message::{Delivery, storable};
 use crate::matrix::{HomeserverError, Retry};
 use crate::metrics::{SendKind, SendOutcome};
 use crate::store::nodes::Presence;
@@ -75,14 +76,54 @@ impl From<ProvisionError> for JobError {
     }
 }
 
+/// The lanes that this node works on.
+#[derive(Default)]
+struct Crew {
+    lanes: Mutex<HashSet<Uuid>>,
+    freed: Notify,
+}
+
+impl Crew {
+    fn lanes(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn at_work(&self) -> Vec<Uuid> {
+        self.lanes().iter().copied().collect()
+    }
+
+    fn starts(self: &Arc<Self>, lane: Uuid) -> Shift {
+        self.lanes().insert(lane);
+        Shift {
+            crew: Arc::clone(self),
+            lane,
+        }
+    }
+}
+
+/// Somebody works on a lane until this is dropped.
+struct Shift {
+    crew: Arc<Crew>,
+    lane: Uuid,
+}
+
+impl Drop for Shift {
+    fn drop(&mut self) {
+        self.crew.lanes().remove(&self.lane);
+        self.crew.freed.notify_one();
+    }
+}
+
 impl Bridge {
     /// Works off the outbox until `stop`; then the requests in hand are finished.
+    ///
+    /// # Errors
+    /// Never for now: while the database is away, it waits.
     pub async fn send_outbox(&self, mut presence: Presence, stop: CancellationToken) -> Result<(), StoreError> {
         let workers = TaskTracker::new();
-        let seats = Arc::new(Semaphore::new(LANES));
-        let freed = Arc::new(Notify::new());
+        let crew = Arc::new(Crew::default());
         loop {
-            let wait = match self.claim_lanes(&mut presence, &seats, &freed, &workers, &stop).await {
+            let wait = match self.claim_lanes(&mut presence, &crew, &workers, &stop).await {
                 Ok(next_due) => next_due.unwrap_or(POLL).min(POLL),
                 Err(error) => {
                     tracing::warn!(error = %error_chain(&error), "the outbox cannot be read, trying again");
@@ -92,7 +133,7 @@ impl Bridge {
             let next = Instant::now() + wait;
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = freed.notified() => {}
+                () = crew.freed.notified() => {}
                 _ = timeout_at(next, self.inner.sender_wake.notified()) => {}
             }
         }
@@ -105,30 +146,30 @@ impl Bridge {
     async fn claim_lanes(
         &self,
         presence: &mut Presence,
-        seats: &Arc<Semaphore>,
-        freed: &Arc<Notify>,
+        crew: &Arc<Crew>,
         workers: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Option<Duration>, StoreError> {
-        presence.check().await?;
+        if !presence.check(&self.inner.store).await? {
+            tracing::warn!("this node does not count as alive yet, its outbox waits");
+            return Ok(None);
+        }
         let mut connection = self.inner.store.read().await?;
         loop {
-            let free = seats.available_permits();
+            let at_work = crew.at_work();
+            let free = LANES.saturating_sub(at_work.len());
             let limit = i64::try_from(free).unwrap_or(i64::MAX);
             if limit == 0 {
                 return Ok(None);
             }
-            let claimed = outbox::claim(&mut connection, presence.node(), limit, self.now()).await?;
+            let claimed = outbox::claim(&mut connection, presence.node(), &at_work, limit, self.now()).await?;
             let some_left = claimed.len() >= free;
             for lane in claimed {
-                let Ok(seat) = Arc::clone(seats).try_acquire_owned() else {
-                    break;
-                };
-                let (bridge, freed, stop) = (self.clone(), Arc::clone(freed), stop.clone());
+                let shift = crew.starts(lane.lane);
+                let (bridge, stop) = (self.clone(), stop.clone());
                 workers.spawn(async move {
                     bridge.work(lane, &stop).await;
-                    drop(seat);
-                    freed.notify_one();
+                    drop(shift);
                 });
             }
             if !some_left {
@@ -174,12 +215,16 @@ impl Bridge {
         job.uncertain |= abandoned;
         let kind = send_kind(&job);
         match self.perform(&job).await {
-            Ok(done) => {
-                self.finish(&job, done).await?;
-                self.inner.metrics.send(kind, SendOutcome::Sent);
-                Ok(true)
-            }
-            Err(JobError::Store(error)) => Err(error),
+            Ok(done) => match self.finish(&job, done).await {
+                Ok(()) => {
+                    self.inner.metrics.send(kind, SendOutcome::Sent);
+                    Ok(true)
+                }
+                // What Postgres refuses today it refuses tomorrow: such a job must not hold up its lane for ever.
+                Err(error) if error.refuses_data() => self.failed(lane, &job, JobError::Store(error), kind).await,
+                Err(error) => Err(error),
+            },
+            Err(JobError::Store(error)) if !error.refuses_data() => Err(error),
             Err(error) => self.failed(lane, &job, error, kind).await,
         }
     }
@@ -189,9 +234,7 @@ impl Bridge {
         let now = self.now();
         let mut effects = Effects::default();
         let mut tx = self.inner.store.begin().await?;
-        if let Some(conversation) = job.conversation {
-            conversations::lock(&mut tx, &[conversation]).await?;
-        }
+        conversations::lock(&mut tx, job.conversation.as_slice()).await?;
         match done {
             Done::Yes => {}
             Done::Already => {
@@ -222,26 +265,29 @@ impl Bridge {
         match conversations::room_of(tx, conversation).await? {
             None => effects.portals.push((conversation, room)),
             Some(current) if current == room.as_str() => {}
-            Some(_) => effects.jobs.push(NewJob {
-                id: self.id(self.now()).into(),
-                lane: Lane::Conversation(conversation),
-                actor: job.actor,
-                message: None,
-                job: Job::Leave {
-                    room: Some(room.into()),
-                    notice: None,
-                },
-            }),
+            Some(_) => {
+                // What is said in ours until it is left belongs to the conversation all the same.
+                effects.former.push((conversation, room.clone()));
+                effects.jobs.push(NewJob {
+                    id: self.id(self.now()).into(),
+                    lane: Lane::Conversation(conversation),
+                    actor: job.actor,
+                    message: None,
+                    job: Job::Leave {
+                        room: Some(room.into()),
+                        notice: None,
+                    },
+                });
+            }
         }
         Ok(effects)
     }
 
     async fn failed(&self, lane: Uuid, job: &StoredJob, error: JobError, kind: SendKind) -> Result<bool, StoreError> {
-        let text = error_chain(&error);
+        let text = storable(error_chain(&error));
         let (retry, uncertain) = match &error {
             JobError::Homeserver(error) => (error.retry(), error.outcome_unknown()),
-            JobError::Store(_) => (Retry::Backoff, false),
-            JobError::Hopeless(_) => (Retry::Never, false),
+            JobError::Store(_) | JobError::Hopeless(_) => (Retry::Never, false),
         };
         let wait = match retry {
             Retry::Never => {
@@ -272,21 +318,15 @@ impl Bridge {
         let now = self.now();
         let mut effects = Effects::default();
         let mut tx = self.inner.store.begin().await?;
+        // Also where there is nothing to tell: an echo that comes now locks the same rows in another order.
+        conversations::lock(&mut tx, job.conversation.as_slice()).await?;
         if let (Some(message), Some(conversation)) = (job.message, job.conversation)
             && job.attempts + 1 > QUIET_FAILURES
+            && messages::set_delivery(&mut tx, message, Delivery::Retrying, None).await?
         {
-            conversations::lock(&mut tx, &[conversation]).await?;
-            if messages::set_delivery(&mut tx, message, Delivery::Retrying, None).await? {
-                let detail = Some("the homeserver cannot be reached or is busy".to_owned());
-                effects.feed.push(delivery(
-                    conversation,
-                    job.actor,
-                    message,
-                    Delivery::Retrying,
-                    detail,
-                    None,
-                ));
-            }
+            let detail = Some("the homeserver cannot be reached or is busy".to_owned());
+            let told = delivery(conversation, job.actor, message, Delivery::Retrying, detail, None);
+            effects.feed.push(told);
         }
         outbox::defer(&mut tx, lane, id, error, uncertain, now, now + wait).await?;
         self.commit(tx, &effects, now).await
@@ -300,19 +340,13 @@ impl Bridge {
             ..Effects::default()
         };
         let mut tx = self.inner.store.begin().await?;
-        if let (Some(message), Some(conversation)) = (job.message, job.conversation) {
-            conversations::lock(&mut tx, &[conversation]).await?;
-            if messages::set_delivery(&mut tx, message, Delivery::Failed, None).await? {
-                let detail = Some(error.to_owned());
-                effects.feed.push(delivery(
-                    conversation,
-                    job.actor,
-                    message,
-                    Delivery::Failed,
-                    detail,
-                    None,
-                ));
-            }
+        conversations::lock(&mut tx, job.conversation.as_slice()).await?;
+        if let (Some(message), Some(conversation)) = (job.message, job.conversation)
+            && messages::set_delivery(&mut tx, message, Delivery::Failed, None).await?
+        {
+            let detail = Some(error.to_owned());
+            let told = delivery(conversation, job.actor, message, Delivery::Failed, detail, None);
+            effects.feed.push(told);
         }
         // The room will never say that they are gone, so what it says counts again.
         if let (Some(conversation), Some(user)) = (job.conversation, self.departing(job)) {

@@ -3,7 +3,7 @@
 
 use sqlx::{Connection, PgConnection, PgPool};
 
-use super::StoreError;
+use super::{Store, StoreError};
 
 /// The sign of life of one node.
 #[derive(Debug)]
@@ -31,11 +31,21 @@ impl Presence {
         self.node
     }
 
-    /// Fails when the connection, and the lock with it, is gone.
+    /// Looks after the connection, and makes another one when it is gone. Returns whether the lock is held.
+    ///
+    /// It is not while Postgres still waits for the old connection, or when another node has taken the number.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn check(&mut self) -> Result<(), StoreError> {
-        Ok(self.connection.ping().await?)
+    pub async fn check(&mut self, store: &Store) -> Result<bool, StoreError> {
+        if self.connection.ping().await.is_ok() {
+            return Ok(true);
+        }
+        let renewed = Self::hold(&store.pool, self.node).await?;
+        let held = renewed.is_some();
+        if let Some(renewed) = renewed {
+            *self = renewed;
+        }
+        Ok(held)
     }
 }

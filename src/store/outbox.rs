@@ -58,13 +58,15 @@ pub struct Claimed {
     pub abandoned: bool,
 }
 
-/// Takes lanes that are due and that no living node works on.
+/// Takes lanes that are due and that no living node works on. `at_work` are those that this node works on: another one
+/// that it is said to have was claimed by a request whose answer was lost.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn claim(
     connection: &mut PgConnection,
     node: i32,
+    at_work: &[Uuid],
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<Claimed>, StoreError> {
@@ -72,13 +74,15 @@ pub async fn claim(
         r#"WITH alive AS MATERIALIZED (SELECT living_nodes() AS node),
                 due AS (
                     SELECT lane, leased_by FROM outbox_lanes
-                    WHERE due_at <= $3 AND (leased_by IS NULL OR leased_by NOT IN (SELECT node FROM alive))
+                    WHERE due_at <= $3 AND lane <> ALL ($4)
+                      AND (leased_by IS NULL OR leased_by = $1 OR leased_by NOT IN (SELECT node FROM alive))
                     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
            UPDATE outbox_lanes SET leased_by = $1 FROM due WHERE outbox_lanes.lane = due.lane
            RETURNING outbox_lanes.lane, due.leased_by IS NOT NULL AS "abandoned!""#,
         node,
         limit,
-        now
+        now,
+        at_work
     )
     .fetch_all(connection)
     .await?;

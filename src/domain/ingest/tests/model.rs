@@ -1,6 +1,8 @@
 //! The database as a plan sees it: builds contexts as `store::context` does, applies effects as `store::apply` does, and
 //! checks on the way what the database's keys would check.
 
+mod applying;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ruma::server_name;
@@ -159,30 +161,26 @@ impl Model {
                     }
                 }
                 Meaning::Create { marker: Some(id), .. } => {
-                    creating.extend(self.creating.get(id).map(|job| (*id, *job)))
+                    creating.extend(self.creating.get(id).map(|job| (*id, *job)));
                 }
-                _ => {}
+                Meaning::Message { .. }
+                | Meaning::NotYet { .. }
+                | Meaning::Encrypted
+                | Meaning::Create { marker: None, .. }
+                | Meaning::Name(_)
+                | Meaning::Topic(_)
+                | Meaning::Avatar(_)
+                | Meaning::PowerLevels { .. }
+                | Meaning::OwnNotice
+                | Meaning::Nothing => {}
             }
-            for id in named {
-                if let Some(portal) = self.rooms.get(&id) {
-                    wanted.insert(portal.conversation);
-                    let encrypted = portal.encrypted && portal.current;
-                    let creators = if portal.current {
-                        portal.creators.clone()
-                    } else {
-                        Vec::new()
-                    };
-                    rooms.insert(
-                        id,
-                        Portal {
-                            encrypted,
-                            creators,
-                            ..portal.clone()
-                        },
-                    );
-                }
-            }
+            rooms.extend(
+                named
+                    .into_iter()
+                    .filter_map(|id| Some((id.clone(), self.seen_portal(&id)?))),
+            );
         }
+        wanted.extend(rooms.values().map(|portal| portal.conversation));
         wanted.extend(direct.values().copied());
         wanted.extend(creating.values().map(|job| job.conversation));
         let conversations: HashMap<ConversationId, Conversation> = wanted
@@ -222,120 +220,13 @@ impl Model {
         }
     }
 
-    /// As `store::apply`, with the checks of the database's keys.
-    pub(super) fn apply(&mut self, effects: &Effects, locked: &BTreeSet<ConversationId>) {
-        for person in &effects.people {
-            self.people.insert(person.id, person.clone());
+    /// A portal as the database tells of it: of a room that was left behind it knows no more.
+    fn seen_portal(&self, id: &OwnedRoomId) -> Option<Portal> {
+        let mut portal = self.rooms.get(id)?.clone();
+        if !portal.current {
+            portal.encrypted = false;
+            portal.creators.clear();
         }
-        let mut writable = locked.clone();
-        for made in &effects.conversations {
-            assert!(self.people.contains_key(&made.created_by), "its maker is known");
-            writable.insert(made.id);
-            let row = Conversation {
-                members: BTreeMap::new(),
-                ..made.clone()
-            };
-            assert!(self.conversations.insert(made.id, row).is_none());
-        }
-        for id in &effects.regrouped {
-            self.conversations.get_mut(id).unwrap().kind = Kind::Group;
-            self.pairs.retain(|_, direct| direct != id);
-        }
-        for (one, other, id) in &effects.pairs {
-            assert!(
-                self.pairs.insert(pair(*one, *other), *id).is_none(),
-                "one direct conversation for a pair"
-            );
-        }
-        for (id, new) in &effects.portals {
-            self.portal(*id, new);
-        }
-        for (id, old) in &effects.former {
-            let portal = Portal {
-                conversation: *id,
-                current: false,
-                encrypted: false,
-                creators: Vec::new(),
-                state_version: 0,
-            };
-            self.rooms.entry(old.clone()).or_insert(portal);
-        }
-        for (id, creators) in &effects.creators {
-            self.rooms.get_mut(id).unwrap().creators.clone_from(creators);
-        }
-        for id in &effects.encrypted {
-            self.rooms.get_mut(id).unwrap().encrypted = true;
-        }
-        for edit in &effects.members {
-            assert!(writable.contains(&edit.conversation), "members change under the lock");
-            assert!(self.people.contains_key(&edit.user), "members are known people");
-            let members = &mut self.conversations.get_mut(&edit.conversation).unwrap().members;
-            match edit.member {
-                Some(member) => members.insert(edit.user, member),
-                None => members.remove(&edit.user),
-            };
-        }
-        for edit in &effects.edits {
-            assert!(writable.contains(&edit.conversation));
-            self.conversations
-                .get_mut(&edit.conversation)
-                .unwrap()
-                .name
-                .clone_from(&edit.name);
-        }
-        for message in &effects.messages {
-            assert!(
-                writable.contains(&message.conversation),
-                "messages are numbered under the lock"
-            );
-            assert!(self.people.contains_key(&message.sender), "senders are known people");
-            let state = self.conversations.get_mut(&message.conversation).unwrap();
-            assert_eq!(message.sequence, state.last_sequence + 1, "numbers have no gap");
-            state.last_sequence = message.sequence;
-            self.once(message.event_id.as_ref().unwrap());
-            self.messages.push(message.clone());
-        }
-        for (id, _) in &effects.echoes {
-            let row = self.marked.get_mut(id).unwrap();
-            assert!(!std::mem::replace(&mut row.delivered, true), "delivered once");
-        }
-        for id in &effects.done_jobs {
-            assert!(self.creating.remove(id).is_some());
-        }
-        for entry in &effects.feed {
-            assert!(writable.contains(&entry.conversation), "the feed grows under the lock");
-        }
-        self.feed.extend(effects.feed.iter().cloned());
-        effects.processed.iter().for_each(|id| self.once(id));
-        for letter in &effects.dead_letters {
-            self.once(letter.event_id.as_ref().unwrap());
-        }
-        for NewJob { lane, .. } in &effects.jobs {
-            assert!(lane.conversation().is_none_or(|id| writable.contains(&id)));
-        }
-    }
-
-    fn once(&mut self, event: &String) {
-        assert!(self.done.insert(event.clone()), "{event} has its effect once");
-    }
-
-    fn portal(&mut self, id: ConversationId, new: &OwnedRoomId) {
-        for portal in self.rooms.values_mut().filter(|portal| portal.conversation == id) {
-            portal.current = false;
-        }
-        let before = self.rooms.get(new);
-        assert!(
-            before.is_none_or(|portal| portal.conversation == id),
-            "a room has one conversation"
-        );
-        let portal = Portal {
-            conversation: id,
-            current: true,
-            encrypted: false,
-            creators: Vec::new(),
-            state_version: 0,
-        };
-        self.rooms.insert(new.clone(), portal);
-        self.conversations.get_mut(&id).unwrap().room = Some(new.clone());
+        Some(portal)
     }
 }

@@ -1,5 +1,8 @@
 //! Who is let in, and how the others are told.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
 use axum::body::Body;
 use axum::http::Request;
 use sqlx::PgPool;
@@ -62,4 +65,44 @@ async fn a_database_that_is_away_is_503_and_says_nothing_about_it(pool: PgPool) 
     let answer = app.get(ALICE, "/conversations").await;
     assert_eq!(answer.status, 503);
     insta::assert_json_snapshot!(answer.body);
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn no_token_is_ever_logged_and_no_query_at_all(pool: PgPool) {
+    let app = App::new(pool).await;
+    let (log, good) = (Log::default(), token(ALICE, "alice"));
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    for path in [
+        format!("/conversations?token={good}"),
+        format!("/conversations?limit=0&token={good}&secret=1"),
+    ] {
+        ask(&app, &path, None).await;
+    }
+    ask(&app, "/conversations?token=notatoken", Some("Bearer notatokeneither")).await;
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("nova.request") && log.contains("/conversations"), "{log}");
+    let signature = good.rsplit('.').next().unwrap();
+    for secret in [signature, "notatoken", "secret=1", "token="] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
 }
