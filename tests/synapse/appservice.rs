@@ -38,6 +38,9 @@ async fn a_group_is_found_by_its_alias() {
     let (ana, elena) = (world.nova_user("ana").await, world.matrix_user("elena").await);
     let group = ana.create_group("Public garden", &[]).await;
     let room = ana.room_of(&group).await;
+    let socket = ana.online().await;
+    ana.say(&group, "the room is whole").await;
+    socket.frame("the delivery", |frame| frame["type"] == "message.delivery").await;
     let alias = format!("#nova_{group}:{}", world.server());
     let (status, answer) = elena.resolve(&alias).await;
     assert_eq!((status, &answer["room_id"]), (200, &json!(room)), "{answer}");
