@@ -37,10 +37,12 @@ impl Blow {
         if self.part() == "postgres" { 1 } else { 6 }
     }
 
-    /// The moments of a round, each counted from the end of the one before.
+    /// The moments of a round, each counted from the end of the one before. Early ones are likelier: Nova's clients are
+    /// done soon, and it is their requests, too, that are to be cut off.
     pub(crate) fn moments(self, random: &mut StdRng) -> Vec<Duration> {
         let times = if self == Self::KillBridge { random.random_range(1..=3) } else { 1 };
-        (0..times).map(|_| Duration::from_millis(random.random_range(0..1500))).collect()
+        let moment = |part: f64| Duration::from_millis(1500).mul_f64(part.powi(3));
+        (0..times).map(|_| moment(random.random())).collect()
     }
 
     pub(crate) async fn strike(self, env: &Env) {

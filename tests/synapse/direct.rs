@@ -106,7 +106,9 @@ async fn a_second_room_of_the_same_two_continues_the_conversation() {
     chat.matrix.sees_member(&room, &chat.nova.mxid, "join").await;
     chat.matrix.sees_member(&chat.room, &chat.nova.mxid, "leave").await;
     assert_eq!(chat.nova.conversation_of(&room).await, chat.conversation);
+    let socket = chat.nova.online().await;
     chat.matrix.say(&room, "in the new room").await;
+    socket.hears("in the new room").await;
     chat.nova.say(&chat.conversation, "yes, here").await;
     chat.matrix.hears(&room, "yes, here").await;
     until("everything is in one conversation", async || {
