@@ -174,6 +174,8 @@ CREATE TABLE outbox_lanes (
     lane         uuid PRIMARY KEY,
     -- When its head is due; infinity when it is empty.
     due_at       timestamptz NOT NULL,
+    -- Whether the homeserver itself named that time (429).
+    told_to_wait boolean NOT NULL DEFAULT false,
     -- Counts additions, so that a worker that found the lane empty cannot put one to sleep that it did not see.
     version      bigint NOT NULL DEFAULT 0,
     -- The node that works on it. A node holds the advisory lock of its number (node_is_alive) as long as it lives, so a
@@ -204,6 +206,7 @@ CREATE TABLE dead_letters (
     payload         json NOT NULL,
     created_at      timestamptz NOT NULL
 );
+CREATE INDEX dead_letters_by_message ON dead_letters (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX dead_letters_by_room ON dead_letters (room_id, seq) WHERE direction = 'from_matrix';
 
 CREATE TABLE matrix_avatar_cache (

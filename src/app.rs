@@ -166,11 +166,19 @@ impl App {
     }
 
     /// Stops it as a signal would, and waits until it has.
-    pub async fn stop(self) -> Stopped {
+    pub async fn stop(&self) -> Stopped {
         self.lifecycle.stop();
         let stopped = self.lifecycle.run(std::future::pending::<()>).await;
         self.store.close().await;
         stopped
+    }
+}
+
+/// Who lets go of a running bridge has no more use for it: everything is dropped at once, as at a second signal. Nothing is
+/// lost by that.
+impl Drop for App {
+    fn drop(&mut self) {
+        self.lifecycle.hard().cancel();
     }
 }
 

@@ -18,6 +18,7 @@ pub mod sender;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use moka::sync::Cache;
 use ruma::OwnedUserId;
@@ -45,6 +46,9 @@ pub enum CreateRooms {
     /// One with a Matrix user in it.
     WhenMatrixUserJoins,
 }
+
+/// How long an account is taken to be as it was: another process may have changed or deleted it.
+const ACCOUNTS_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// What an admin decides.
 #[derive(Debug, Clone)]
@@ -74,6 +78,7 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
+    outage: sender::Outage,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
     /// Accounts that are known to be in the database as they are, with their usernames.
@@ -128,8 +133,12 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
+            outage: sender::Outage::default(),
             replay_forgotten: AtomicBool::new(true),
-            accounts: Cache::new(100_000),
+            accounts: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(ACCOUNTS_REMEMBERED)
+                .build(),
             provisioned: Cache::new(100_000),
             avatars: avatars::Avatars::new(),
         };

@@ -1,6 +1,7 @@
 //! Nova accounts and their ghosts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -20,6 +21,9 @@ const MAX_AVATAR_BYTES: usize = 5 * 1024 * 1024;
 
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 255;
+
+/// How long a Nova request waits for the profile of a Matrix user whom nobody has met.
+const PROFILE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What an account is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -272,7 +276,12 @@ impl Bridge {
             return Ok(person);
         }
         drop(connection);
-        let profile = match self.homeserver().profile(&mxid).await {
+        let asked = tokio::time::timeout(PROFILE_PATIENCE, self.homeserver().profile(&mxid));
+        let Ok(answer) = asked.await else {
+            tracing::info!("a Matrix user's profile takes too long, going on without it");
+            return Ok(unseen(id, mxid));
+        };
+        let profile = match answer {
             Ok(Some(profile)) => profile,
             // Our own homeserver knows its users; of another one's it may only not have heard yet.
             Ok(None) if mxid.server_name().as_str() == self.ghosts().server() => {
@@ -286,12 +295,9 @@ impl Bridge {
         };
         let name = |name: String| shortened(storable(name), MAX_NAME_BYTES);
         Ok(Person {
-            id,
-            mxid,
-            is_nova: false,
-            username: None,
             display_name: profile.display_name.map(name),
             avatar_url: profile.avatar_url,
+            ..unseen(id, mxid)
         })
     }
 
@@ -379,6 +385,17 @@ pub(super) enum ProvisionError {
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
     Homeserver(#[from] HomeserverError),
+}
+
+fn unseen(id: UserId, mxid: ruma::OwnedUserId) -> Person {
+    Person {
+        id,
+        mxid,
+        is_nova: false,
+        username: None,
+        display_name: None,
+        avatar_url: None,
+    }
 }
 
 fn profile_hash(person: &Person) -> String {

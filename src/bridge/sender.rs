@@ -5,7 +5,10 @@
 
 mod find;
 mod jobs;
+mod outage;
 mod rooms;
+
+pub(super) use outage::Outage;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +26,8 @@ use super::Bridge;
 use super::accounts::ProvisionError;
 use super::dead_letters::delivery;
 use super::ingest::error_chain;
-use crate::domain::ids::{OutboxId, UserId};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::UserId;
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob, StoredJob, retry_delay_ms};
 use crate::domain::message::{Delivery, storable};
@@ -130,6 +134,7 @@ impl Bridge {
                     POLL
                 }
             };
+            self.watch_outage().await;
             let next = Instant::now() + wait;
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -286,49 +291,61 @@ impl Bridge {
     async fn failed(&self, lane: Uuid, job: &StoredJob, error: JobError, kind: SendKind) -> Result<bool, StoreError> {
         let text = storable(error_chain(&error));
         let (retry, uncertain) = match &error {
-            JobError::Homeserver(error) => (error.retry(), error.outcome_unknown()),
+            JobError::Homeserver(error) => {
+                self.inner.outage.suspect(error);
+                (error.retry(), error.outcome_unknown())
+            }
             JobError::Store(_) | JobError::Hopeless(_) => (Retry::Never, false),
         };
-        let wait = match retry {
+        let (wait, told_to_wait) = match retry {
             Retry::Never => {
                 tracing::error!(outbox.id = %job.id, job = job.job.name(), error = text, "a request was refused for good");
                 self.inner.metrics.send(kind, SendOutcome::DeadLetter);
                 self.give_up(job, &text).await?;
                 return Ok(true);
             }
-            Retry::After(wait) => TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(1)),
-            Retry::Backoff => TimeDelta::milliseconds(retry_delay_ms(job.attempts + 1, self.inner.random.number())),
+            Retry::After(wait) => (TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(1)), true),
+            Retry::Backoff => {
+                let wait = retry_delay_ms(job.attempts + 1, self.inner.random.number());
+                (TimeDelta::milliseconds(wait), false)
+            }
         };
         let retry_in_ms = wait.num_milliseconds();
         tracing::warn!(outbox.id = %job.id, job = job.job.name(), retry_in_ms, error = text, "a request failed");
         self.inner.metrics.send(kind, SendOutcome::Retried);
-        self.defer(lane, job.id, job, &text, uncertain, wait).await?;
+        let now = self.now();
+        let failure = outbox::Failure {
+            error: &text,
+            uncertain,
+            due: now + wait,
+            told_to_wait,
+        };
+        self.defer(lane, job, &failure, now).await?;
         Ok(false)
     }
 
     async fn defer(
         &self,
         lane: Uuid,
-        id: OutboxId,
         job: &StoredJob,
-        error: &str,
-        uncertain: bool,
-        wait: TimeDelta,
+        failure: &outbox::Failure<'_>,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        let now = self.now();
         let mut effects = Effects::default();
         let mut tx = self.inner.store.begin().await?;
         // Also where there is nothing to tell: an echo that comes now locks the same rows in another order.
         conversations::lock(&mut tx, job.conversation.as_slice()).await?;
-        if let (Some(message), Some(conversation)) = (job.message, job.conversation)
+        if let Some(conversation) = job.conversation
             && job.attempts + 1 > QUIET_FAILURES
-            && messages::set_delivery(&mut tx, message, Delivery::Retrying, None).await?
         {
-            let detail = Some("the homeserver cannot be reached or is busy".to_owned());
-            let told = delivery(conversation, job.actor, message, Delivery::Retrying, detail, None);
-            effects.feed.push(told);
+            // Everything behind the head waits as well, and its authors should know.
+            for (message, author) in messages::delay(&mut tx, lane).await? {
+                let detail = Some("the homeserver cannot be reached or is busy".to_owned());
+                let told = delivery(conversation, author, message, Delivery::Retrying, detail, None);
+                effects.feed.push(told);
+            }
         }
-        outbox::defer(&mut tx, lane, id, error, uncertain, now, now + wait).await?;
+        outbox::defer(&mut tx, lane, job.id, failure, now).await?;
         self.commit(tx, &effects, now).await
     }
 

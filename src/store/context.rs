@@ -41,6 +41,9 @@ pub async fn enter(
         marked: HashMap::new(),
         creating: HashMap::new(),
     };
+    if !wanted.creating.is_empty() {
+        creating(connection, &wanted, &mut context).await?;
+    }
     rooms(connection, &wanted, &mut context).await?;
     known(connection, &wanted, &mut context).await?;
     if !wanted.markers.is_empty() {
@@ -203,6 +206,26 @@ async fn markers(connection: &mut PgConnection, wanted: &Wanted, context: &mut C
     Ok(())
 }
 
+/// Room creations of ours that the events name. Read before the rooms: one that is done by now, and so not found here, has
+/// its room among them.
+async fn creating(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, conversation_id AS "conversation_id!", actor_id FROM outbox
+           WHERE id = ANY ($1) AND conversation_id IS NOT NULL"#,
+        &wanted.creating
+    )
+    .fetch_all(connection)
+    .await?;
+    context.creating.extend(rows.into_iter().map(|row| {
+        let job = CreateJob {
+            conversation: ConversationId(row.conversation_id),
+            actor: UserId(row.actor_id),
+        };
+        (OutboxId(row.id), job)
+    }));
+    Ok(())
+}
+
 /// Conversations that the events name in other ways than by their rooms: pairs, and room creations of ours. They are
 /// locked like the others, still before the first write.
 async fn direct(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
@@ -216,17 +239,10 @@ async fn direct(connection: &mut PgConnection, wanted: &Wanted, context: &mut Co
     )
     .fetch_all(&mut *connection)
     .await?;
-    let jobs = sqlx::query!(
-        r#"SELECT id, conversation_id AS "conversation_id!", actor_id FROM outbox
-           WHERE id = ANY ($1) AND conversation_id IS NOT NULL"#,
-        &wanted.creating
-    )
-    .fetch_all(&mut *connection)
-    .await?;
     let ids: BTreeSet<ConversationId> = pairs
         .iter()
         .map(|row| ConversationId(row.conversation_id))
-        .chain(jobs.iter().map(|row| ConversationId(row.conversation_id)))
+        .chain(context.creating.values().map(|job| job.conversation))
         .filter(|id| !context.conversations.contains_key(id))
         .collect();
     if !ids.is_empty() {
@@ -241,13 +257,6 @@ async fn direct(connection: &mut PgConnection, wanted: &Wanted, context: &mut Co
             (UserId(row.lesser_user_id), UserId(row.greater_user_id)),
             ConversationId(row.conversation_id),
         )
-    }));
-    context.creating.extend(jobs.into_iter().map(|row| {
-        let job = CreateJob {
-            conversation: ConversationId(row.conversation_id),
-            actor: UserId(row.actor_id),
-        };
-        (OutboxId(row.id), job)
     }));
     Ok(())
 }

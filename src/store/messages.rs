@@ -217,3 +217,24 @@ pub async fn set_delivery(
     .await?;
     Ok(done.rows_affected() > 0)
 }
+
+/// Notes that every message in a lane has to wait. Returns those for which that is news, with their authors, in order.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn delay(connection: &mut PgConnection, lane: Uuid) -> Result<Vec<(MessageId, UserId)>, StoreError> {
+    let rows = sqlx::query!(
+        "WITH delayed AS (
+            UPDATE messages SET delivery = 'retrying' FROM outbox
+            WHERE outbox.lane = $1 AND messages.id = outbox.message_id AND messages.delivery = 'pending'
+            RETURNING messages.id, messages.sender_id, messages.sequence_number)
+         SELECT id, sender_id FROM delayed ORDER BY sequence_number",
+        lane
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (MessageId(row.id), UserId(row.sender_id)))
+        .collect())
+}

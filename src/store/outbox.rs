@@ -168,27 +168,55 @@ pub async fn defer(
     connection: &mut PgConnection,
     lane: Uuid,
     job: OutboxId,
-    error: &str,
-    uncertain: bool,
+    failure: &Failure<'_>,
     now: Timestamp,
-    due: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "WITH failed AS (
             UPDATE outbox SET attempts = attempts + 1, last_error = $3, uncertain = uncertain OR $4,
                               first_tried_at = coalesce(first_tried_at, $5)
             WHERE id = $2)
-         UPDATE outbox_lanes SET due_at = $6, leased_by = NULL WHERE lane = $1",
+         UPDATE outbox_lanes SET due_at = $6, told_to_wait = $7, leased_by = NULL WHERE lane = $1",
         lane,
         job.0,
-        error,
-        uncertain,
+        failure.error,
+        failure.uncertain,
         now,
-        due
+        failure.due,
+        failure.told_to_wait
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// How a job failed that will be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// Why, for the admin.
+    pub error: &'a str,
+    /// Whether it may have taken effect without our knowing.
+    pub uncertain: bool,
+    /// When to try again.
+    pub due: Timestamp,
+    /// Whether the homeserver itself named that time.
+    pub told_to_wait: bool,
+}
+
+/// Makes every lane due that waits for its back-off to end. Those that the homeserver told to wait are not touched.
+/// Returns how many.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn hurry(connection: &mut PgConnection, now: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE outbox_lanes SET due_at = $1
+         WHERE due_at > $1 AND due_at < 'infinity' AND leased_by IS NULL AND NOT told_to_wait",
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Gives a lane back as it is, for this or another node to go on with.

@@ -181,19 +181,22 @@ async fn a_failed_head_is_remembered_and_its_lane_waits_whatever_is_added(pool: 
     claim(&store, 1, &[], 0).await;
     let mut connection = store.read().await.unwrap();
     let defer = async |connection: &mut PgConnection, uncertain, now, due| {
-        outbox::defer(
-            connection,
-            LANE.key(),
-            head.id,
-            "M_LIMIT_EXCEEDED",
+        let failure = outbox::Failure {
+            error: "M_LIMIT_EXCEEDED",
             uncertain,
-            at(now),
-            at(due),
-        )
-        .await
-        .unwrap();
+            due: at(due),
+            told_to_wait: uncertain,
+        };
+        outbox::defer(connection, LANE.key(), head.id, &failure, at(now))
+            .await
+            .unwrap();
     };
     defer(&mut connection, true, 1, 30).await;
+    assert_eq!(
+        outbox::hurry(&mut connection, at(1)).await.unwrap(),
+        0,
+        "it was told to wait"
+    );
     defer(&mut connection, false, 2, 60).await;
     let stored = outbox::head(&mut connection, LANE.key()).await.unwrap().1.unwrap();
     assert_eq!(
@@ -203,7 +206,8 @@ async fn a_failed_head_is_remembered_and_its_lane_waits_whatever_is_added(pool: 
     add(&store, &[job(LANE)], 3).await;
     assert!(claim(&store, 1, &[], 59).await.is_empty());
     assert_eq!(outbox::next_due(&mut connection).await.unwrap(), Some(at(60)));
-    assert_eq!(claim(&store, 1, &[], 60).await, [claimed(LANE, false)]);
+    assert_eq!(outbox::hurry(&mut connection, at(10)).await.unwrap(), 1);
+    assert_eq!(claim(&store, 1, &[], 10).await, [claimed(LANE, false)]);
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]

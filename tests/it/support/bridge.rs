@@ -35,6 +35,11 @@ impl TestBridge {
 
     /// Starts one with further settings: lines of the `nova` section of the configuration.
     pub(crate) async fn with(pool: PgPool, nova_settings: &str) -> Self {
+        // Shown by the test runner when the test fails.
+        let log = tracing_subscriber::fmt()
+            .with_env_filter("warn,nova_bridge=debug")
+            .with_test_writer();
+        drop(log.try_init());
         let homeserver = FakeHomeserver::start().await;
         let mut bridge = Self {
             homeserver,
@@ -143,12 +148,6 @@ impl TestBridge {
             request = request.json(&body);
         }
         answer(request).await
-    }
-
-    /// The text of the metrics.
-    pub(crate) async fn metrics(&self) -> String {
-        let url = format!("http://{}/metrics", self.app().addresses.metrics);
-        self.http.get(url).send().await.unwrap().text().await.unwrap()
     }
 }
 
