@@ -129,6 +129,7 @@ impl App {
             bot: format!("@{BOT_LOCALPART}:{}", config.homeserver.domain).into(),
             metrics: metrics.clone(),
             turned_away: Arc::clone(&turned_away),
+            numbers: Arc::default(),
         });
         let tracker = TaskTracker::new();
         let nova = nova_state(&config, &bridge, addresses.nova, &metrics)?;

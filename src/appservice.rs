@@ -7,6 +7,7 @@
 mod auth;
 mod error;
 mod extract;
+mod numbers;
 mod ping;
 pub mod ping_responder;
 mod queries;
@@ -28,6 +29,7 @@ use crate::bridge::Bridge;
 use crate::metrics::Metrics;
 
 pub use error::MatrixError;
+pub use numbers::Numbers;
 
 /// The largest transaction: 100 events and 100 ephemeral ones of up to 64 KiB, and room to spare. Synapse repeats what
 /// is refused for its size for ever, and nothing behind it comes through.
@@ -46,6 +48,8 @@ pub struct AppserviceState {
     pub metrics: Metrics,
     /// Set while transactions are turned away because the database is down, so that Synapse can be called back after it.
     pub turned_away: Arc<AtomicBool>,
+    /// What is known of Synapse's count of transactions.
+    pub numbers: Arc<Numbers>,
 }
 
 /// The routes of the listener that Synapse reaches.

@@ -84,6 +84,15 @@ impl MatrixError {
         )
     }
 
+    /// Synapse starts over with the oldest transaction that it has for us.
+    pub(super) const fn out_of_turn() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "M_UNKNOWN",
+            "a transaction before this one is missing",
+        )
+    }
+
     pub(super) fn internal() -> Response {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "the bridge failed").into_response()
     }

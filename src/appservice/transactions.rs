@@ -1,15 +1,16 @@
 //! `PUT /transactions/{txnId}`: 200 means that everything is safe.
 //!
-//! The transaction's id is not looked at: events are known by their own ids, because Synapse on `SQLite` counts its
-//! transactions from 1 again, and the same event can come under a new one (architecture §2).
+//! What a transaction says is never judged by its id: events are known by their own ids, because Synapse on `SQLite` counts
+//! its transactions from 1 again, and the same event can come under a new one (architecture §2). The id only shows whether
+//! Synapse has left one behind (`numbers`).
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -32,6 +33,7 @@ struct Transaction {
 
 pub(super) async fn push(
     State(state): State<AppserviceState>,
+    txn_id: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, MatrixError> {
     let started = Instant::now();
@@ -46,10 +48,21 @@ pub(super) async fn push(
             return Err(error);
         }
     };
+    let txn_id = txn_id.map_or_else(|_| String::new(), |Path(id)| id);
+    if state.numbers.skips(&txn_id, state.bridge.now()) {
+        tracing::warn!(
+            txn_id,
+            "Synapse has left a transaction behind; this one is refused, so that it looks for it"
+        );
+        state.turned_away.store(true, Ordering::Release);
+        answered(TransactionOutcome::Refused);
+        return Err(MatrixError::out_of_turn());
+    }
     let ephemeral = transaction.ephemeral.or(transaction.unstable_ephemeral);
     count_ephemeral(&state.metrics, ephemeral.as_deref());
     match state.bridge.accept(&transaction.events).await {
         Ok(()) => {
+            state.numbers.taken(&txn_id);
             answered(TransactionOutcome::Applied);
             Ok(Json(json!({})))
         }

@@ -118,6 +118,7 @@ async fn upgrade(
     };
     let greet = state.nova.settings.greeting && uri.path() == "/ws/chat";
     let sockets = state.sockets.clone();
+    let (session, seat) = Session::new(state, caller.user, asked.conversation, asked.since, greet);
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
@@ -126,8 +127,7 @@ async fn upgrade(
         .max_frame_size(MAX_FRAME)
         .on_upgrade(move |socket| async move {
             // The upgrade's own task is axum's; the socket runs on ours, so that shutdown can wait for it.
-            let session = Session::new(state, caller.user, asked.conversation, asked.since, greet);
-            drop(sockets.spawn(session.run(socket)));
+            drop(sockets.spawn(session.run(seat, socket)));
         })
 }
 

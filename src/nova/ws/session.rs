@@ -63,6 +63,14 @@ impl End {
     }
 }
 
+/// A session's place in the hub. It is taken before the handshake is answered, because the client counts from the answer
+/// on: what is published after it must not be missed.
+pub(super) struct Seat {
+    id: Uuid,
+    member: Membership,
+    entries: mpsc::Receiver<Arc<Delivery>>,
+}
+
 pub(super) struct Session {
     state: WsState,
     user: UserId,
@@ -84,32 +92,31 @@ impl Session {
         only: Option<ConversationId>,
         since: Option<Cursor>,
         greet: bool,
-    ) -> Self {
-        Self {
+    ) -> (Self, Seat) {
+        let id = Uuid::new_v4();
+        let (member, entries, reached) = state.hub.join(id, user, only, state.nova.bridge.now());
+        let session = Self {
             state,
             user,
             only,
             since,
             greet,
-            cursor: Cursor::default(),
+            cursor: reached,
             heard: Instant::now(),
             limiter: RateLimiter::direct(FRAMES),
             refused: 0,
             acks: 0,
-        }
+        };
+        (session, Seat { id, member, entries })
     }
 
     /// Serves the socket until one side ends it.
     #[tracing::instrument(name = "ws.session", skip_all, fields(nova.user = %self.user))]
-    pub(super) async fn run(mut self, mut socket: WebSocket) {
+    pub(super) async fn run(mut self, seat: Seat, mut socket: WebSocket) {
         let metrics = self.state.nova.metrics.clone();
         metrics.websocket_opened();
-        let id = Uuid::new_v4();
-        let (member, entries, reached) = self
-            .state
-            .hub
-            .join(id, self.user, self.only, self.state.nova.bridge.now());
-        self.cursor = reached;
+        let Seat { id, member, entries } = seat;
+        self.heard = Instant::now();
         let end = match self.serve(&mut socket, &member, entries, id).await {
             Err(end) => end,
             Ok(()) => End::silent(ClosedBecause::Client),

@@ -1,0 +1,48 @@
+//! Parts die at random moments while messages flow in both directions, and every message is there once, in order.
+//!
+//! `./test crash` starts a copy of its own and runs this. Against a copy that runs already:
+//! `NOVA_DEV_ENV=synapse-dev/state/env cargo nextest run --profile crash --test crash`
+//!
+//! `NOVA_CRASH_ROUNDS` (20) is how often the bridge is killed, the other parts less often; `NOVA_CRASH_SEED` repeats the
+//! moments of an earlier run, which prints it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, and print what happened"
+)]
+
+mod blows;
+mod burst;
+mod cast;
+mod check;
+mod rounds;
+#[expect(dead_code, reason = "the suites share it, and none uses all of it")]
+#[path = "../support_e2e/mod.rs"]
+mod support;
+
+use blows::Blow;
+use rounds::{play, rounds};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_the_bridge_is_killed() {
+    play(&vec![Blow::KillBridge; rounds()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_postgres_is_killed() {
+    play(&vec![Blow::KillPostgres; rounds().div_ceil(5)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_synapse_is_restarted_or_killed() {
+    let each = rounds().div_ceil(10);
+    play(&[Blow::RestartSynapse, Blow::KillSynapse].repeat(each)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_parts_are_restarted_in_an_orderly_way() {
+    play(&[Blow::RestartBridge, Blow::RestartSynapse, Blow::RestartPostgres]).await;
+}

@@ -1,0 +1,83 @@
+//! A round: everybody talks, a part is struck, all comes to rest, and everything is counted.
+
+use std::fs::File;
+use std::sync::atomic::Ordering;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::{Instant, sleep};
+
+use crate::blows::Blow;
+use crate::burst::{Counters, Ledger, talk};
+use crate::cast::Cast;
+use crate::check;
+use crate::support::env::{Env, variable};
+use crate::support::world::World;
+
+/// How many rounds are asked for.
+pub(crate) fn rounds() -> usize {
+    variable("NOVA_CRASH_ROUNDS").map_or(20, |rounds| rounds.parse().expect("NOVA_CRASH_ROUNDS is a number"))
+}
+
+fn seed() -> u64 {
+    variable("NOVA_CRASH_SEED").map_or_else(
+        || rand::rng().random(),
+        |seed| seed.parse().expect("NOVA_CRASH_SEED is a number"),
+    )
+}
+
+/// Plays one round after the other with the same people in the same rooms.
+pub(crate) async fn play(blows: &[Blow]) {
+    if Env::load().is_none() {
+        return;
+    }
+    // The parts are struck by one test at a time, whoever runs the tests.
+    let turn = File::open(variable("NOVA_DEV_ENV").unwrap()).unwrap();
+    turn.lock().unwrap();
+    let world = World::open().await.unwrap();
+    let seed = seed();
+    let mut random = StdRng::seed_from_u64(seed);
+    eprintln!("NOVA_CRASH_SEED={seed}");
+    let cast = Cast::gather(world).await;
+    let mut ledger = Ledger::new();
+    eprintln!("round  blow             messages  struck at      repeated  reconnects  talking   rest");
+    for (n, blow) in blows.iter().enumerate() {
+        round(&cast, n + 1, *blow, &mut random, &mut ledger).await;
+    }
+    drop(turn);
+}
+
+async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &mut Ledger) {
+    let counters = Counters::default();
+    let connections = |cast: &Cast| {
+        cast.nova
+            .iter()
+            .map(|person| person.client.log().connections)
+            .sum::<u32>()
+    };
+    let (before, started) = (connections(cast), Instant::now());
+    let strike = async {
+        let mut struck = Vec::new();
+        for moment in blow.moments(random) {
+            sleep(moment).await;
+            struck.push(counters.said.load(Ordering::Relaxed));
+            blow.strike(cast.world.env).await;
+        }
+        struck
+    };
+    let (struck, ()) = tokio::join!(strike, talk(cast, n, blow.pipeline(), ledger, &counters));
+    let talked = started.elapsed();
+    check::drained(cast, n, ledger).await;
+    let rest = started.elapsed() - talked;
+    check::all_is_there(cast, ledger).await;
+    eprintln!(
+        "{n:5}  {:15}  {:8}  {:13}  {:8}  {:10}  {:5.1} s  {:4.1} s",
+        format!("{blow:?}"),
+        counters.said.load(Ordering::Relaxed),
+        format!("{struck:?}"),
+        counters.repeated.load(Ordering::Relaxed),
+        connections(cast) - before,
+        talked.as_secs_f64(),
+        rest.as_secs_f64(),
+    );
+}
