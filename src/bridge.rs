@@ -5,6 +5,7 @@
 //! lost wake-up costs latency and nothing else.
 
 pub mod accounts;
+pub mod avatars;
 pub mod conversations;
 pub mod dead_letters;
 pub mod error;
@@ -79,6 +80,7 @@ struct Inner {
     accounts: Cache<UserId, Arc<str>>,
     /// Ghosts that the homeserver is known to have.
     provisioned: Cache<UserId, ()>,
+    avatars: avatars::Avatars,
 }
 
 /// What a [`Bridge`] is made of.
@@ -129,6 +131,7 @@ impl Bridge {
             replay_forgotten: AtomicBool::new(true),
             accounts: Cache::new(100_000),
             provisioned: Cache::new(100_000),
+            avatars: avatars::Avatars::new(),
         };
         Self { inner: Arc::new(inner) }
     }

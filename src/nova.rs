@@ -2,8 +2,15 @@
 //!
 //! Translates between their JSON and the use cases of [`crate::bridge`]; decides nothing about conversations itself.
 
+pub mod admin;
 pub mod auth;
+pub mod avatars;
+pub mod dto;
 pub mod error;
+pub mod limit;
+mod openapi;
+mod pages;
+pub mod rest;
 
 use std::sync::Arc;
 
@@ -13,19 +20,22 @@ use crate::bridge::Bridge;
 use crate::metrics::Metrics;
 
 use auth::Authenticator;
+use limit::SendLimiter;
 
 /// What an admin decides about this side.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How clients reach us from outside; avatars are linked below it.
     pub public_url: Url,
+    /// How clients reach the homeserver.
+    pub homeserver_url: Url,
     /// Which web pages may call us; `*` for all.
     pub cors_origins: Vec<String>,
     /// Whether client B's bare frame is sent too (nova-client-protocol §5.6).
     pub bare_frames: bool,
     /// Whether `/ws/chat` greets with `connection.established`.
     pub greeting: bool,
-    /// Messages a second that one user may send, and how many at once.
+    /// Messages a second that one user may send, and how many at once. [`SendLimiter`] is made from them.
     pub messages_per_second: u32,
     /// See `messages_per_second`.
     pub burst: u32,
@@ -40,6 +50,8 @@ pub struct NovaState {
     pub auth: Arc<Authenticator>,
     /// What the admin decided.
     pub settings: Arc<Settings>,
+    /// How much each user may send, over REST and the WebSocket together.
+    pub sends: SendLimiter,
     /// Counters.
     pub metrics: Metrics,
 }

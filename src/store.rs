@@ -73,6 +73,26 @@ impl StoreError {
         }
     }
 
+    /// Whether Postgres could not be asked, or is on its way down or up: the same may work later.
+    #[must_use]
+    pub fn unavailable(&self) -> bool {
+        match self {
+            Self::Driver(sqlx::Error::Database(error)) => error
+                .code()
+                // Class 08: the connection; class 53: resources; class 57: an operator, a shutdown.
+                .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
+            Self::Driver(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            Self::Address(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => false,
+        }
+    }
+
     /// Whether Postgres refused the data rather than being unable to work: trying again would end the same.
     #[must_use]
     pub fn refuses_data(&self) -> bool {

@@ -278,7 +278,7 @@ const fn told(outcome: Outcome) -> EventOutcome {
 }
 
 /// An error with its causes, on one line.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -28,10 +28,10 @@ impl Bridge {
         let text = checked(text)?;
         if idempotency_key
             .as_ref()
-            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES)
+            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0'))
         {
             return Err(CommandError::Invalid(format!(
-                "idempotency_key must have 1 to {MAX_KEY_BYTES} bytes"
+                "idempotency_key must have 1 to {MAX_KEY_BYTES} bytes, and no NUL"
             )));
         }
         let now = self.now();

@@ -1,12 +1,13 @@
 //! Conversations, members and portals as lists show them.
 
+use ruma::OwnedUserId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::conversations::{kind, member};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{Kind, Member};
+use crate::domain::conversation::{Kind, Member, Person};
 use crate::domain::ids::{ConversationId, UserId};
 
 /// A conversation as a list shows it.
@@ -22,6 +23,10 @@ pub struct Summary {
     pub description: Option<String>,
     /// A group's picture.
     pub avatar_url: Option<String>,
+    /// Who made it.
+    pub created_by: UserId,
+    /// How many members it has.
+    pub member_count: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When something last happened in it.
@@ -57,7 +62,8 @@ pub async fn of_user(
     offset: i64,
 ) -> Result<Vec<Summary>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.created_at, c.updated_at,
+        r#"SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.created_by, c.created_at, c.updated_at,
+                  (SELECT count(*) FROM conversation_members WHERE conversation_id = c.id) AS "member_count!",
                   r.matrix_room_id AS "room?", m.id AS "message?", m.content AS "content?", m.sender_id AS "sender?",
                   m.created_at AS "said_at?"
            FROM conversation_members AS member
@@ -91,6 +97,8 @@ pub async fn of_user(
                 name: row.name,
                 description: row.description,
                 avatar_url: row.avatar_url,
+                created_by: UserId(row.created_by),
+                member_count: row.member_count,
                 created_at: row.created_at,
                 updated_at: row.updated_at,
                 last_message,
@@ -100,23 +108,65 @@ pub async fn of_user(
         .collect()
 }
 
+/// How many conversations somebody takes part in.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_of_user(connection: &mut PgConnection, user: UserId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM conversation_members AS m JOIN conversations AS c ON c.id = m.conversation_id
+           WHERE m.user_id = $1 AND m.membership = 'joined' AND c.deleted_at IS NULL"#,
+        user.0
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// The rooms of the conversations that somebody takes part in.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn rooms_of_user(
+    connection: &mut PgConnection,
+    user: UserId,
+) -> Result<Vec<(ConversationId, String)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT c.id, r.matrix_room_id FROM conversation_members AS m
+         JOIN conversations AS c ON c.id = m.conversation_id
+         JOIN matrix_room_mapping AS r ON r.conversation_id = c.id
+         WHERE m.user_id = $1 AND m.membership = 'joined' AND c.deleted_at IS NULL ORDER BY c.id",
+        user.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (ConversationId(row.id), row.matrix_room_id))
+        .collect())
+}
+
+/// The picture of a person or a conversation, whatever the id belongs to.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn avatar(connection: &mut PgConnection, id: Uuid) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT avatar_url AS "url!" FROM users WHERE id = $1 AND avatar_url IS NOT NULL
+           UNION ALL
+           SELECT avatar_url FROM conversations WHERE id = $1 AND avatar_url IS NOT NULL AND deleted_at IS NULL"#,
+        id
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
 /// A member as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedMember {
     /// In which conversation.
     pub conversation: ConversationId,
     /// Who.
-    pub user: UserId,
-    /// Their Matrix id.
-    pub mxid: String,
-    /// Whether they have a Nova account.
-    pub is_nova: bool,
-    /// A Nova account's handle.
-    pub username: Option<String>,
-    /// What others call them.
-    pub display_name: Option<String>,
-    /// Their picture.
-    pub avatar_url: Option<String>,
+    pub person: Person,
     /// Their place.
     pub member: Member,
     /// Since when.
@@ -153,14 +203,21 @@ pub async fn list_members(
     .await?;
     rows.into_iter()
         .map(|row| {
-            Ok(ListedMember {
-                conversation: ConversationId(row.conversation_id),
-                user: UserId(row.user_id),
-                mxid: row.mxid,
+            let person = Person {
+                id: UserId(row.user_id),
+                mxid: OwnedUserId::try_from(row.mxid).map_err(|_| StoreError::Inconsistent {
+                    table: "users",
+                    column: "mxid",
+                    row: row.user_id.to_string(),
+                })?,
                 is_nova: row.is_nova,
                 username: row.username,
                 display_name: row.display_name,
                 avatar_url: row.avatar_url,
+            };
+            Ok(ListedMember {
+                conversation: ConversationId(row.conversation_id),
+                person,
                 member: member(&row.role, &row.membership, row.conversation_id)?,
                 joined_at: row.joined_at,
             })

@@ -158,6 +158,44 @@ pub async fn by_idempotency_key(
     .transpose()
 }
 
+/// What only the author of a message is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The message.
+    pub message: MessageId,
+    /// The key that it was sent under.
+    pub idempotency_key: Option<String>,
+    /// Why Matrix refused it for good, where it did.
+    pub refused: Option<String>,
+}
+
+/// What `author` is told of those messages that are their own.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn notes(connection: &mut PgConnection, author: UserId, ids: &[MessageId]) -> Result<Vec<Note>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT m.id, m.idempotency_key,
+                  CASE WHEN m.delivery = 'failed' THEN
+                      (SELECT detail FROM dead_letters WHERE message_id = m.id ORDER BY created_at DESC LIMIT 1)
+                  END AS refused
+           FROM messages AS m WHERE m.id = ANY ($1) AND m.sender_id = $2"#,
+        &ids,
+        author.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Note {
+            message: MessageId(row.id),
+            idempotency_key: row.idempotency_key,
+            refused: row.refused,
+        })
+        .collect())
+}
+
 /// Notes how far a message has come. Returns false where that is no news, because an echo was faster.
 ///
 /// # Errors

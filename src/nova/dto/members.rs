@@ -1,0 +1,71 @@
+//! Members of conversations.
+
+use serde::Serialize;
+use url::Url;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Time;
+use crate::domain::conversation::Membership;
+use crate::domain::power::Role;
+use crate::nova::avatars;
+use crate::store::lists::ListedMember;
+
+/// A member of a conversation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Member {
+    /// A Nova account, or the stable id of a Matrix user.
+    #[schema(example = "8a6d0e42-51bf-4c39-9e7a-2b4f1d8c6a90")]
+    pub user_id: Uuid,
+    /// The handle; a Matrix user's full Matrix id.
+    #[schema(example = "bob")]
+    pub username: String,
+    /// The name to show.
+    #[schema(example = "Bob")]
+    pub display_name: String,
+    /// The picture.
+    pub avatar_url: Option<String>,
+    /// The picture once more, by its older name.
+    pub avatar: Option<String>,
+    /// `member`, `moderator`, `admin` or `owner`.
+    #[schema(value_type = String, example = "member")]
+    pub role: Role,
+    /// Since when.
+    pub joined_at: Time,
+    /// `joined`, or `invited` while a Matrix user has not accepted.
+    #[schema(value_type = String, example = "joined")]
+    pub membership: Membership,
+    /// The Matrix id: a Matrix user's own, or that of the account's ghost.
+    #[schema(example = "@nova-8a6d0e42-51bf-4c39-9e7a-2b4f1d8c6a90:example.org")]
+    pub matrix_user_id: String,
+}
+
+impl Member {
+    /// As `listed`, with links below `public_url`.
+    #[must_use]
+    pub fn new(listed: &ListedMember, public_url: &Url) -> Self {
+        let person = &listed.person;
+        let avatar_url = avatars::shown(public_url, person.id.0, person.avatar_url.as_deref());
+        Self {
+            user_id: person.id.0,
+            username: person.handle().to_owned(),
+            display_name: person.shown_name().to_owned(),
+            avatar: avatar_url.clone(),
+            avatar_url,
+            role: listed.member.role,
+            joined_at: Time(listed.joined_at),
+            membership: listed.member.membership,
+            matrix_user_id: person.mxid.to_string(),
+        }
+    }
+}
+
+/// A page of members, in the order of their coming.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Members {
+    /// The members.
+    pub members: Vec<Member>,
+    /// How many there are on all pages.
+    #[schema(example = 2)]
+    pub total: i64,
+}

@@ -1,0 +1,227 @@
+//! Messages, as the service and as the gateway shows them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Time;
+use crate::domain::ids::{MessageId, UserId};
+use crate::domain::message::{self as domain, Delivery, Style};
+use crate::store::messages::Note;
+
+/// What the author is told while a message waits; the same words as in the frame `message.delivery`.
+const WAITS: &str = "the homeserver cannot be reached or is busy";
+
+/// A message.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Message {
+    /// Its id.
+    #[schema(example = "5d90b7f3-6c2e-4e8b-a1d4-0f7c3b9e8d26")]
+    pub id: Uuid,
+    /// Where it was said.
+    #[schema(example = "c7e41a52-0b9d-4f38-8d16-5a3e9c2b7f04")]
+    pub conversation_id: Uuid,
+    /// Who said it.
+    #[schema(example = "3f2b8c1e-9d47-4a06-b1c5-7e0a9f6d2c11")]
+    pub sender_id: Uuid,
+    /// Its number in the conversation, from 1, without gaps.
+    #[schema(example = 42)]
+    pub sequence_number: i64,
+    /// When it was said.
+    pub created_at: Time,
+    /// What it says.
+    #[schema(example = "Hello")]
+    pub content: String,
+    /// Always `text`.
+    #[schema(value_type = String, example = "text")]
+    pub message_type: &'static str,
+    /// `notice` (said by a machine) or `emote` (acted); absent for ordinary text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "emote")]
+    pub style: Option<Style>,
+    /// The same as HTML, limited to what Matrix allows in a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "<b>Hello</b>")]
+    pub formatted_content: Option<String>,
+    /// Always false.
+    #[schema(example = false)]
+    pub encrypted: bool,
+    /// How often it was written, from 1.
+    #[schema(example = 1)]
+    pub version_number: i64,
+    /// The Matrix event that carries it, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "$event")]
+    pub matrix_event_id: Option<String>,
+    /// The caller's own messages only: `pending`, `retrying`, `sent` or `failed` on the way to Matrix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "sent")]
+    pub delivery_status: Option<Delivery>,
+    /// The caller's own messages only: why it is not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_detail: Option<String>,
+    /// The caller's own messages only: the key that it was sent under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Always empty: reactions are not carried yet.
+    #[schema(value_type = Vec<Object>)]
+    pub reactions: [(); 0],
+    /// Always empty: attachments are not carried yet.
+    #[schema(value_type = Vec<Object>)]
+    pub attachments: [(); 0],
+}
+
+impl Message {
+    /// As `viewer` sees it.
+    #[must_use]
+    pub fn new(message: domain::Message, viewer: UserId, note: Option<&Note>) -> Self {
+        let own = message.sender == viewer;
+        let delivery = message.delivery.filter(|_| own);
+        let detail = match delivery {
+            Some(Delivery::Retrying) => Some(WAITS.to_owned()),
+            Some(Delivery::Failed) => note.and_then(|note| note.refused.clone()),
+            Some(Delivery::Pending | Delivery::Sent) | None => None,
+        };
+        let key = note.filter(|_| own).and_then(|note| note.idempotency_key.clone());
+        Self {
+            id: message.id.0,
+            conversation_id: message.conversation.0,
+            sender_id: message.sender.0,
+            sequence_number: message.sequence,
+            created_at: Time(message.created_at),
+            content: message.text.plain,
+            message_type: "text",
+            style: Some(message.text.style).filter(|style| *style != Style::Plain),
+            formatted_content: message.text.formatted,
+            encrypted: false,
+            version_number: message.version,
+            matrix_event_id: message.event_id,
+            delivery_status: delivery,
+            delivery_detail: detail,
+            idempotency_key: key,
+            reactions: [],
+            attachments: [],
+        }
+    }
+
+    /// Many of them, each with its note.
+    #[must_use]
+    pub fn list(messages: Vec<domain::Message>, viewer: UserId, notes: Vec<Note>) -> Vec<Self> {
+        let notes: BTreeMap<MessageId, Note> = notes.into_iter().map(|note| (note.message, note)).collect();
+        let shown = |message: domain::Message| {
+            let note = notes.get(&message.id);
+            Self::new(message, viewer, note)
+        };
+        messages.into_iter().map(shown).collect()
+    }
+}
+
+/// A message as the gateway shows it: the type is a number, and what is not there is empty.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GatewayMessage {
+    #[serde(flatten)]
+    message: Untyped,
+    /// Always 0: text.
+    #[schema(example = 0)]
+    message_type: u8,
+    /// Always `text`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "text")]
+    type_name: &'static str,
+    /// Always empty.
+    #[schema(value_type = String, example = "")]
+    media_url: &'static str,
+    /// Always empty.
+    #[schema(value_type = String, example = "")]
+    reply_to_message_id: &'static str,
+    /// `sent`, or `failed` where Matrix refused the caller's own message for good.
+    #[schema(value_type = String, example = "sent")]
+    status: &'static str,
+    /// When it was last written.
+    updated_at: Time,
+}
+
+/// What both shapes of a message have in common.
+#[derive(Debug, Serialize, ToSchema)]
+struct Untyped {
+    /// Its id.
+    #[schema(example = "5d90b7f3-6c2e-4e8b-a1d4-0f7c3b9e8d26")]
+    id: Uuid,
+    /// Where it was said.
+    #[schema(example = "c7e41a52-0b9d-4f38-8d16-5a3e9c2b7f04")]
+    conversation_id: Uuid,
+    /// Who said it.
+    #[schema(example = "3f2b8c1e-9d47-4a06-b1c5-7e0a9f6d2c11")]
+    sender_id: Uuid,
+    /// Its number in the conversation, from 1, without gaps.
+    #[schema(example = 42)]
+    sequence_number: i64,
+    /// When it was said.
+    created_at: Time,
+    /// What it says.
+    #[schema(example = "Hello")]
+    content: String,
+    /// `notice` or `emote`; absent for ordinary text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    style: Option<Style>,
+    /// The same as HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formatted_content: Option<String>,
+    /// The Matrix event that carries it, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matrix_event_id: Option<String>,
+    /// The caller's own messages only: `pending`, `retrying`, `sent` or `failed` on the way to Matrix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    delivery_status: Option<Delivery>,
+    /// The caller's own messages only: why it is not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_detail: Option<String>,
+}
+
+impl From<Message> for GatewayMessage {
+    fn from(message: Message) -> Self {
+        let failed = message.delivery_status == Some(Delivery::Failed);
+        Self {
+            message_type: 0,
+            type_name: message.message_type,
+            media_url: "",
+            reply_to_message_id: "",
+            status: if failed { "failed" } else { "sent" },
+            updated_at: message.created_at,
+            message: Untyped {
+                id: message.id,
+                conversation_id: message.conversation_id,
+                sender_id: message.sender_id,
+                sequence_number: message.sequence_number,
+                created_at: message.created_at,
+                content: message.content,
+                style: message.style,
+                formatted_content: message.formatted_content,
+                matrix_event_id: message.matrix_event_id,
+                delivery_status: message.delivery_status,
+                delivery_detail: message.delivery_detail,
+            },
+        }
+    }
+}
+
+/// The gateway's answer to a message that was sent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GatewaySent {
+    /// The message.
+    pub message: GatewayMessage,
+}
+
+/// The gateway's page of messages, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GatewayMessages {
+    /// The messages.
+    pub messages: Vec<GatewayMessage>,
+    /// Whether there are older ones.
+    #[schema(example = false)]
+    pub has_more: bool,
+}

@@ -1,0 +1,88 @@
+//! The OpenAPI document, made from the routes.
+
+use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Document, Server};
+
+/// The name of the scheme.
+const TOKEN: &str = "nova_token";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Nova chat",
+        description = "Conversations and messages of Nova's users, bridged to Matrix.\n\n\
+            Every path below `/conversations`, `/groups` and `/messages` exists below `/api/v1` as well. \
+            Wherever a request takes user ids it also takes Matrix ids. UUIDs are read in any case and written in \
+            lower case; times are in UTC and whole seconds. What happens meanwhile arrives on the WebSocket at `/ws`.",
+    ),
+    tags(
+        (name = "conversations", description = "Two people, or a group"),
+        (name = "members", description = "Who is in a conversation"),
+        (name = "messages", description = "What is said"),
+        (name = "gateway", description = "The same in the shapes of the first gateway, for the iOS app"),
+        (name = "matrix", description = "The rooms of the caller's conversations"),
+        (name = "avatars", description = "Pictures that only Matrix has"),
+    )
+)]
+struct Base;
+
+/// The document without its paths.
+pub(super) fn base() -> Document {
+    let mut document = Base::openapi();
+    document.info.license = None;
+    document.info.contact = None;
+    let token = SecurityScheme::Http(
+        HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(
+                "A token of Nova's identity service, signed with RS256. May also be given as `?token=`.",
+            ))
+            .build(),
+    );
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(TOKEN, token);
+    document.security = Some(vec![SecurityRequirement::new(TOKEN, std::iter::empty::<String>())]);
+    document
+}
+
+/// Completes the document: one name for each operation, and the second address of those that have one.
+pub(super) fn finished(mut document: Document) -> Document {
+    for (path, item) in &mut document.paths.paths {
+        if let Some(rest) = path.strip_prefix("/api/v2/chat/") {
+            let rest: String = rest
+                .split('/')
+                .map(|part| part.trim_matches(|it| it == '{' || it == '}'))
+                .collect::<Vec<_>>()
+                .join("_");
+            for (method, operation) in operations(item) {
+                operation.operation_id = Some(format!("chat_{method}_{rest}"));
+            }
+        } else if !path.starts_with("/api/") && !path.starts_with("/avatars/") {
+            item.servers = Some(vec![Server::new("/"), Server::new("/api/v1")]);
+        }
+    }
+    // `PUT` and `PATCH` of the settings share one handler, and so one name.
+    for item in document.paths.paths.values_mut() {
+        if let (Some(put), Some(patch)) = (&item.put, &mut item.patch)
+            && put.operation_id == patch.operation_id
+        {
+            patch.operation_id = patch.operation_id.take().map(|id| format!("patch_{id}"));
+        }
+    }
+    document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [
+        ("get", item.get.as_mut()),
+        ("put", item.put.as_mut()),
+        ("post", item.post.as_mut()),
+        ("patch", item.patch.as_mut()),
+        ("delete", item.delete.as_mut()),
+    ];
+    all.into_iter()
+        .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
+}

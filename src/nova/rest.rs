@@ -1,0 +1,61 @@
+//! The REST API: the same handlers without a prefix and below `/api/v1`, the gateway's shapes below `/api/v2/chat`, and
+//! the room mapping below `/api/v2/matrix` (nova-client-protocol §6).
+
+pub mod extract;
+
+mod conversations;
+mod failures;
+mod gateway;
+pub(crate) mod layers;
+mod matrix;
+mod members;
+mod messages;
+pub(crate) mod read;
+#[cfg(test)]
+mod tests;
+
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::{NovaState, avatars, openapi, pages};
+
+/// Everything that Nova's clients ask for over HTTP, and the page.
+pub fn router(state: NovaState) -> Router {
+    let (routes, api) = routes().split_for_parts();
+    let api = openapi::finished(api);
+    let routes = routes
+        .nest("/api/v1", Router::from(canonical()))
+        .route("/openapi.json", get(async move || Json(api)))
+        .route("/health", get(async || "OK"))
+        .fallback(pages::fallback)
+        .method_not_allowed_fallback(wrong_method);
+    layers::around(routes, &state).with_state(state)
+}
+
+/// The routes that the OpenAPI document describes.
+pub(super) fn routes() -> OpenApiRouter<NovaState> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(canonical())
+        .nest("/api/v2/chat", shared().merge(gateway::router()))
+        .nest("/api/v2/matrix", matrix::router())
+        .routes(routes!(avatars::get))
+}
+
+fn canonical() -> OpenApiRouter<NovaState> {
+    shared().merge(conversations::router()).merge(messages::router())
+}
+
+/// What does not differ between the prefixes.
+fn shared() -> OpenApiRouter<NovaState> {
+    conversations::shared()
+        .merge(members::shared())
+        .merge(messages::shared())
+}
+
+async fn wrong_method() -> Response {
+    ApiError::WrongMethod.into_response()
+}

@@ -1,0 +1,108 @@
+//! Messages: said, listed, looked at.
+
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::extract::{Json, Params, Path};
+use super::failures::Failures;
+use super::read::{self, MessagesAsked};
+use crate::domain::ids::ConversationId;
+use crate::domain::message::Text;
+use crate::nova::NovaState;
+use crate::nova::auth::Caller;
+use crate::nova::dto::messages::Message;
+use crate::nova::dto::requests::{SendMessage, SendMessageTo};
+use crate::nova::error::ApiError;
+
+/// The routes that every prefix has.
+pub(super) fn shared() -> OpenApiRouter<NovaState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, send))
+        .routes(routes!(get_in_conversation))
+        .routes(routes!(get))
+}
+
+/// The routes in the shape of the first service.
+pub(super) fn router() -> OpenApiRouter<NovaState> {
+    OpenApiRouter::new().routes(routes!(send_to))
+}
+
+/// Says something, within the caller's rate.
+pub(super) async fn say(
+    state: &NovaState,
+    caller: &Caller,
+    conversation: Uuid,
+    (text, key): (Text, Option<String>),
+) -> Result<Message, ApiError> {
+    state.sends.check(caller.user).map_err(ApiError::TooMany)?;
+    let conversation = ConversationId(conversation);
+    let said = state
+        .bridge
+        .send_message(caller.user, conversation, text, key.clone())
+        .await?;
+    let mut message = Message::new(said, caller.user, None);
+    message.idempotency_key = key;
+    Ok(message)
+}
+
+/// Says something. Under an `idempotency_key` that the caller has used before, the first message is the answer.
+#[utoipa::path(post, path = "/conversations/{conversation_id}/messages", tag = "messages",
+    request_body = SendMessage, params(("conversation_id" = Uuid, Path)),
+    responses((status = 200, body = Message), Failures))]
+async fn send(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(request): Json<SendMessage>,
+) -> Result<Json<Message>, ApiError> {
+    say(&state, &caller, id, request.text()?).await.map(Json)
+}
+
+/// Says something, with the conversation in the body.
+#[utoipa::path(post, path = "/messages", tag = "messages", request_body = SendMessageTo,
+    responses((status = 200, body = Message), Failures))]
+async fn send_to(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Json(request): Json<SendMessageTo>,
+) -> Result<Json<Message>, ApiError> {
+    let text = request.message.text()?;
+    say(&state, &caller, request.conversation_id, text).await.map(Json)
+}
+
+/// Messages of a conversation in the order in which they were said: the newest, or those before or after one.
+#[utoipa::path(get, path = "/conversations/{conversation_id}/messages", tag = "messages",
+    params(("conversation_id" = Uuid, Path), MessagesAsked),
+    responses((status = 200, body = Vec<Message>), Failures))]
+async fn list(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(asked): Params<MessagesAsked>,
+) -> Result<Json<Vec<Message>>, ApiError> {
+    let (messages, _) = read::messages(&state, caller.user, ConversationId(id), &asked).await?;
+    Ok(Json(messages))
+}
+
+/// One message of a conversation.
+#[utoipa::path(get, path = "/conversations/{conversation_id}/messages/{message_id}", tag = "messages",
+    params(("conversation_id" = Uuid, Path), ("message_id" = Uuid, Path)),
+    responses((status = 200, body = Message), Failures))]
+async fn get_in_conversation(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Path((conversation, id)): Path<(Uuid, Uuid)>,
+) -> Result<Json<Message>, ApiError> {
+    read::message(&state, caller.user, Some(conversation), id)
+        .await
+        .map(Json)
+}
+
+/// One message.
+#[utoipa::path(get, path = "/messages/{message_id}", tag = "messages", params(("message_id" = Uuid, Path)),
+    responses((status = 200, body = Message), Failures))]
+async fn get(State(state): State<NovaState>, caller: Caller, Path(id): Path<Uuid>) -> Result<Json<Message>, ApiError> {
+    read::message(&state, caller.user, None, id).await.map(Json)
+}

@@ -1,0 +1,200 @@
+//! What several routes read, and who may.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::bridge::CommandError;
+use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::message as domain;
+use crate::nova::NovaState;
+use crate::nova::dto::conversations::Conversation;
+use crate::nova::dto::members::Member;
+use crate::nova::dto::messages::Message;
+use crate::nova::error::ApiError;
+use crate::store::messages::Page;
+use crate::store::{conversations, lists, messages};
+
+/// How many members a conversation shows in a list.
+const MEMBERS_SHOWN: i64 = 50;
+
+/// The newest messages where nothing else is asked for, and the most of them.
+const MESSAGES: (i64, i64) = (50, 200);
+
+/// A number of things between one and `most`; more are cut, none at all makes no sense.
+pub(crate) fn limit(asked: Option<i64>, usual: i64, most: i64) -> Result<i64, ApiError> {
+    match asked.unwrap_or(usual) {
+        ..1 => Err(ApiError::Invalid("limit must be at least 1".to_owned())),
+        limit => Ok(limit.min(most)),
+    }
+}
+
+/// How many to leave out.
+pub(crate) fn offset(asked: Option<i64>) -> Result<i64, ApiError> {
+    match asked.unwrap_or_default() {
+        ..0 => Err(ApiError::Invalid("offset must not be negative".to_owned())),
+        offset => Ok(offset),
+    }
+}
+
+/// Refuses whoever takes no part: 404 where there is no such conversation, 403 where it is other people's.
+pub(crate) async fn takes_part(state: &NovaState, id: ConversationId, user: UserId) -> Result<(), ApiError> {
+    let mut connection = state.bridge.store().read().await?;
+    match conversations::takes_part(&mut connection, id, user).await? {
+        None => Err(CommandError::NoSuchConversation.into()),
+        Some(false) => Err(CommandError::NotMember.into()),
+        Some(true) => Ok(()),
+    }
+}
+
+/// Conversations of `user` with their first members; or only the one asked for.
+pub(crate) async fn conversations(
+    state: &NovaState,
+    user: UserId,
+    only: Option<ConversationId>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Conversation>, ApiError> {
+    let mut connection = state.bridge.store().read().await?;
+    let summaries = lists::of_user(&mut connection, user, only, limit, offset).await?;
+    let ids: Vec<ConversationId> = summaries.iter().map(|summary| summary.id).collect();
+    let listed = lists::list_members(&mut connection, &ids, MEMBERS_SHOWN, 0).await?;
+    drop(connection);
+    let public_url = &state.settings.public_url;
+    let mut members: BTreeMap<ConversationId, Vec<Member>> = BTreeMap::new();
+    for member in &listed {
+        let shown = Member::new(member, public_url);
+        members.entry(member.conversation).or_default().push(shown);
+    }
+    let shown = |summary: lists::Summary| {
+        let members = members.remove(&summary.id).unwrap_or_default();
+        Conversation::new(summary, members, public_url)
+    };
+    Ok(summaries.into_iter().map(shown).collect())
+}
+
+/// One conversation of `user`.
+pub(crate) async fn conversation(
+    state: &NovaState,
+    user: UserId,
+    id: ConversationId,
+) -> Result<Conversation, ApiError> {
+    takes_part(state, id, user).await?;
+    let found = conversations(state, user, Some(id), 1, 0).await?.pop();
+    found.ok_or_else(|| CommandError::NoSuchConversation.into())
+}
+
+/// Which messages.
+#[derive(Debug, Default, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MessagesAsked {
+    /// How many: 50 where nothing is said, at most 200.
+    limit: Option<i64>,
+    /// How many of the newest to leave out. Only where neither a message nor a number is given.
+    offset: Option<i64>,
+    /// Those before the message of this id.
+    before_message_id: Option<String>,
+    /// The same, by its older name.
+    before: Option<String>,
+    /// Those before this number.
+    before_sequence: Option<i64>,
+    /// Those after this number, the oldest first.
+    after_sequence: Option<i64>,
+}
+
+impl MessagesAsked {
+    /// Where the page is.
+    async fn page(&self, state: &NovaState, conversation: ConversationId) -> Result<Page, ApiError> {
+        let offset = offset(self.offset)?;
+        let given = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
+        let before = given(&self.before_message_id).or_else(|| given(&self.before));
+        let page = match (before, self.before_sequence, self.after_sequence) {
+            (None, None, None) => return Ok(Page::Newest { offset }),
+            (Some(id), None, None) => {
+                let id: MessageId = id
+                    .parse()
+                    .map_err(|_| ApiError::Invalid("before_message_id is no UUID".to_owned()))?;
+                let mut connection = state.bridge.store().read().await?;
+                let found = messages::find(&mut connection, id).await?;
+                let here = found.filter(|message| message.conversation == conversation);
+                Page::Before(here.ok_or(CommandError::NoSuchMessage)?.sequence)
+            }
+            (None, Some(sequence), None) => Page::Before(sequence),
+            (None, None, Some(sequence)) => Page::After(sequence),
+            _ => {
+                let complaint = "before_message_id, before_sequence and after_sequence exclude each other";
+                return Err(ApiError::Invalid(complaint.to_owned()));
+            }
+        };
+        if offset > 0 {
+            return Err(ApiError::Invalid("offset goes with no other place".to_owned()));
+        }
+        Ok(page)
+    }
+}
+
+/// A page of messages in the order in which they were said, and whether there are more beyond it.
+pub(crate) async fn messages(
+    state: &NovaState,
+    user: UserId,
+    conversation: ConversationId,
+    asked: &MessagesAsked,
+) -> Result<(Vec<Message>, bool), ApiError> {
+    let limit = limit(asked.limit, MESSAGES.0, MESSAGES.1)?;
+    takes_part(state, conversation, user).await?;
+    let page = asked.page(state, conversation).await?;
+    let mut connection = state.bridge.store().read().await?;
+    // One more than wanted tells whether there are more.
+    let mut found = messages::page(&mut connection, conversation, page, limit.saturating_add(1)).await?;
+    drop(connection);
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > wanted;
+    if more {
+        match page {
+            Page::After(_) => found.truncate(wanted),
+            Page::Newest { .. } | Page::Before(_) => drop(found.drain(..found.len().saturating_sub(wanted))),
+        }
+    }
+    Ok((shown(state, user, found).await?, more))
+}
+
+/// One message, of `conversation` where one is given. A message of a deleted conversation is as gone as that.
+pub(crate) async fn message(
+    state: &NovaState,
+    user: UserId,
+    conversation: Option<Uuid>,
+    id: Uuid,
+) -> Result<Message, ApiError> {
+    let none = || ApiError::from(CommandError::NoSuchMessage);
+    if let Some(conversation) = conversation {
+        takes_part(state, ConversationId(conversation), user).await?;
+    }
+    let mut connection = state.bridge.store().read().await?;
+    let found = messages::find(&mut connection, MessageId(id)).await?;
+    let here = found.filter(|message| conversation.is_none_or(|wanted| wanted == message.conversation.0));
+    let found = here.ok_or_else(none)?;
+    match conversations::takes_part(&mut connection, found.conversation, user).await? {
+        Some(true) => {}
+        Some(false) => return Err(CommandError::NotMember.into()),
+        None => return Err(none()),
+    }
+    drop(connection);
+    shown(state, user, vec![found]).await?.pop().ok_or_else(none)
+}
+
+/// Messages as `user` sees them.
+pub(crate) async fn shown(
+    state: &NovaState,
+    user: UserId,
+    found: Vec<domain::Message>,
+) -> Result<Vec<Message>, ApiError> {
+    let own: Vec<MessageId> = found.iter().filter(|it| it.sender == user).map(|it| it.id).collect();
+    let notes = if own.is_empty() {
+        Vec::new()
+    } else {
+        let mut connection = state.bridge.store().read().await?;
+        messages::notes(&mut connection, user, &own).await?
+    };
+    Ok(Message::list(found, user, notes))
+}
