@@ -15,7 +15,8 @@ use crate::town::{self, HS_TOKEN};
 
 /// The running peer.
 pub(crate) struct Peer {
-    pub(crate) process: Process,
+    #[expect(dead_code, reason = "ends the peer with the run")]
+    process: Process,
     pub(crate) address: SocketAddr,
 }
 

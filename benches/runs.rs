@@ -185,7 +185,7 @@ impl Bench {
                 speakers.push(Speaker::connect(self.bridge.nova, &self.bridge.socket(number), conversation).await);
             }
             let mut alone = Vec::new();
-            for speaker in speakers.iter_mut().flat_map(|it| std::iter::repeat_n(it, 1)) {
+            for speaker in &mut speakers {
                 alone.push(speaker.say(0).await);
             }
             self.homeserver.settle().await;
