@@ -66,6 +66,8 @@ CREATE TABLE matrix_room_mapping (
     encrypted_at    timestamptz,
     -- People whose power has no number: the creators, from room version 12 on.
     creators        text[] NOT NULL DEFAULT '{}',
+    -- Counts transactions with state of this room, so that a snapshot that was read before one is known to be stale.
+    state_version   bigint NOT NULL DEFAULT 0,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL
 );
@@ -75,6 +77,14 @@ CREATE TABLE former_rooms (
     matrix_room_id  text PRIMARY KEY,
     conversation_id uuid NOT NULL REFERENCES conversations ON DELETE CASCADE,
     replaced_at     timestamptz NOT NULL
+);
+
+-- People whom Nova took out of a conversation, until the room says so too. What the room still says of them until then
+-- is older, and must not bring them back.
+CREATE TABLE departures (
+    conversation_id uuid NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    user_id         uuid NOT NULL,
+    PRIMARY KEY (conversation_id, user_id)
 );
 
 -- No foreign keys on the two hot tables below: every row is written under the lock of its conversation, in the
@@ -226,7 +236,7 @@ $$;
 -- The first step of a transaction from Synapse: one at a time, find the conversations of the rooms, lock them, and only
 -- then read them. One round trip.
 CREATE FUNCTION enter_rooms(rooms text[]) RETURNS TABLE (
-    room text, is_current boolean, encrypted boolean, creators text[], conversation_id uuid, kind text, name text,
+    room text, is_current boolean, encrypted boolean, creators text[], state_version bigint, conversation_id uuid, kind text, name text,
     description text, avatar_url text, created_by uuid, last_sequence bigint, created_at timestamptz, current_room text
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -244,14 +254,14 @@ BEGIN
         locked := found;
     END LOOP;
     RETURN QUERY
-        SELECT portal.room, portal.is_current, portal.encrypted, portal.creators, c.id, c.kind, c.name, c.description,
+        SELECT portal.room, portal.is_current, portal.encrypted, portal.creators, portal.state_version, c.id, c.kind, c.name, c.description,
                c.avatar_url, c.created_by, c.last_sequence, c.created_at, portal.current_room
         FROM (
             SELECT m.matrix_room_id AS room, true AS is_current, m.encrypted_at IS NOT NULL AS encrypted, m.creators,
-                   m.conversation_id, m.matrix_room_id AS current_room
+                   m.state_version, m.conversation_id, m.matrix_room_id AS current_room
             FROM matrix_room_mapping AS m WHERE m.matrix_room_id = ANY (rooms)
             UNION ALL
-            SELECT f.matrix_room_id, false, false, '{}'::text[], f.conversation_id, m.matrix_room_id
+            SELECT f.matrix_room_id, false, false, '{}'::text[], 0::bigint, f.conversation_id, m.matrix_room_id
             FROM former_rooms AS f LEFT JOIN matrix_room_mapping AS m USING (conversation_id)
             WHERE f.matrix_room_id = ANY (rooms)
         ) AS portal

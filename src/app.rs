@@ -28,8 +28,8 @@ use crate::lifecycle::{Lifecycle, Signals, Stopped};
 use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
 use crate::nova::hub::Hub;
-use crate::nova::ws::{self, WsState};
 use crate::nova::limit::SendLimiter;
+use crate::nova::ws::{self, WsState};
 use crate::nova::{self, NovaState};
 use crate::store::nodes::Presence;
 use crate::store::{self, PgPool, Store};
@@ -131,7 +131,11 @@ impl App {
         });
         let tracker = TaskTracker::new();
         let nova = nova_state(&config, &bridge, addresses.nova, &metrics)?;
-        let admin = config.admin.token.clone().map(|token| nova::admin::router(nova.clone(), token, sessions(&hub)));
+        let admin = config
+            .admin
+            .token
+            .clone()
+            .map(|token| nova::admin::router(nova.clone(), token, sessions(&hub)));
         let nova = nova::rest::router(nova.clone()).merge(ws::router(WsState {
             nova,
             hub: hub.clone(),
@@ -152,7 +156,12 @@ impl App {
             addresses.write(path).context("the addresses cannot be written")?;
         }
         tracing::info!(?addresses, version = env!("CARGO_PKG_VERSION"), "nova-bridge runs");
-        Ok(Self { addresses, bridge, lifecycle, store })
+        Ok(Self {
+            addresses,
+            bridge,
+            lifecycle,
+            store,
+        })
     }
 
     /// Stops it as a signal would, and waits until it has.
@@ -210,7 +219,9 @@ struct Listeners {
 impl Listeners {
     async fn bind(config: &Config) -> anyhow::Result<Self> {
         let bind = async |key: &'static str, address: SocketAddr| {
-            TcpListener::bind(address).await.with_context(|| format!("{key}: {address} cannot be listened on"))
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("{key}: {address} cannot be listened on"))
         };
         Ok(Self {
             nova: bind("nova.listen", config.nova.listen).await?,
@@ -240,7 +251,10 @@ fn serve(lifecycle: &Lifecycle, name: &'static str, listener: TcpListener, route
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     lifecycle.spawn(name, async move {
         let stopped = stop.cancelled_owned();
-        axum::serve(listener, router).with_graceful_shutdown(stopped).await.map_err(Into::into)
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+            .map_err(Into::into)
     });
 }
 
@@ -256,9 +270,13 @@ fn start_tasks(
     let retention = TimeDelta::from_std(config.feed.retention).unwrap_or(TimeDelta::days(7));
     let task = bridge.clone();
     let stopping = stop.clone();
-    lifecycle.spawn("the feed", async move { task.follow_feed(hub, stopping).await.map_err(Into::into) });
+    lifecycle.spawn("the feed", async move {
+        task.follow_feed(hub, stopping).await.map_err(Into::into)
+    });
     let (task, stopping) = (bridge.clone(), stop.clone());
-    lifecycle.spawn("the sender", async move { task.send_outbox(presence, stopping).await.map_err(Into::into) });
+    lifecycle.spawn("the sender", async move {
+        task.send_outbox(presence, stopping).await.map_err(Into::into)
+    });
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the feed's retention", async move {
         task.prune_feed(retention, stopping).await;
@@ -287,7 +305,7 @@ fn sessions(hub: &Hub) -> nova::admin::Sessions {
             .map(|slot| nova::admin::SessionInfo {
                 user: slot.user.0,
                 conversation: slot.only.map(|conversation| conversation.0),
-                connected_at: slot.connected_at.into(),
+                connected_at: nova::dto::Time(slot.connected_at),
                 cursor: Some(slot.position().to_string()),
             })
             .collect()
@@ -313,5 +331,9 @@ fn health(lifecycle: &Lifecycle, registry: Registry, pool: PgPool, turned_away: 
             vec![database, accepting]
         })
     });
-    Health { registry: Arc::new(registry), check, stopping }
+    Health {
+        registry: Arc::new(registry),
+        check,
+        stopping,
+    }
 }

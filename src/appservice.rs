@@ -6,9 +6,10 @@
 
 mod auth;
 mod error;
+mod extract;
 mod ping;
-mod queries;
 pub mod ping_responder;
+mod queries;
 pub mod registration;
 mod thirdparty;
 mod transactions;

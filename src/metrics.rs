@@ -17,12 +17,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use self::labels::{
-    Build, Closed, Event, HomeserverEndpoint, HomeserverRequest, Pool, RestRequest, Send, Transaction,
-};
-pub use self::labels::{
-    ClosedBecause, EventKind, EventOutcome, PoolState, SendKind, SendOutcome, TransactionOutcome,
-};
+use self::labels::{Build, Closed, Event, HomeserverEndpoint, HomeserverRequest, Pool, RestRequest, Send, Transaction};
+pub use self::labels::{ClosedBecause, EventKind, EventOutcome, PoolState, SendKind, SendOutcome, TransactionOutcome};
 
 /// From half a millisecond (a commit) to half a minute (the time limit of a request).
 const SECONDS: [f64; 15] = [
@@ -142,10 +138,7 @@ impl Metrics {
     pub fn homeserver_request(&self, endpoint: &'static str, outcome: &'static str, took: Duration) {
         self.0
             .homeserver_requests
-            .get_or_create(&HomeserverRequest {
-                endpoint,
-                outcome,
-            })
+            .get_or_create(&HomeserverRequest { endpoint, outcome })
             .inc();
         self.0
             .homeserver_request_seconds

@@ -7,10 +7,13 @@ pub mod auth;
 pub mod avatars;
 pub mod dto;
 pub mod error;
+pub mod frames;
+pub mod hub;
 pub mod limit;
 mod openapi;
 mod pages;
 pub mod rest;
+pub mod ws;
 
 use std::sync::Arc;
 

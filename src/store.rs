@@ -65,11 +65,7 @@ impl StoreError {
     pub fn conflict(&self) -> Option<&str> {
         match self {
             Self::Driver(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
-            Self::Address(_)
-            | Self::Driver(_)
-            | Self::Migrate(_)
-            | Self::Inconsistent { .. }
-            | Self::Json(_) => None,
+            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => None,
         }
     }
 

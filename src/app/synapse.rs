@@ -76,6 +76,11 @@ pub(super) fn observer(metrics: Metrics) -> Observer {
 pub(super) fn key_set(bridge: Bridge, url: Url) -> FetchKeys {
     Arc::new(move || {
         let (bridge, url) = (bridge.clone(), url.clone());
-        Box::pin(async move { bridge.fetch_json(&url).await?.ok_or_else(|| "there is no key set".into()) })
+        Box::pin(async move {
+            bridge
+                .fetch_json(&url)
+                .await?
+                .ok_or_else(|| "there is no key set".into())
+        })
     })
 }

@@ -38,7 +38,11 @@ fn judge(headers: &HeaderMap, query: &str, expected: &str) -> Result<(), MatrixE
             }
         }
     }
-    if shown == 0 { Err(MatrixError::missing_token()) } else { Ok(()) }
+    if shown == 0 {
+        Err(MatrixError::missing_token())
+    } else {
+        Ok(())
+    }
 }
 
 /// Compares in a time that tells nothing of how much was right.

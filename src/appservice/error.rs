@@ -40,7 +40,11 @@ impl MatrixError {
     }
 
     pub(super) const fn wrong_method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "this endpoint does not take that method")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "M_UNRECOGNIZED",
+            "this endpoint does not take that method",
+        )
     }
 
     pub(super) const fn not_json() -> Self {
@@ -51,8 +55,20 @@ impl MatrixError {
         Self::new(StatusCode::BAD_REQUEST, "M_BAD_JSON", "the body is not a transaction")
     }
 
+    pub(super) const fn bad_parameter() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "M_INVALID_PARAM",
+            "the path or the query cannot be read",
+        )
+    }
+
     pub(super) const fn too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE", "the body is larger than 32 MiB")
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "M_TOO_LARGE",
+            "the body is larger than 32 MiB",
+        )
     }
 
     pub(super) const fn not_found(what: &'static str) -> Self {
@@ -61,7 +77,11 @@ impl MatrixError {
 
     /// Synapse keeps what it wanted to tell us, and tries again.
     pub(super) const fn try_again() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "the bridge's database cannot be reached")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "M_UNKNOWN",
+            "the bridge's database cannot be reached",
+        )
     }
 
     pub(super) fn internal() -> Response {
@@ -96,6 +116,13 @@ impl From<CommandError> for MatrixError {
 
 impl IntoResponse for MatrixError {
     fn into_response(self) -> Response {
-        (self.status, Json(Body { errcode: self.errcode, error: self.error })).into_response()
+        (
+            self.status,
+            Json(Body {
+                errcode: self.errcode,
+                error: self.error,
+            }),
+        )
+            .into_response()
     }
 }

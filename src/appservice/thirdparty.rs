@@ -2,10 +2,11 @@
 //! (<https://spec.matrix.org/v1.16/application-service-api/#third-party-networks>).
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::extract::{InPath, InQuery};
 use super::queries::conversation_of;
 use super::registration::ALIAS_PREFIX;
 use super::{AppserviceState, MatrixError};
@@ -16,7 +17,7 @@ use crate::domain::ids::ConversationId;
 const PROTOCOL: &str = "nova";
 
 /// `GET /thirdparty/protocol/{protocol}`
-pub(super) async fn protocol(Path(protocol): Path<String>) -> Result<Json<Value>, MatrixError> {
+pub(super) async fn protocol(InPath(protocol): InPath<String>) -> Result<Json<Value>, MatrixError> {
     known(&protocol)?;
     Ok(Json(json!({
         "user_fields": ["username"],
@@ -45,19 +46,25 @@ pub(super) struct Fields {
 /// `GET /thirdparty/user/{protocol}?username=`
 pub(super) async fn users(
     State(state): State<AppserviceState>,
-    Path(protocol): Path<String>,
-    Query(fields): Query<Fields>,
+    InPath(protocol): InPath<String>,
+    InQuery(fields): InQuery<Fields>,
 ) -> Result<Json<Value>, MatrixError> {
     known(&protocol)?;
-    let Some(username) = fields.username else { return Ok(Json(json!([]))) };
-    let people = state.bridge.accounts_called(username.trim().trim_start_matches('@')).await?;
+    // Postgres knows no NUL, and nobody is called so.
+    let Some(username) = fields.username.filter(|name| !name.contains('\0')) else {
+        return Ok(Json(json!([])));
+    };
+    let people = state
+        .bridge
+        .accounts_called(username.trim().trim_start_matches('@'))
+        .await?;
     Ok(Json(people.iter().map(user).collect()))
 }
 
 /// `GET /thirdparty/user?userid=`
 pub(super) async fn user_by_id(
     State(state): State<AppserviceState>,
-    Query(fields): Query<Fields>,
+    InQuery(fields): InQuery<Fields>,
 ) -> Result<Json<Value>, MatrixError> {
     let ghost = fields.userid.and_then(|id| state.bridge.ghosts().nova_user(&id));
     let person = match ghost {
@@ -78,8 +85,8 @@ fn user(person: &Person) -> Value {
 /// `GET /thirdparty/location/{protocol}?conversation_id=`
 pub(super) async fn locations(
     State(state): State<AppserviceState>,
-    Path(protocol): Path<String>,
-    Query(fields): Query<Fields>,
+    InPath(protocol): InPath<String>,
+    InQuery(fields): InQuery<Fields>,
 ) -> Result<Json<Value>, MatrixError> {
     known(&protocol)?;
     let conversation = fields.conversation_id.and_then(|id| id.parse().ok());
@@ -89,9 +96,11 @@ pub(super) async fn locations(
 /// `GET /thirdparty/location?alias=`
 pub(super) async fn location_by_alias(
     State(state): State<AppserviceState>,
-    Query(fields): Query<Fields>,
+    InQuery(fields): InQuery<Fields>,
 ) -> Result<Json<Value>, MatrixError> {
-    let conversation = fields.alias.and_then(|alias| conversation_of(&alias, state.bridge.ghosts().server()));
+    let conversation = fields
+        .alias
+        .and_then(|alias| conversation_of(&alias, state.bridge.ghosts().server()));
     location(&state, conversation).await
 }
 
@@ -109,5 +118,9 @@ async fn location(state: &AppserviceState, id: Option<ConversationId>) -> Result
 }
 
 fn known(protocol: &str) -> Result<(), MatrixError> {
-    if protocol == PROTOCOL { Ok(()) } else { Err(MatrixError::not_found("this bridge speaks nova only")) }
+    if protocol == PROTOCOL {
+        Ok(())
+    } else {
+        Err(MatrixError::not_found("this bridge speaks nova only"))
+    }
 }

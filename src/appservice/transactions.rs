@@ -36,7 +36,10 @@ pub(super) async fn push(
 ) -> Result<Json<Value>, MatrixError> {
     let started = Instant::now();
     let answered = |outcome| state.metrics.transaction(outcome, started.elapsed());
-    let transaction = match body.map_err(|rejection| unread(&rejection)).and_then(|body| read(&body)) {
+    let transaction = match body
+        .map_err(|rejection| unread(&rejection))
+        .and_then(|body| read(&body))
+    {
         Ok(transaction) => transaction,
         Err(error) => {
             answered(TransactionOutcome::Refused);
@@ -58,20 +61,40 @@ pub(super) async fn push(
 }
 
 fn unread(rejection: &BytesRejection) -> MatrixError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { MatrixError::too_large() } else { MatrixError::not_json() }
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        MatrixError::too_large()
+    } else {
+        MatrixError::not_json()
+    }
 }
 
 fn read(body: &[u8]) -> Result<Transaction, MatrixError> {
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() { MatrixError::bad_json() } else { MatrixError::not_json() }
-    })
+    let transaction = serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            MatrixError::bad_json()
+        } else {
+            MatrixError::not_json()
+        }
+    })?;
+    // serde would take a list of the fields for the object, too.
+    if body.trim_ascii_start().starts_with(b"{") {
+        Ok(transaction)
+    } else {
+        Err(MatrixError::bad_json())
+    }
 }
 
 /// Typing, receipts and presence are not carried yet; what comes is counted.
 fn count_ephemeral(metrics: &Metrics, ephemeral: Option<Box<RawValue>>) {
-    let events: Vec<&RawValue> =
-        ephemeral.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    metrics.events(EventKind::Ephemeral, EventOutcome::Ignored, u64::try_from(events.len()).unwrap_or_default());
+    let events: Vec<&RawValue> = ephemeral
+        .as_ref()
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default();
+    metrics.events(
+        EventKind::Ephemeral,
+        EventOutcome::Ignored,
+        u64::try_from(events.len()).unwrap_or_default(),
+    );
 }
 
 #[cfg(test)]
@@ -83,8 +106,14 @@ mod tests {
         for (body, events) in [
             ("{}", 0),
             (r#"{"events":[]}"#, 0),
-            (r#"{"events":[1,null,{"a":"\u0000\ud800"}],"new.key":{"x":[]},"ephemeral":7}"#, 3),
-            (r#"{"events":[{}],"de.sorunome.msc2409.ephemeral":[],"de.sorunome.msc2409.to_device":null}"#, 1),
+            (
+                r#"{"events":[1,null,{"a":"\u0000\ud800"}],"new.key":{"x":[]},"ephemeral":7}"#,
+                3,
+            ),
+            (
+                r#"{"events":[{}],"de.sorunome.msc2409.ephemeral":[],"de.sorunome.msc2409.to_device":null}"#,
+                1,
+            ),
         ] {
             assert_eq!(read(body.as_bytes()).ok().unwrap().events.len(), events, "{body}");
         }
@@ -92,7 +121,15 @@ mod tests {
 
     #[test]
     fn what_is_no_transaction_is_refused() {
-        for body in ["", "{", "[]", "7", r#"{"events":{}}"#, r#"{"events":null}"#, "{\"events\":[\"\u{1}\"]}"] {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "7",
+            r#"{"events":{}}"#,
+            r#"{"events":null}"#,
+            "{\"events\":[\"\u{1}\"]}",
+        ] {
             assert!(read(body.as_bytes()).is_err(), "{body}");
         }
         assert!(read(b"{\"events\":[\"\xff\"]}").is_err());

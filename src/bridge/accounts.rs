@@ -194,7 +194,9 @@ impl Bridge {
     /// # Errors
     /// When Postgres fails, or the homeserver does not let us register it.
     pub async fn provide_ghost(&self, mxid: &str) -> Result<bool, CommandError> {
-        let Some(user) = self.ghosts().nova_user(mxid) else { return Ok(false) };
+        let Some(user) = self.ghosts().nova_user(mxid) else {
+            return Ok(false);
+        };
         // Only the canonical spelling is the ghost; another one would become a second Matrix user.
         if self.ghosts().mxid(user) != mxid || self.find_account(user).await?.is_none() {
             return Ok(false);

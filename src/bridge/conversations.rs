@@ -114,6 +114,7 @@ impl Bridge {
             if conversation.members.contains_key(&person.id) {
                 continue;
             }
+            effects.departed.push((conversation.id, person.id));
             effects.members.push(MemberEdit {
                 conversation: conversation.id,
                 user: person.id,

@@ -36,7 +36,10 @@ impl Bridge {
             let mut connection = self.inner.store.read().await?;
             self.inner.store.feed_horizon(&mut connection).await
         };
-        asked.await.map_err(|error: StoreError| tracing::debug!(%error, "the database is still away")).is_ok()
+        asked
+            .await
+            .map_err(|error: StoreError| tracing::debug!(%error, "the database is still away"))
+            .is_ok()
     }
 
     /// Fetches the keys that Nova signs its tokens with.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, RoomId};
 use serde_json::value::RawValue;
 
 use super::Bridge;
@@ -38,7 +38,7 @@ impl Bridge {
                 .inspect_err(|_| forgotten.store(true, Ordering::Relaxed))?;
         }
         let mut rooms = Vec::new();
-        match self.ingest(events, Remember::Yes).await {
+        match self.ingest(events).await {
             Ok(portals) => rooms.extend(portals),
             Err(error) if error.refuses_data() => {
                 // One event spoils the batch: take them one by one, so that only that one is put aside.
@@ -60,17 +60,40 @@ impl Bridge {
         Ok(())
     }
 
-    /// Applies the current state of a room, as the homeserver gave it. It is applied again when its events are pushed:
-    /// what is pushed is in order and has the last word.
-    pub(super) async fn accept_state(&self, mut events: Vec<Box<RawValue>>) -> Result<(), StoreError> {
+    /// Applies the current state of a room, as the homeserver gave it, unless state of the room was pushed since
+    /// `version` was read: then what was given may be older, and the answer is false.
+    ///
+    /// Its events are applied again when they are pushed; what is pushed is in order and has the last word.
+    pub(super) async fn accept_state(
+        &self,
+        mut events: Vec<Box<RawValue>>,
+        room: &RoomId,
+        version: i64,
+    ) -> Result<bool, StoreError> {
         // Roles are for members, so members come first.
         events.sort_by_key(|event| event.get().contains("\"m.room.power_levels\""));
-        self.ingest(&events, Remember::No).await.map(drop)
+        let now = self.now();
+        let events: Vec<RawEvent> = events.into_iter().map(|raw| inbound::read(raw, now)).collect();
+        let mut tx = self.inner.store.begin().await?;
+        let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        match context.rooms.get(room) {
+            // Nobody's room any more: its state must not make a conversation of it.
+            None => return Ok(true),
+            Some(portal) if portal.current && portal.state_version != version => return Ok(false),
+            Some(_) => {}
+        }
+        context.seen.clear();
+        let (mut effects, _) = ingest::plan(context, events, &mut || self.id(now));
+        effects.processed.clear();
+        effects.dead_letters.clear();
+        effects.touched.clear();
+        self.commit(tx, &effects, now).await?;
+        Ok(true)
     }
 
     async fn ingest_alone(&self, event: &RawValue) -> Result<Vec<OwnedRoomId>, StoreError> {
         let event = event.to_owned();
-        match self.ingest(std::slice::from_ref(&event), Remember::Yes).await {
+        match self.ingest(std::slice::from_ref(&event)).await {
             Err(error) if error.refuses_data() => {
                 tracing::error!(error = %error_chain(&error), "an event cannot be stored and is put aside");
                 self.put_aside(&event, &error).await?;
@@ -112,11 +135,11 @@ impl Bridge {
     }
 
     /// One transaction. Returns the rooms that became portals.
-    async fn ingest(&self, raws: &[Box<RawValue>], remember: Remember) -> Result<Vec<OwnedRoomId>, StoreError> {
+    async fn ingest(&self, raws: &[Box<RawValue>]) -> Result<Vec<OwnedRoomId>, StoreError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.ingest_once(raws, remember).await {
+            match self.ingest_once(raws).await {
                 Err(error) if error.conflict().is_some() && attempt < CONFLICT_ATTEMPTS => {
                     tracing::debug!(attempt, "somebody else was faster, starting over");
                 }
@@ -125,24 +148,13 @@ impl Bridge {
         }
     }
 
-    async fn ingest_once(&self, raws: &[Box<RawValue>], remember: Remember) -> Result<Vec<OwnedRoomId>, StoreError> {
+    async fn ingest_once(&self, raws: &[Box<RawValue>]) -> Result<Vec<OwnedRoomId>, StoreError> {
         let now = self.now();
         let events: Vec<RawEvent> = raws.iter().map(|raw| inbound::read(raw.clone(), now)).collect();
         let kinds: Vec<EventKind> = events.iter().map(kind).collect();
         let mut tx = self.inner.store.begin().await?;
-        let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
-        if remember == Remember::No {
-            if context.rooms.is_empty() {
-                // Nobody's room any more: its state must not make a conversation of it.
-                return Ok(Vec::new());
-            }
-            context.seen.clear();
-        }
-        let (mut effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
-        if remember == Remember::No {
-            effects.processed.clear();
-            effects.dead_letters.clear();
-        }
+        let context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        let (effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
         self.commit(tx, &effects, now).await?;
         for (kind, outcome) in kinds.into_iter().zip(outcomes) {
             let kind = if effects.echoes.is_empty() { kind } else { echoed(kind) };
@@ -237,13 +249,6 @@ impl Bridge {
     }
 }
 
-/// Whether the ids of the events are remembered as applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remember {
-    Yes,
-    No,
-}
-
 fn kind(event: &RawEvent) -> EventKind {
     match event.decoded.as_ref().map(|event| &event.meaning) {
         Ok(Meaning::Message { .. } | Meaning::Encrypted | Meaning::NotYet { .. }) => EventKind::Message,
@@ -264,7 +269,7 @@ fn kind(event: &RawEvent) -> EventKind {
 const fn echoed(kind: EventKind) -> EventKind {
     match kind {
         EventKind::Message => EventKind::Echo,
-        EventKind::Member | EventKind::State | EventKind::Echo | EventKind::Other => kind,
+        EventKind::Member | EventKind::State | EventKind::Echo | EventKind::Ephemeral | EventKind::Other => kind,
     }
 }
 

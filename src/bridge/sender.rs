@@ -22,7 +22,7 @@ use super::Bridge;
 use super::accounts::ProvisionError;
 use super::dead_letters::delivery;
 use super::ingest::error_chain;
-use crate::domain::ids::OutboxId;
+use crate::domain::ids::{OutboxId, UserId};
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob, StoredJob, retry_delay_ms};
 use crate::domain::message::Delivery;
@@ -45,6 +45,8 @@ const QUIET_FAILURES: i32 = 2;
 pub(super) enum Done {
     /// It is done.
     Yes,
+    /// It was done already: the room may have told of it long ago.
+    Already,
     /// An event is in the room.
     Sent(String),
     /// The conversation's room is made.
@@ -192,6 +194,11 @@ impl Bridge {
         }
         match done {
             Done::Yes => {}
+            Done::Already => {
+                if let (Some(conversation), Some(user)) = (job.conversation, self.departing(job)) {
+                    effects.departed.push((conversation, user));
+                }
+            }
             Done::Room(room) => effects = self.settle(&mut tx, job, room).await?,
             Done::Sent(event_id) => {
                 if let (Some(message), Some(conversation)) = (job.message, job.conversation)
@@ -307,8 +314,32 @@ impl Bridge {
                 ));
             }
         }
+        // The room will never say that they are gone, so what it says counts again.
+        if let (Some(conversation), Some(user)) = (job.conversation, self.departing(job)) {
+            effects.departed.push((conversation, user));
+        }
         dead_letters::keep_job(&mut tx, job, error, now).await?;
         self.commit(tx, &effects, now).await
+    }
+}
+
+impl Bridge {
+    /// Whom the job was to take out of the room.
+    fn departing(&self, job: &StoredJob) -> Option<UserId> {
+        match &job.job {
+            Job::Leave { room: None, .. } => Some(job.actor),
+            Job::Kick { target } => Some(self.ghosts().person(target)),
+            Job::Leave { .. }
+            | Job::ProvisionGhost
+            | Job::DeactivateGhost
+            | Job::CreateRoom
+            | Job::SendEvent { .. }
+            | Job::Join { .. }
+            | Job::SyncRoom { .. }
+            | Job::Invite { .. }
+            | Job::SetPower { .. }
+            | Job::SetState { .. } => None,
+        }
     }
 }
 
@@ -317,7 +348,7 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::SendEvent { .. } => SendKind::Message,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::SetPower { .. } | Job::SetState { .. } | Job::SetAlias { .. } | Job::SyncRoom { .. } => SendKind::State,
+        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } => SendKind::State,
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
     }
 }

@@ -95,6 +95,9 @@ impl Planner<'_> {
     }
 
     fn apply(&mut self, event: &InboundEvent) -> Verdict {
+        if event.meaning.concerns_members() && !self.effects.touched.contains(&event.room) {
+            self.effects.touched.push(event.room.clone());
+        }
         let bot = self.is_bot(&event.sender);
         match &event.meaning {
             Meaning::Message { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => Verdict::Ignored,

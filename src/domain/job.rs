@@ -64,11 +64,6 @@ pub enum Job {
         /// Its content.
         content: Value,
     },
-    /// Point the conversation's alias at its room.
-    SetAlias {
-        /// The full alias.
-        alias: String,
-    },
 }
 
 impl Job {
@@ -87,7 +82,6 @@ impl Job {
             Self::Kick { .. } => "kick",
             Self::SetPower { .. } => "set_power",
             Self::SetState { .. } => "set_state",
-            Self::SetAlias { .. } => "set_alias",
         }
     }
 }

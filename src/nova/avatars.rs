@@ -31,8 +31,9 @@ pub fn shown(public_url: &Url, owner: Uuid, avatar: Option<&str>) -> Option<Stri
 }
 
 fn version(avatar: &str) -> String {
-    let [a, b, c, d, e, f, ..]: [u8; 32] = Sha256::digest(avatar.as_bytes()).into();
-    URL_SAFE_NO_PAD.encode([a, b, c, d, e, f])
+    let mut hash = URL_SAFE_NO_PAD.encode(Sha256::digest(avatar.as_bytes()));
+    hash.truncate(8);
+    hash
 }
 
 /// Which picture.
@@ -51,6 +52,7 @@ pub struct Which {
     params(("id" = Uuid, Path, description = "The user or the conversation"), Which),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),
+        (status = 400, description = "The id or the size makes no sense", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
     )
 )]

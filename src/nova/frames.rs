@@ -51,7 +51,12 @@ pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
                 | Change::Delivery { .. } => None,
             };
             let all = change_frames(entry, change).iter().map(text).collect();
-            Frames { all, bare: None, author: None, gone }
+            Frames {
+                all,
+                bare: None,
+                author: None,
+                gone,
+            }
         }
     }
 }
@@ -133,7 +138,14 @@ fn message_new(entry: &FeedEntry, message: &Message) -> impl Serialize {
         created_at: &created_at,
         matrix_event_id: message.event_id.as_deref(),
         version_number: message.version,
-        message: MessageCopy { id, sender_id, sequence_number, created_at: &created_at, content, message_type: TEXT },
+        message: MessageCopy {
+            id,
+            sender_id,
+            sequence_number,
+            created_at: &created_at,
+            content,
+            message_type: TEXT,
+        },
         data: DataCopy {
             id,
             conversation_id: message.conversation,
@@ -192,11 +204,23 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
         }
         Change::Updated { by, fields } => {
             let fields: Vec<&str> = fields.iter().copied().map(UpdatedField::as_str).collect();
-            vec![frame(entry, "conversation.updated", Some(*by), json!({ "updated_fields": fields }))]
+            vec![frame(
+                entry,
+                "conversation.updated",
+                Some(*by),
+                json!({ "updated_fields": fields }),
+            )]
         }
         Change::Deleted { by } => vec![frame(entry, "group_deleted", Some(*by), json!({}))],
         // In the membership frames `user_id` is who came or left (§5.4); who did it is `sender_id`.
-        Change::MemberJoined { by, user, username, display_name, role, membership } => vec![frame(
+        Change::MemberJoined {
+            by,
+            user,
+            username,
+            display_name,
+            role,
+            membership,
+        } => vec![frame(
             entry,
             "member.joined",
             Some(*by),
@@ -214,7 +238,12 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             Some(*by),
             json!({ "user_id": user, "old_role": old, "new_role": new }),
         )],
-        Change::Delivery { message, state, detail, event_id } => {
+        Change::Delivery {
+            message,
+            state,
+            detail,
+            event_id,
+        } => {
             let mut own = json!({ "message_id": message, "status": state });
             if let (Some(detail), Some(own)) = (detail, own.as_object_mut()) {
                 own.insert("detail".to_owned(), json!(detail));

@@ -127,7 +127,14 @@ impl Hub {
         });
         slots.entry(user).or_default().push(Arc::clone(&slot));
         drop(slots);
-        (Membership { hub: self.clone(), slot }, entries, reached)
+        (
+            Membership {
+                hub: self.clone(),
+                slot,
+            },
+            entries,
+            reached,
+        )
     }
 
     /// Everything up to here was published.
@@ -174,7 +181,9 @@ impl Hub {
         let slots: Vec<Arc<Slot>> = {
             let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
             let here = recipients.iter().filter_map(|user| slots.get(user)).flatten();
-            here.filter(|slot| slot.only.is_none_or(|only| only == entry.conversation)).cloned().collect()
+            here.filter(|slot| slot.only.is_none_or(|only| only == entry.conversation))
+                .cloned()
+                .collect()
         };
         if slots.is_empty() {
             return Ok(());
@@ -254,7 +263,13 @@ impl Hub {
 
 impl FeedSink for Hub {
     async fn publish(&self, entries: Vec<FeedEntry>) {
-        if self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        if self
+            .inner
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+        {
             // Nobody looks on; but what is remembered of members has to stay true.
             self.inner.audiences.invalidate_all();
             return;

@@ -48,28 +48,19 @@ pub(super) fn base() -> Document {
     document
 }
 
-/// Completes the document: one name for each operation, and the second address of those that have one.
+/// Completes the document: a name for each operation, and the second address of those that have one.
 pub(super) fn finished(mut document: Document) -> Document {
     for (path, item) in &mut document.paths.paths {
-        if let Some(rest) = path.strip_prefix("/api/v2/chat/") {
-            let rest: String = rest
-                .split('/')
-                .map(|part| part.trim_matches(|it| it == '{' || it == '}'))
-                .collect::<Vec<_>>()
-                .join("_");
-            for (method, operation) in operations(item) {
-                operation.operation_id = Some(format!("chat_{method}_{rest}"));
-            }
-        } else if !path.starts_with("/api/") && !path.starts_with("/avatars/") {
-            item.servers = Some(vec![Server::new("/"), Server::new("/api/v1")]);
+        let words = path.split('/').filter(|part| !part.is_empty());
+        let words: Vec<&str> = words
+            .map(|part| if part.starts_with('{') { "id" } else { part })
+            .collect();
+        for (method, operation) in operations(item) {
+            // The handlers' own names are the same below different prefixes.
+            operation.operation_id = Some(format!("{method}_{}", words.join("_")));
         }
-    }
-    // `PUT` and `PATCH` of the settings share one handler, and so one name.
-    for item in document.paths.paths.values_mut() {
-        if let (Some(put), Some(patch)) = (&item.put, &mut item.patch)
-            && put.operation_id == patch.operation_id
-        {
-            patch.operation_id = patch.operation_id.take().map(|id| format!("patch_{id}"));
+        if !path.starts_with("/api/") && !path.starts_with("/avatars/") {
+            item.servers = Some(vec![Server::new("/"), Server::new("/api/v1")]);
         }
     }
     document

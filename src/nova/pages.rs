@@ -13,9 +13,8 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::error::ApiError;
 
-/// Nothing but this origin runs or is asked; only pictures of people may live elsewhere. Older browsers do not count
-/// WebSockets of this origin as `'self'`, so their schemes are named.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
+/// Nothing but this origin runs or is asked; only pictures of people may live elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' https: http: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(RustEmbed)]

@@ -12,7 +12,7 @@ mod members;
 mod messages;
 pub(crate) mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;

@@ -68,7 +68,9 @@ impl Asked {
             };
             match &*key {
                 "conversation_id" => {
-                    asked.conversation = uuid(&value).map_err(|_| "conversation_id is not a UUID")?.map(ConversationId);
+                    asked.conversation = uuid(&value)
+                        .map_err(|_| "conversation_id is not a UUID")?
+                        .map(ConversationId);
                 }
                 "user_id" => asked.user = uuid(&value).map_err(|_| "user_id is not a UUID")?.map(UserId),
                 "since" if value.is_empty() => {}
@@ -138,8 +140,8 @@ async fn takes_part(
     Ok(conversations::takes_part(&mut connection, conversation, user).await? == Some(true))
 }
 
-fn unavailable(error: &dyn std::error::Error) -> Response {
-    tracing::error!(error, "a socket cannot be opened");
+fn unavailable(error: &crate::store::StoreError) -> Response {
+    tracing::error!(%error, "a socket cannot be opened");
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
@@ -151,10 +153,27 @@ mod tests {
     fn a_query_is_read_in_any_case_and_nil_is_absent() {
         let id = Uuid::from_u128(0xC7E4);
         let upper = id.to_string().to_uppercase();
-        let asked = Asked::read(&format!("conversation_id={upper}&user_id={}&token=x&more=1", Uuid::nil())).unwrap();
-        assert_eq!(asked, Asked { conversation: Some(ConversationId(id)), user: None, since: None });
+        let asked = Asked::read(&format!(
+            "conversation_id={upper}&user_id={}&token=x&more=1",
+            Uuid::nil()
+        ))
+        .unwrap();
+        assert_eq!(
+            asked,
+            Asked {
+                conversation: Some(ConversationId(id)),
+                user: None,
+                since: None
+            }
+        );
         let asked = Asked::read("since=1767863730123-0").unwrap();
-        assert_eq!(asked.since, Some(Cursor { position: 1_767_863_730_123, n: 0 }));
+        assert_eq!(
+            asked.since,
+            Some(Cursor {
+                position: 1_767_863_730_123,
+                n: 0
+            })
+        );
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub async fn apply(
     }
     encrypted(connection, effects, now).await?;
     members(connection, &effects.members, now).await?;
+    departures(connection, effects).await?;
     edits(connection, &effects.edits, now).await?;
     echoes(connection, &effects.echoes).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
@@ -221,6 +222,37 @@ async fn members(connection: &mut PgConnection, edits: &[MemberEdit], now: Times
                 .await?;
             }
         }
+    }
+    Ok(())
+}
+
+async fn departures(connection: &mut PgConnection, effects: &Effects) -> Result<(), StoreError> {
+    for (conversation, user) in &effects.departures {
+        sqlx::query!(
+            "INSERT INTO departures (conversation_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            conversation.0,
+            user.0
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    for (conversation, user) in &effects.departed {
+        sqlx::query!(
+            "DELETE FROM departures WHERE conversation_id = $1 AND user_id = $2",
+            conversation.0,
+            user.0
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !effects.touched.is_empty() {
+        let rooms: Vec<String> = effects.touched.iter().map(ToString::to_string).collect();
+        sqlx::query!(
+            "UPDATE matrix_room_mapping SET state_version = state_version + 1 WHERE matrix_room_id = ANY ($1)",
+            &rooms
+        )
+        .execute(connection)
+        .await?;
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ pub async fn enter(
         now,
         rooms: HashMap::new(),
         conversations: HashMap::new(),
+        departing: HashSet::new(),
         people: HashSet::new(),
         profiles: people::Profiles::new(),
         direct: HashMap::new(),
@@ -55,6 +56,7 @@ pub async fn enter(
                 state.members.insert(user, member);
             }
         }
+        context.departing = conversations::departing(connection, &ids).await?;
         context.profiles = people::profiles(connection, &interested.into_iter().collect::<Vec<_>>()).await?;
     }
     Ok(context)
@@ -119,7 +121,7 @@ impl Wanted {
 async fn rooms(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
     let rooms: Vec<String> = wanted.rooms.iter().cloned().collect();
     let rows = sqlx::query!(
-        r#"SELECT room AS "room!", is_current AS "is_current!", encrypted AS "encrypted!", creators AS "creators!",
+        r#"SELECT room AS "room!", is_current AS "is_current!", encrypted AS "encrypted!", creators AS "creators!", state_version AS "state_version!",
                   conversation_id AS "conversation_id!", kind AS "kind!", name, description, avatar_url,
                   created_by AS "created_by!", last_sequence AS "last_sequence!", created_at AS "created_at!",
                   current_room
@@ -138,6 +140,7 @@ async fn rooms(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
             current: row.is_current,
             encrypted: row.encrypted,
             creators: row.creators,
+            state_version: row.state_version,
         };
         context.rooms.insert(room, portal);
         let conversation = Conversation {

@@ -1,6 +1,6 @@
 //! Conversations and their members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use ruma::OwnedRoomId;
 use sqlx::PgConnection;
@@ -242,6 +242,36 @@ pub async fn room_of(connection: &mut PgConnection, id: ConversationId) -> Resul
     Ok(sqlx::query_scalar!(
         "SELECT matrix_room_id FROM matrix_room_mapping WHERE conversation_id = $1",
         id.0
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// People whom Nova took out of these conversations, and whose rooms have not said so yet.
+pub(super) async fn departing(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashSet<(ConversationId, UserId)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT conversation_id, user_id FROM departures WHERE conversation_id = ANY ($1)",
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (ConversationId(row.conversation_id), UserId(row.user_id)))
+        .collect())
+}
+
+/// How many transactions with state of this room there were: `None` where it is no current room.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn state_version(connection: &mut PgConnection, room: &str) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT state_version FROM matrix_room_mapping WHERE matrix_room_id = $1",
+        room
     )
     .fetch_optional(connection)
     .await?)

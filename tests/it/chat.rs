@@ -14,7 +14,9 @@ async fn direct(bridge: &TestBridge, nova: &NovaUser) -> (String, String) {
     let ghost = nova.mxid.clone();
     bridge
         .homeserver
-        .wait_for("the ghost joins", |world| (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(()))
+        .wait_for("the ghost joins", |world| {
+            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
+        })
         .await;
     (room.clone(), conversation_of(nova, &room).await)
 }
@@ -23,8 +25,16 @@ async fn direct(bridge: &TestBridge, nova: &NovaUser) -> (String, String) {
 async fn conversation_of(nova: &NovaUser, room: &str) -> String {
     let (status, list) = nova.get("/conversations").await;
     assert_eq!(status, 200, "{list}");
-    let found = list["conversations"].as_array().unwrap().iter().find(|it| it["matrix_room_id"] == room).cloned();
-    found.unwrap_or_else(|| panic!("no conversation of {room} in {list}"))["id"].as_str().unwrap().to_owned()
+    let found = list["conversations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["matrix_room_id"] == room)
+        .cloned();
+    found.unwrap_or_else(|| panic!("no conversation of {room} in {list}"))["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The room of a conversation, once it is made.
@@ -33,7 +43,8 @@ pub(crate) async fn room_of(bridge: &TestBridge, conversation: &str) -> String {
         .homeserver
         .wait_for("the room is made", |world| {
             let bridged = |room: &&crate::support::homeserver::Room| {
-                room.content("m.bridge", &format!("social.nova://nova/{conversation}")).is_some()
+                room.content("m.bridge", &format!("social.nova://nova/{conversation}"))
+                    .is_some()
             };
             Some(world.rooms.values().find(bridged)?.id.clone())
         })

@@ -26,7 +26,9 @@ fn uuid(value: &Value) -> bool {
 
 /// `.iso8601` of Foundation: no fraction of a second.
 fn iso8601(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok() && !text.contains('.'))
+    value
+        .as_str()
+        .is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok() && !text.contains('.'))
 }
 
 /// A1, iOS ≤ 2025-10-26. Shows only what its own encryption opens; here it is checked that it decodes.
@@ -40,7 +42,11 @@ fn a1(frame: &Value) -> Result<Seen, String> {
                 && data["encrypted_content"].is_string()
                 && data["nonce"].is_string()
                 && iso8601(&data["created_at"]);
-            if decodes { Ok(Seen::Nothing) } else { Err(format!("A1 cannot decode {frame}")) }
+            if decodes {
+                Ok(Seen::Nothing)
+            } else {
+                Err(format!("A1 cannot decode {frame}"))
+            }
         }
         _ => Ok(Seen::Nothing),
     }
@@ -51,10 +57,15 @@ fn a2(frame: &Value, seen: &mut HashSet<String>) -> Result<Seen, String> {
     if frame["type"] == "typing" {
         return Ok(Seen::Typing);
     }
-    let Some(message) = frame["message"].as_object() else { return Ok(Seen::Nothing) };
+    let Some(message) = frame["message"].as_object() else {
+        return Ok(Seen::Nothing);
+    };
     let sequence = message.get("sequence_number").and_then(Value::as_i64);
-    let (true, true, Some(sequence)) = (uuid(&frame["message"]["id"]), uuid(&frame["message"]["sender_id"]), sequence)
-    else {
+    let (true, true, Some(sequence)) = (
+        uuid(&frame["message"]["id"]),
+        uuid(&frame["message"]["sender_id"]),
+        sequence,
+    ) else {
         return Err(format!("A2 cannot decode {frame}"));
     };
     let id = frame["message"]["id"].as_str().unwrap().to_owned();
@@ -64,7 +75,10 @@ fn a2(frame: &Value, seen: &mut HashSet<String>) -> Result<Seen, String> {
     if !fresh {
         return Err(format!("A2 drops {frame}"));
     }
-    Ok(Seen::Message { id, text: frame["content"].as_str().map(str::to_owned) })
+    Ok(Seen::Message {
+        id,
+        text: frame["content"].as_str().map(str::to_owned),
+    })
 }
 
 /// W, the React client: the same, and it would store any other truthy `message` as an empty row.
@@ -78,12 +92,16 @@ fn w(frame: &Value) -> Result<Seen, String> {
             if !truthy {
                 return Ok(Seen::Nothing);
             }
-            let whole = message["id"].is_string() && message["sender_id"].is_string() && message["sequence_number"].is_i64();
+            let whole =
+                message["id"].is_string() && message["sender_id"].is_string() && message["sequence_number"].is_i64();
             if !whole {
                 return Err(format!("W stores an empty row for {frame}"));
             }
             let text = message["content"].as_str().map(str::to_owned);
-            Ok(Seen::Message { id: message["id"].as_str().unwrap().to_owned(), text })
+            Ok(Seen::Message {
+                id: message["id"].as_str().unwrap().to_owned(),
+                text,
+            })
         }
     }
 }
@@ -93,9 +111,10 @@ fn b(frame: &Value) -> Result<Seen, String> {
     match &frame["type"] {
         Value::String(_) => Ok(Seen::Nothing),
         Value::Null => match frame["id"].as_str() {
-            Some(id) => {
-                Ok(Seen::Message { id: id.to_owned(), text: frame["content"].as_str().map(str::to_owned) })
-            }
+            Some(id) => Ok(Seen::Message {
+                id: id.to_owned(),
+                text: frame["content"].as_str().map(str::to_owned),
+            }),
             None => Err(format!("B cannot decode {frame}")),
         },
         _ => Err(format!("B expects a text as type: {frame}")),
@@ -106,7 +125,8 @@ fn b(frame: &Value) -> Result<Seen, String> {
 fn contract(frame: &Value) -> Result<(), String> {
     let lower = |value: &Value| value.as_str().is_some_and(|it| it == it.to_lowercase());
     let stream_id = frame["stream_id"].as_str().is_some_and(|id| {
-        id.split_once('-').is_some_and(|(ms, n)| ms.parse::<u64>().is_ok() && n.parse::<u32>().is_ok())
+        id.split_once('-')
+            .is_some_and(|(ms, n)| ms.parse::<u64>().is_ok() && n.parse::<u32>().is_ok())
     });
     let keeps = frame["type"].is_string()
         && uuid(&frame["conversation_id"])
@@ -116,7 +136,11 @@ fn contract(frame: &Value) -> Result<(), String> {
         && stream_id
         && uuid(&frame["user_id"])
         && uuid(&frame["sender_id"]);
-    if keeps { Ok(()) } else { Err(format!("against the contract: {frame}")) }
+    if keeps {
+        Ok(())
+    } else {
+        Err(format!("against the contract: {frame}"))
+    }
 }
 
 /// Runs through a life of two conversations and returns what two sockets were shown.
@@ -131,17 +155,43 @@ async fn a_life(bridge: &TestBridge) -> (Vec<Value>, Vec<Value>) {
     let alice = bridge.homeserver.user("@alice:example.org");
     alice.join(&room);
     alice.send_text(&room, "Hello 👋\nNova");
-    alice.send(&room, "m.room.message", json!({ "msgtype": "m.emote", "body": "waves" }));
+    alice.send(
+        &room,
+        "m.room.message",
+        json!({ "msgtype": "m.emote", "body": "waves" }),
+    );
     bridge.homeserver.wait_until_pushed().await;
     ana.say(&conversation, "Hello Alice").await;
-    bridge.homeserver.wait_until_pushed().await;
-    bridge.homeserver.fail_next(On::Send, Fault::Status(400, "M_BAD_JSON", None));
+    bridge
+        .homeserver
+        .wait_for("Alice is greeted", |world| {
+            world
+                .rooms
+                .get(&room)?
+                .texts()
+                .contains(&"Hello Alice".to_owned())
+                .then_some(())
+        })
+        .await;
+    bridge
+        .homeserver
+        .fail_next(On::Send, Fault::Status(400, "M_BAD_JSON", None));
     ana.say(&conversation, "refused").await;
     let settings = format!("/conversations/{conversation}/settings");
-    ana.request(Method::PUT, &settings, Some(json!({ "name": "Hills", "description": "up" }))).await;
+    ana.request(
+        Method::PUT,
+        &settings,
+        Some(json!({ "name": "Hills", "description": "up" })),
+    )
+    .await;
     let role = format!("/conversations/{conversation}/members/{}/role", ben.id);
     ana.request(Method::PUT, &role, Some(json!({ "role": "admin" }))).await;
-    ana.request(Method::DELETE, &format!("/conversations/{conversation}/members/{}", ben.id), None).await;
+    ana.request(
+        Method::DELETE,
+        &format!("/conversations/{conversation}/members/{}", ben.id),
+        None,
+    )
+    .await;
     let mut shown = (Vec::new(), Vec::new());
     loop {
         let frame = at_ana.frame().await;
@@ -175,7 +225,11 @@ async fn every_client_decodes_what_the_bridge_emits(pool: PgPool) {
             let seen = a2(frame, &mut at_a2).unwrap();
             assert_eq!(w(frame).unwrap(), seen, "A2 and W agree");
             assert_eq!(b(frame).unwrap(), Seen::Nothing);
-            assert_eq!(frame.get("message").is_some(), frame["type"] == "message.new", "{frame}");
+            assert_eq!(
+                frame.get("message").is_some(),
+                frame["type"] == "message.new",
+                "{frame}"
+            );
             if let Seen::Message { text, .. } = seen {
                 texts.push(text.unwrap());
             }
@@ -185,10 +239,23 @@ async fn every_client_decodes_what_the_bridge_emits(pool: PgPool) {
     let mut kinds: Vec<&str> = ben.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let all = ["conversation.created", "conversation.updated", "member.joined", "member.left", "member.role_changed", "member_left", "message.new"];
+    let all = [
+        "conversation.created",
+        "conversation.updated",
+        "member.joined",
+        "member.left",
+        "member.role_changed",
+        "member_left",
+        "message.new",
+    ];
     assert_eq!(kinds, all);
     let own: Vec<&Value> = ana.iter().filter(|frame| frame["type"] == "message.delivery").collect();
-    assert_eq!(own.iter().map(|frame| frame["status"].as_str().unwrap()).collect::<Vec<_>>(), ["sent", "failed"]);
+    assert_eq!(
+        own.iter()
+            .map(|frame| frame["status"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        ["sent", "failed"]
+    );
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]

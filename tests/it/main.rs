@@ -8,8 +8,8 @@
 )]
 
 mod chat;
-mod decoders;
 mod cli;
+mod decoders;
 mod fake_homeserver;
 mod gauges;
 mod homeserver_client;

@@ -56,6 +56,7 @@ impl Bridge {
                 user: person.id,
                 member: Some(member),
             });
+            effects.departed.push((id, person.id));
             effects.feed.push(NewEntry::change(id, came(user, person, member)));
             if conversation.has_portal {
                 effects.jobs.push(self.job(
@@ -99,7 +100,7 @@ impl Bridge {
                 "you can only remove members below your own role",
             ));
         }
-        let mut effects = gone(id, user, target);
+        let mut effects = gone(&conversation, user, target);
         if conversation.has_portal
             && let Some(person) = people::person(&mut tx, target).await?
         {
@@ -132,7 +133,7 @@ impl Bridge {
                 "the last owner cannot leave; make somebody else owner first".to_owned(),
             ));
         }
-        let mut effects = gone(id, user, user);
+        let mut effects = gone(&conversation, user, user);
         if conversation.has_portal {
             effects.jobs.push(self.job(
                 id,
@@ -251,14 +252,17 @@ fn came(by: UserId, person: &Person, member: Member) -> Change {
     }
 }
 
-fn gone(conversation: ConversationId, by: UserId, user: UserId) -> Effects {
+fn gone(conversation: &Conversation, by: UserId, user: UserId) -> Effects {
+    let id = conversation.id;
     Effects {
         members: vec![MemberEdit {
-            conversation,
+            conversation: id,
             user,
             member: None,
         }],
-        feed: vec![NewEntry::change(conversation, Change::MemberLeft { by, user })],
+        // Until the room has said it too, it may still tell of their coming.
+        departures: conversation.has_portal.then_some((id, user)).into_iter().collect(),
+        feed: vec![NewEntry::change(id, Change::MemberLeft { by, user })],
         ..Effects::default()
     }
 }

@@ -28,14 +28,15 @@ impl Bridge {
             }
             Job::Join { room } => return self.join(job, &ghost, room).await,
             Job::SyncRoom { room } => self.sync_room(job, &ghost, room).await?,
-            Job::Invite { target } => self.invite(job, &ghost, target).await?,
-            Job::Leave { room, notice } => self.leave_room(job, &ghost, room.as_deref(), notice.as_deref()).await?,
-            Job::Kick { target } => self.kick(job, &ghost, target).await?,
+            Job::Invite { target } => return self.invite(job, &ghost, target).await,
+            Job::Leave { room, notice } => {
+                return self.leave_room(job, &ghost, room.as_deref(), notice.as_deref()).await;
+            }
+            Job::Kick { target } => return self.kick(job, &ghost, target).await,
             Job::SetPower { target, level } => self.set_power(job, &ghost, target, *level).await?,
             Job::SetState { event_type, content } => {
                 self.set_state(job, &ghost, event_type, content.clone()).await?;
             }
-            Job::SetAlias { alias } => self.set_alias(job, &ghost, alias).await?,
         }
         Ok(Done::Yes)
     }
@@ -143,17 +144,27 @@ impl Bridge {
     async fn sync_room(&self, job: &StoredJob, ghost: &UserId, room: &str) -> Result<(), JobError> {
         let room = room_id(room)?;
         self.ensure_ghost(job.actor).await?;
-        match self.homeserver().room_state(ghost, &room).await {
-            Ok(state) => Ok(self.accept_state(state).await?),
-            Err(error) if error.errcode() == Some("M_FORBIDDEN") => {
-                tracing::info!(room.id = %room, "a room's state may not be read");
-                Ok(())
+        loop {
+            let mut connection = self.inner.store.read().await?;
+            let Some(version) = conversations::state_version(&mut connection, room.as_str()).await? else {
+                return Ok(());
+            };
+            drop(connection);
+            let state = match self.homeserver().room_state(ghost, &room).await {
+                Ok(state) => state,
+                Err(error) if error.errcode() == Some("M_FORBIDDEN") => {
+                    tracing::info!(room.id = %room, "a room's state may not be read");
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if self.accept_state(state, &room, version).await? {
+                return Ok(());
             }
-            Err(error) => Err(error.into()),
         }
     }
 
-    async fn invite(&self, job: &StoredJob, ghost: &UserId, target: &str) -> Result<(), JobError> {
+    async fn invite(&self, job: &StoredJob, ghost: &UserId, target: &str) -> Result<Done, JobError> {
         let room = self.room_of(job).await?;
         let target = user_id(target)?;
         self.ensure_ghost(job.actor).await?;
@@ -165,7 +176,7 @@ impl Bridge {
             .await
     }
 
-    async fn kick(&self, job: &StoredJob, ghost: &UserId, target: &str) -> Result<(), JobError> {
+    async fn kick(&self, job: &StoredJob, ghost: &UserId, target: &str) -> Result<Done, JobError> {
         let room = self.room_of(job).await?;
         let target = user_id(target)?;
         self.ensure_ghost(job.actor).await?;
@@ -182,7 +193,7 @@ impl Bridge {
         target: &UserId,
         result: Result<(), HomeserverError>,
         wanted: &[&str],
-    ) -> Result<(), JobError> {
+    ) -> Result<Done, JobError> {
         match result {
             Err(error) if error.errcode() == Some("M_FORBIDDEN") => {
                 let member = self
@@ -194,12 +205,12 @@ impl Bridge {
                     .and_then(|it| it.get("membership"))
                     .and_then(Value::as_str);
                 if wanted.contains(&membership.unwrap_or("leave")) {
-                    Ok(())
+                    Ok(Done::Already)
                 } else {
                     Err(error.into())
                 }
             }
-            other => Ok(other?),
+            other => Ok(other.map(|()| Done::Yes)?),
         }
     }
 
@@ -209,12 +220,12 @@ impl Bridge {
         ghost: &UserId,
         room: Option<&str>,
         notice: Option<&str>,
-    ) -> Result<(), JobError> {
+    ) -> Result<Done, JobError> {
         let room = match room {
             Some(room) => room_id(room)?,
             None => match self.room_of(job).await {
                 // A conversation that never got its room is left already.
-                Err(JobError::Hopeless(_)) => return Ok(()),
+                Err(JobError::Hopeless(_)) => return Ok(Done::Already),
                 other => other?,
             },
         };
@@ -233,8 +244,8 @@ impl Bridge {
             }
         }
         match self.homeserver().leave(ghost, &room, None).await {
-            Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(()),
-            other => Ok(other?),
+            Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(Done::Already),
+            other => Ok(other.map(|()| Done::Yes)?),
         }
     }
 
@@ -283,16 +294,6 @@ impl Bridge {
             .send_state(ghost, &room, event_type, "", &content)
             .await?;
         Ok(())
-    }
-
-    async fn set_alias(&self, job: &StoredJob, ghost: &UserId, alias: &str) -> Result<(), JobError> {
-        let room = self.room_of(job).await?;
-        let alias = ruma::RoomAliasId::parse(alias).map_err(|_| JobError::Hopeless("the alias is none".to_owned()))?;
-        self.ensure_ghost(job.actor).await?;
-        match self.homeserver().create_alias(ghost, &alias, &room).await {
-            Err(error) if error.status() == Some(409) => Ok(()),
-            other => Ok(other?),
-        }
     }
 }
 

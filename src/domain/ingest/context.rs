@@ -25,6 +25,8 @@ pub struct Context {
     pub rooms: HashMap<OwnedRoomId, Portal>,
     /// The conversations of those rooms.
     pub conversations: HashMap<ConversationId, Conversation>,
+    /// People whom Nova took out of conversations, and whose rooms have not said so yet.
+    pub departing: HashSet<(ConversationId, UserId)>,
     /// The senders and targets that the database knows.
     pub people: HashSet<UserId>,
     /// The rows of those whose names matter: targets of membership events.
@@ -50,6 +52,8 @@ pub struct Portal {
     pub encrypted: bool,
     /// People whose power has no number.
     pub creators: Vec<String>,
+    /// How many transactions with state of this room there were.
+    pub state_version: i64,
 }
 
 /// A message of ours.

@@ -47,6 +47,12 @@ pub struct Effects {
     pub encrypted: Vec<OwnedRoomId>,
     /// Members that come, go or change.
     pub members: Vec<MemberEdit>,
+    /// People whom Nova takes out, until their rooms say so.
+    pub departures: Vec<(ConversationId, UserId)>,
+    /// Departures that the room has told of, or that it never will.
+    pub departed: Vec<(ConversationId, UserId)>,
+    /// Rooms with state in this transaction.
+    pub touched: Vec<OwnedRoomId>,
     /// Names, descriptions and pictures that change.
     pub edits: Vec<ConversationEdit>,
     /// Direct conversations that a third person made a group.

@@ -110,6 +110,9 @@ impl Planner<'_> {
         by: &OwnedUserId,
         membership: Membership,
     ) -> bool {
+        if self.context.departing.contains(&(conversation, user)) {
+            return false;
+        }
         let by = self.context.ghosts.person(by.as_str());
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return false;
@@ -159,6 +162,9 @@ impl Planner<'_> {
             return Verdict::Ignored;
         }
         let conversation = portal.conversation;
+        if self.context.departing.remove(&(conversation, user)) {
+            self.effects.departed.push((conversation, user));
+        }
         let by = self.context.ghosts.person(event.sender.as_str());
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::Ignored;

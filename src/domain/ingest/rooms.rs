@@ -103,6 +103,7 @@ impl Planner<'_> {
             current,
             encrypted: false,
             creators: Vec::new(),
+            state_version: 0,
         });
     }
 

@@ -15,6 +15,8 @@ use crate::domain::clock::Timestamp;
 
 /// How long a key set is left alone, however many tokens name a key that it lacks.
 const QUIET: TimeDelta = TimeDelta::minutes(1);
+/// The same while no key is known at all, and so nobody can get in.
+const IMPATIENT: TimeDelta = TimeDelta::seconds(5);
 /// How long a key that Nova took back stays good at most.
 const STALE: TimeDelta = TimeDelta::hours(1);
 
@@ -78,27 +80,38 @@ impl Keys {
             let fits = |named: &&Named| id.is_none() || named.id.is_none() || named.id.as_deref() == id;
             known.iter().filter(fits).map(|named| named.key.clone()).collect()
         };
-        let mut asked = asked.lock().await;
+        // Whoever has a key need not wait for another one's answer.
+        let mut asked = match asked.try_lock() {
+            Ok(asked) => asked,
+            Err(_) => match fitting() {
+                keys if keys.is_empty() => asked.lock().await,
+                keys => return Ok(keys),
+            },
+        };
+        let nothing_known = || known.read().unwrap_or_else(PoisonError::into_inner).is_empty();
         let age = asked.map(|then| now.signed_duration_since(then));
-        let wanted = age.is_none_or(|age| age >= STALE || (age >= QUIET && fitting().is_empty()));
-        if !wanted {
-            return Ok(fitting());
+        let wanted = age.is_none_or(|age| {
+            let patience = if nothing_known() { IMPATIENT } else { QUIET };
+            age >= STALE || (age >= patience && fitting().is_empty())
+        });
+        if wanted {
+            *asked = Some(now);
+            match fetch().await {
+                Ok(set) => {
+                    let keys: Arc<[Named]> = set.keys.iter().filter_map(usable).collect();
+                    *known.write().unwrap_or_else(PoisonError::into_inner) = keys;
+                }
+                Err(error) if nothing_known() => return Err(Denied::NoKeys(error)),
+                Err(error) => {
+                    tracing::warn!(
+                        error,
+                        "the keys of Nova's tokens cannot be read; the known ones stay good"
+                    );
+                }
+            }
         }
-        *asked = Some(now);
-        match fetch().await {
-            Ok(set) => {
-                let keys: Arc<[Named]> = set.keys.iter().filter_map(usable).collect();
-                *known.write().unwrap_or_else(PoisonError::into_inner) = keys;
-            }
-            Err(error) if known.read().unwrap_or_else(PoisonError::into_inner).is_empty() => {
-                // Nothing is known at all: the next request asks again, because nobody can get in before.
-                *asked = None;
-                return Err(Denied::NoKeys(error));
-            }
-            Err(error) => tracing::warn!(
-                error,
-                "the keys of Nova's tokens cannot be read; the known ones stay good"
-            ),
+        if nothing_known() {
+            return Err(Denied::NoKeys("there was no usable key a moment ago".into()));
         }
         Ok(fitting())
     }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::extract::{Json, Params, Path};
 use super::failures::Failures;
 use super::read::{self, MessagesAsked};
+use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Text;
 use crate::nova::NovaState;
@@ -93,16 +94,28 @@ async fn list(
 async fn get_in_conversation(
     State(state): State<NovaState>,
     caller: Caller,
-    Path((conversation, id)): Path<(Uuid, Uuid)>,
+    Path((conversation, id)): Path<(Uuid, String)>,
 ) -> Result<Json<Message>, ApiError> {
+    let id = message_id(&id)?;
     read::message(&state, caller.user, Some(conversation), id)
         .await
         .map(Json)
 }
 
+/// What is no id names no message: `search` and its like are addresses that come later.
+fn message_id(text: &str) -> Result<Uuid, ApiError> {
+    Uuid::parse_str(text).map_err(|_| CommandError::NoSuchMessage.into())
+}
+
 /// One message.
 #[utoipa::path(get, path = "/messages/{message_id}", tag = "messages", params(("message_id" = Uuid, Path)),
     responses((status = 200, body = Message), Failures))]
-async fn get(State(state): State<NovaState>, caller: Caller, Path(id): Path<Uuid>) -> Result<Json<Message>, ApiError> {
-    read::message(&state, caller.user, None, id).await.map(Json)
+async fn get(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Message>, ApiError> {
+    read::message(&state, caller.user, None, message_id(&id)?)
+        .await
+        .map(Json)
 }

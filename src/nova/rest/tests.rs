@@ -1,1 +1,12 @@
+//! Every route, through the real router and on a real Postgres. The homeserver is down throughout: no route needs it.
 
+mod app;
+mod auth;
+mod conversations;
+mod gateway;
+mod members;
+mod messages;
+mod pages;
+mod surface;
+
+pub(crate) use app::{ALICE, Answer, App, BOB, CAROL};

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
-use super::protocol::{self, ClientFrame, Refused};
 use super::WsState;
+use super::protocol::{self, ClientFrame, Refused};
 use crate::bridge::CommandError;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, UserId};
@@ -56,7 +56,10 @@ impl End {
     }
 
     const fn told(why: ClosedBecause, code: u16, reason: &'static str) -> Self {
-        Self { why, close: Some((code, reason)) }
+        Self {
+            why,
+            close: Some((code, reason)),
+        }
     }
 }
 
@@ -102,8 +105,10 @@ impl Session {
         let metrics = self.state.nova.metrics.clone();
         metrics.websocket_opened();
         let id = Uuid::new_v4();
-        let (member, entries, reached) =
-            self.state.hub.join(id, self.user, self.only, self.state.nova.bridge.now());
+        let (member, entries, reached) = self
+            .state
+            .hub
+            .join(id, self.user, self.only, self.state.nova.bridge.now());
         self.cursor = reached;
         let end = match self.serve(&mut socket, &member, entries, id).await {
             Err(end) => end,
@@ -111,7 +116,10 @@ impl Session {
         };
         drop(member);
         if let Some((code, reason)) = end.close {
-            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+            let close = Message::Close(Some(CloseFrame {
+                code,
+                reason: reason.into(),
+            }));
             // A client that is gone cannot be told.
             drop(timeout(Duration::from_secs(2), socket.send(close)).await);
         }
@@ -212,8 +220,17 @@ impl Session {
         let below = horizon.position;
         let entries = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
         let bare = self.state.hub.bare_frames();
-        let frames = entries.into_iter().map(|entry| (entry.cursor, frames::of_entry(&entry, bare))).collect();
-        Ok((frames, Cursor { position: below - 1, n: i32::MAX }))
+        let frames = entries
+            .into_iter()
+            .map(|entry| (entry.cursor, frames::of_entry(&entry, bare)))
+            .collect();
+        Ok((
+            frames,
+            Cursor {
+                position: below - 1,
+                n: i32::MAX,
+            },
+        ))
     }
 
     async fn deliver(&mut self, socket: &mut WebSocket, delivery: &Delivery) -> Result<(), End> {
@@ -223,7 +240,11 @@ impl Session {
         self.write_entry(socket, &delivery.frames).await?;
         self.cursor = delivery.cursor;
         if self.only == Some(delivery.conversation) && delivery.frames.gone == Some(self.user) {
-            return Err(End::told(ClosedBecause::Unauthorized, close_code::POLICY, "no longer a member"));
+            return Err(End::told(
+                ClosedBecause::Unauthorized,
+                close_code::POLICY,
+                "no longer a member",
+            ));
         }
         Ok(())
     }
@@ -269,9 +290,16 @@ impl Session {
         } else {
             self.refused += 1;
             if self.refused > PATIENCE {
-                return Err(End::told(ClosedBecause::Protocol, close_code::POLICY, "too many frames"));
+                return Err(End::told(
+                    ClosedBecause::Protocol,
+                    close_code::POLICY,
+                    "too many frames",
+                ));
             }
-            Err(Refused { code: "RATE_LIMITED", detail: "too many frames".to_owned() })
+            Err(Refused {
+                code: "RATE_LIMITED",
+                detail: "too many frames".to_owned(),
+            })
         };
         let answer = match result {
             Ok(None) => return Ok(()),
@@ -287,7 +315,11 @@ impl Session {
             ClientFrame::Ping => self.write(socket, r#"{"type":"pong"}"#.into()).await?,
             ClientFrame::Ack(cursor) => self.acknowledge(cursor).await.map_err(|error| database(&error))?,
             ClientFrame::GetUnacked => self.resend(socket).await?,
-            ClientFrame::Send { conversation, text, idempotency_key } => {
+            ClientFrame::Send {
+                conversation,
+                text,
+                idempotency_key,
+            } => {
                 return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
             }
             ClientFrame::Unknown => {}
@@ -309,9 +341,16 @@ impl Session {
         }
         if let Err(wait) = nova.sends.check(self.user) {
             let detail = format!("too many messages; again in {} ms", wait.as_millis());
-            return Err(Refused { code: "RATE_LIMITED", detail });
+            return Err(Refused {
+                code: "RATE_LIMITED",
+                detail,
+            });
         }
-        match nova.bridge.send_message(self.user, conversation, text, idempotency_key).await {
+        match nova
+            .bridge
+            .send_message(self.user, conversation, text, idempotency_key)
+            .await
+        {
             Ok(message) => Ok(json!({
                 "id": message.id,
                 "sequence_number": message.sequence,
@@ -351,7 +390,9 @@ impl Session {
             let cursors: Vec<Cursor> = entries.iter().map(|entry| entry.cursor).collect();
             let seen = feed::acknowledged(&mut connection, self.user, &cursors).await?;
             let run = cursors.iter().take_while(|cursor| seen.contains(cursor)).count();
-            let Some(top) = run.checked_sub(1).and_then(|last| cursors.get(last)) else { return Ok(floor) };
+            let Some(top) = run.checked_sub(1).and_then(|last| cursors.get(last)) else {
+                return Ok(floor);
+            };
             floor = *top;
             feed::raise_floor(&mut connection, self.user, floor).await?;
             if run < cursors.len() || cursors.is_empty() {
@@ -381,7 +422,10 @@ impl Session {
 fn refusal(error: CommandError) -> Refused {
     let error = ApiError::from(error);
     error.log("WS", "message.send");
-    Refused { code: error.code(), detail: error.detail() }
+    Refused {
+        code: error.code(),
+        detail: error.detail(),
+    }
 }
 
 fn broken(error: &axum::Error) -> End {

@@ -85,7 +85,10 @@ async fn the_echo_completes_a_message_whose_answer_never_comes(pool: PgPool) {
     bridge.homeserver.fail_next(On::Messages, Fault::Hang(gate.clone()));
     let message = ana.say(&conversation, "hello").await;
     let delivery = socket.next("message.delivery").await;
-    assert_eq!((&delivery["status"], &delivery["message_id"]), (&json!("sent"), &message["id"]));
+    assert_eq!(
+        (&delivery["status"], &delivery["message_id"]),
+        (&json!("sent"), &message["id"])
+    );
     gate.release();
     arrives(&bridge, &room, &["hello"]).await;
     ana.say(&conversation, "again").await;
@@ -99,24 +102,41 @@ async fn a_final_refusal_is_shown_to_the_author_and_the_admin_who_can_retry(pool
     let ana = bridge.account("ana").await;
     let (room, conversation) = direct(&bridge, &ana).await;
     let mut socket = ana.socket().await;
-    bridge.homeserver.fail_next(On::Send, Fault::Status(400, "M_BAD_JSON", None));
+    bridge
+        .homeserver
+        .fail_next(On::Send, Fault::Status(400, "M_BAD_JSON", None));
     let message = ana.say(&conversation, "refused").await;
     ana.say(&conversation, "goes on").await;
     let failed = socket.next("message.delivery").await;
-    assert_eq!((&failed["status"], &failed["message_id"]), (&json!("failed"), &message["id"]));
-    assert!(failed["detail"].as_str().is_some_and(|detail| detail.contains("M_BAD_JSON")), "{failed}");
+    assert_eq!(
+        (&failed["status"], &failed["message_id"]),
+        (&json!("failed"), &message["id"])
+    );
+    assert!(
+        failed["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("M_BAD_JSON")),
+        "{failed}"
+    );
     assert_eq!(socket.next("message.delivery").await["status"], "sent");
     let (_, single) = ana.get(&format!("/messages/{}", message["id"].as_str().unwrap())).await;
     assert_eq!(single["delivery_status"], "failed");
 
     let (_, letters) = bridge.admin(reqwest::Method::GET, "/dead-letters", None).await;
     let letter = &letters["dead_letters"][0];
-    assert_eq!((&letter["reason"], &letter["direction"]), (&json!("refused"), &json!("to_matrix")));
+    assert_eq!(
+        (&letter["reason"], &letter["direction"]),
+        (&json!("refused"), &json!("to_matrix"))
+    );
     let path = format!("/dead-letters/{}/retry", letter["id"].as_str().unwrap());
     let (status, _) = bridge.admin(reqwest::Method::POST, &path, None).await;
     assert!(status < 300);
-    let states: Vec<Value> =
-        [socket.next("message.delivery").await, socket.next("message.delivery").await].map(|it| it["status"].clone()).into();
+    let states: Vec<Value> = [
+        socket.next("message.delivery").await,
+        socket.next("message.delivery").await,
+    ]
+    .map(|it| it["status"].clone())
+    .into();
     assert_eq!(states, [json!("pending"), json!("sent")]);
     arrives(&bridge, &room, &["goes on", "refused"]).await;
 }
@@ -127,7 +147,9 @@ async fn matrix_being_down_holds_nobody_up_and_everything_comes_through_later(po
     let ana = bridge.account("ana").await;
     let (room, conversation) = direct(&bridge, &ana).await;
     let mut socket = ana.socket().await;
-    bridge.homeserver.fail_every(On::Any, Fault::Status(502, "M_UNKNOWN", None));
+    bridge
+        .homeserver
+        .fail_every(On::Any, Fault::Status(502, "M_UNKNOWN", None));
     let other = ana.open("@bob:example.org").await;
     ana.say(&other, "are you there").await;
     ana.say(&conversation, "one").await;
@@ -151,7 +173,9 @@ async fn a_restart_of_the_bridge_loses_nothing_in_either_direction(pool: PgPool)
     let ana = bridge.account("ana").await;
     let (room, conversation) = direct(&bridge, &ana).await;
     let alice = bridge.homeserver.user("@alice:example.org");
-    bridge.homeserver.fail_every(On::Send, Fault::Status(502, "M_UNKNOWN", None));
+    bridge
+        .homeserver
+        .fail_every(On::Send, Fault::Status(502, "M_UNKNOWN", None));
     ana.say(&conversation, "one").await;
     ana.say(&conversation, "two").await;
     bridge.stop().await;

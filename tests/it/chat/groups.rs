@@ -23,7 +23,12 @@ async fn roles(nova: &NovaUser, conversation: &str) -> Vec<(String, String)> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|it| (it["matrix_user_id"].as_str().unwrap().to_owned(), it["role"].as_str().unwrap().to_owned()))
+        .map(|it| {
+            (
+                it["matrix_user_id"].as_str().unwrap().to_owned(),
+                it["role"].as_str().unwrap().to_owned(),
+            )
+        })
         .collect();
     roles.sort();
     roles
@@ -50,7 +55,9 @@ async fn a_group_made_in_nova_has_its_room_and_its_people(pool: PgPool) {
 
     // Nova changes it, Matrix changes it.
     let settings = format!("/conversations/{conversation}/settings");
-    let (status, _) = ana.request(Method::PUT, &settings, Some(json!({ "name": "Hill walking" }))).await;
+    let (status, _) = ana
+        .request(Method::PUT, &settings, Some(json!({ "name": "Hill walking" })))
+        .await;
     assert!((200..300).contains(&status));
     bridge
         .homeserver
@@ -58,8 +65,13 @@ async fn a_group_made_in_nova_has_its_room_and_its_people(pool: PgPool) {
             (world.rooms.get(&room)?.content("m.room.name", "")?["name"] == "Hill walking").then_some(())
         })
         .await;
-    let (status, _) =
-        ana.request(Method::PUT, &format!("/conversations/{conversation}/members/{}/role", ben.id), Some(json!({ "role": "admin" }))).await;
+    let (status, _) = ana
+        .request(
+            Method::PUT,
+            &format!("/conversations/{conversation}/members/{}/role", ben.id),
+            Some(json!({ "role": "admin" })),
+        )
+        .await;
     assert!((200..300).contains(&status));
     bridge
         .homeserver
@@ -70,7 +82,11 @@ async fn a_group_made_in_nova_has_its_room_and_its_people(pool: PgPool) {
 
     // Nova removes.
     let (status, _) = ana
-        .request(Method::DELETE, &format!("/conversations/{conversation}/members/{}", ben.id), None)
+        .request(
+            Method::DELETE,
+            &format!("/conversations/{conversation}/members/{}", ben.id),
+            None,
+        )
         .await;
     assert!((200..300).contains(&status));
     membership(&bridge, &room, &ben.mxid, "leave").await;
@@ -88,20 +104,39 @@ async fn a_group_made_in_element_is_followed_in_nova(pool: PgPool) {
     alice.invite(&room, &ana.mxid);
     membership(&bridge, &room, &ana.mxid, "join").await;
     let conversation = conversation_of(&ana, &room).await;
+    alice.set_room_name(&room, "Big boats");
+    alice.set_power_levels(&room, &json!({ "users": { ana.mxid.clone(): 50 } }));
+    alice.invite(&room, &ben.mxid);
+    membership(&bridge, &room, &ben.mxid, "join").await;
     // Who and what was there before the ghost is read from the room.
     bridge
         .homeserver
         .wait_for("the state was read", |world| {
-            world.requests.iter().any(|request| request.target.contains("/state")).then_some(())
+            world
+                .requests
+                .iter()
+                .any(|request| request.target.contains("/state"))
+                .then_some(())
         })
         .await;
-    alice.set_room_name(&room, "Big boats");
-    alice.set_power_levels(&room, &json!({ ana.mxid.clone(): 50 }));
-    alice.invite(&room, &ben.mxid);
-    membership(&bridge, &room, &ben.mxid, "join").await;
+    ana.say(&conversation, "done").await;
+    bridge
+        .homeserver
+        .wait_for("the lane is worked off", |world| {
+            world
+                .rooms
+                .get(&room)?
+                .texts()
+                .contains(&"done".to_owned())
+                .then_some(())
+        })
+        .await;
     bridge.homeserver.wait_until_pushed().await;
     let (_, one) = ana.get(&format!("/conversations/{conversation}")).await;
-    assert_eq!((&one["name"], &one["description"]), (&json!("Big boats"), &json!("sail")));
+    assert_eq!(
+        (&one["name"], &one["description"]),
+        (&json!("Big boats"), &json!("sail"))
+    );
     let expected = [
         ("@alice:example.org".to_owned(), "owner".to_owned()),
         ("@bob:example.org".to_owned(), "member".to_owned()),
@@ -114,7 +149,10 @@ async fn a_group_made_in_element_is_followed_in_nova(pool: PgPool) {
 
     let mut socket = ben.socket().await;
     alice.kick(&room, "@bob:example.org");
-    assert_eq!(socket.next("member.left").await["sender_id"].as_str().map(str::len), Some(36));
+    assert_eq!(
+        socket.next("member.left").await["sender_id"].as_str().map(str::len),
+        Some(36)
+    );
     alice.ban(&room, &ben.mxid);
     assert_eq!(socket.next("member.left").await["user_id"], ben.id.to_string());
     let (_, list) = ben.get("/conversations").await;
@@ -126,7 +164,9 @@ async fn leaving_in_nova_leaves_the_room(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let ana = bridge.account("ana").await;
     let (room, conversation) = super::direct(&bridge, &ana).await;
-    let (status, _) = ana.post(&format!("/conversations/{conversation}/leave"), json!({})).await;
+    let (status, _) = ana
+        .post(&format!("/conversations/{conversation}/leave"), json!({}))
+        .await;
     assert!((200..300).contains(&status));
     membership(&bridge, &room, &ana.mxid, "leave").await;
     let (status, _) = ana.get(&format!("/conversations/{conversation}/messages")).await;

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::direct;
+use super::{conversation_of, direct};
 use crate::support::bridge::TestBridge;
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -17,12 +17,27 @@ async fn the_handshake_refuses_as_nova_clients_know_it(pool: PgPool) {
     assert_eq!(ana.refused("/ws?token=nonsense").await, 401);
     assert_eq!(ana.refused(&format!("/ws?token={token}&conversation_id=7")).await, 400);
     assert_eq!(ana.refused(&format!("/ws?token={token}&user_id={}", ben.id)).await, 403);
-    assert_eq!(ana.refused(&format!("/ws?token={other}&conversation_id={conversation}")).await, 403);
-    assert_eq!(ana.refused(&format!("/ws?token={token}&conversation_id={}", Uuid::from_u128(1))).await, 403);
+    assert_eq!(
+        ana.refused(&format!("/ws?token={other}&conversation_id={conversation}"))
+            .await,
+        403
+    );
+    assert_eq!(
+        ana.refused(&format!("/ws?token={token}&conversation_id={}", Uuid::from_u128(1)))
+            .await,
+        403
+    );
     let upper = conversation.to_uppercase();
     let id = ana.id.to_string().to_uppercase();
-    assert_eq!(ana.refused(&format!("/ws/chat?token={token}&conversation_id={upper}&user_id={id}")).await, 101);
-    assert_eq!(ana.refused(&format!("/ws?token={token}&user_id={}", Uuid::nil())).await, 101);
+    assert_eq!(
+        ana.refused(&format!("/ws/chat?token={token}&conversation_id={upper}&user_id={id}"))
+            .await,
+        101
+    );
+    assert_eq!(
+        ana.refused(&format!("/ws?token={token}&user_id={}", Uuid::nil())).await,
+        101
+    );
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -33,7 +48,10 @@ async fn a_socket_resumes_where_it_was(pool: PgPool) {
     let alice = bridge.homeserver.user("@alice:example.org");
     let mut socket = ana.socket().await;
     alice.send_text(&room, "one");
-    let cursor = socket.next("message.new").await["stream_id"].as_str().unwrap().to_owned();
+    let cursor = socket.next("message.new").await["stream_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     drop(socket);
     alice.send_text(&room, "two");
     bridge.homeserver.wait_until_pushed().await;
@@ -63,7 +81,9 @@ async fn what_is_not_acknowledged_is_sent_again(pool: PgPool) {
         cursors.push(socket.next("message.new").await["stream_id"].clone());
     }
     for seen in [0, 2] {
-        socket.send(json!({ "type": "ack", "msg_id": cursors[seen], "conversation_id": conversation })).await;
+        socket
+            .send(json!({ "type": "ack", "msg_id": cursors[seen], "conversation_id": conversation }))
+            .await;
     }
     socket.send(json!({ "type": "get_unacked" })).await;
     assert_eq!(socket.texts(2).await, ["two", "three"]);
@@ -92,13 +112,21 @@ async fn sends_over_the_socket_keep_their_order_and_their_requests(pool: PgPool)
     let mut acks = Vec::new();
     while acks.len() < 21 {
         let ack = socket.next("ack").await;
-        acks.push((ack["request_id"].as_i64().unwrap(), ack["sequence_number"].as_i64().unwrap()));
+        acks.push((
+            ack["request_id"].as_i64().unwrap(),
+            ack["sequence_number"].as_i64().unwrap(),
+        ));
     }
-    assert!(acks.iter().all(|(request, sequence)| request + 1 == *sequence), "{acks:?}");
+    assert!(
+        acks.iter().all(|(request, sequence)| request + 1 == *sequence),
+        "{acks:?}"
+    );
     let wanted: Vec<String> = (0..20).map(|n| format!("m{n}")).collect();
     bridge
         .homeserver
-        .wait_for("all arrive in order", |world| (world.rooms.get(&room)?.texts() == wanted).then_some(()))
+        .wait_for("all arrive in order", |world| {
+            (world.rooms.get(&room)?.texts() == wanted).then_some(())
+        })
         .await;
 }
 
@@ -108,14 +136,26 @@ async fn what_makes_no_sense_is_answered_and_the_socket_lives(pool: PgPool) {
     let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
     let (_, conversation) = direct(&bridge, &ana).await;
     let mut socket = ben.socket().await;
-    for text in ["", "7", "[]", "{", r#"{"type":7}"#, r#"{"type":"message.send","request_id":"r"}"#] {
+    for text in [
+        "",
+        "7",
+        "[]",
+        "{",
+        r#"{"type":7}"#,
+        r#"{"type":"message.send","request_id":"r"}"#,
+    ] {
         socket.send_text(text).await;
         let error = socket.frame().await;
-        assert_eq!((&error["type"], &error["code"]), (&json!("error"), &json!("INVALID_REQUEST")), "{text}");
+        assert_eq!(
+            (&error["type"], &error["code"]),
+            (&json!("error"), &json!("INVALID_REQUEST")),
+            "{text}"
+        );
     }
     socket.send_binary(vec![1, 2, 3]).await;
     socket.send(json!({ "type": "from.the.future" })).await;
-    let foreign = json!({ "type": "message.send", "request_id": "x", "conversation_id": conversation, "content": "hi" });
+    let foreign =
+        json!({ "type": "message.send", "request_id": "x", "conversation_id": conversation, "content": "hi" });
     socket.send(foreign).await;
     let error = socket.frame().await;
     assert_eq!((&error["type"], &error["request_id"]), (&json!("error"), &json!("x")));
@@ -150,7 +190,9 @@ async fn who_sends_too_fast_is_slowed_down(pool: PgPool) {
     let mut socket = ana.socket().await;
     let mut refused = 0;
     for n in 0..6 {
-        socket.send(json!({ "type": "message.send", "request_id": n, "conversation_id": conversation, "content": "x" })).await;
+        socket
+            .send(json!({ "type": "message.send", "request_id": n, "conversation_id": conversation, "content": "x" }))
+            .await;
         let answer = loop {
             let frame = socket.frame().await;
             if frame["request_id"] == n {
@@ -160,7 +202,12 @@ async fn who_sends_too_fast_is_slowed_down(pool: PgPool) {
         refused += i32::from(answer["code"] == "RATE_LIMITED");
     }
     assert!(refused >= 2, "{refused}");
-    let (status, _) = ana.post(&format!("/conversations/{conversation}/messages"), json!({ "content": "y" })).await;
+    let (status, _) = ana
+        .post(
+            &format!("/conversations/{conversation}/messages"),
+            json!({ "content": "y" }),
+        )
+        .await;
     assert_eq!(status, 429);
 }
 
@@ -168,9 +215,17 @@ async fn who_sends_too_fast_is_slowed_down(pool: PgPool) {
 async fn a_removed_member_hears_it_and_nothing_more(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let ana = bridge.account("ana").await;
-    let (room, conversation) = direct(&bridge, &ana).await;
-    let mut socket = ana.socket_with(&format!("&conversation_id={conversation}")).await;
     let alice = bridge.homeserver.user("@alice:example.org");
+    let room = alice.create_room(&json!({ "name": "Boats", "invite": [ana.mxid] }));
+    let ghost = ana.mxid.clone();
+    bridge
+        .homeserver
+        .wait_for("the ghost joins", |world| {
+            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
+        })
+        .await;
+    let conversation = conversation_of(&ana, &room).await;
+    let mut socket = ana.socket_with(&format!("&conversation_id={conversation}")).await;
     alice.kick(&room, &ana.mxid);
     alice.send_text(&room, "gone");
     assert_eq!(socket.next("member.left").await["user_id"], ana.id.to_string());

@@ -23,7 +23,12 @@ async fn a_nova_user_starts_a_chat_with_a_matrix_user(pool: PgPool) {
             (world.rooms.get(&room)?.texts() == ["Hello Element"]).then_some(())
         })
         .await;
-    let sender = bridge.homeserver.timeline(&room).into_iter().find(|it| it["type"] == "m.room.message").unwrap();
+    let sender = bridge
+        .homeserver
+        .timeline(&room)
+        .into_iter()
+        .find(|it| it["type"] == "m.room.message")
+        .unwrap();
     assert_eq!(sender["sender"], ana.mxid.as_str());
     let message = ana.get(&format!("/conversations/{conversation}/messages")).await.1[0].clone();
     assert_eq!(sender["content"]["social.nova.id"], message["id"]);
@@ -33,7 +38,9 @@ async fn a_nova_user_starts_a_chat_with_a_matrix_user(pool: PgPool) {
 async fn two_nova_users_share_one_room_by_their_ghosts(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
-    let (status, made) = ana.post("/conversations", json!({ "user_a": ana.id, "user_b": ben.id })).await;
+    let (status, made) = ana
+        .post("/conversations", json!({ "user_a": ana.id, "user_b": ben.id }))
+        .await;
     assert_eq!(status, 200, "{made}");
     let conversation = made["id"].as_str().unwrap().to_owned();
     let mut socket = ben.socket().await;
@@ -47,7 +54,11 @@ async fn two_nova_users_share_one_room_by_their_ghosts(pool: PgPool) {
             (world.rooms.get(&room)?.texts() == ["hi ben", "hi ana"]).then_some(())
         })
         .await;
-    assert_eq!(ana.texts(&conversation).await, ["hi ben", "hi ana"], "echoes are no messages");
+    assert_eq!(
+        ana.texts(&conversation).await,
+        ["hi ben", "hi ana"],
+        "echoes are no messages"
+    );
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -61,7 +72,10 @@ async fn what_a_nova_user_writes_with_their_own_matrix_client_is_theirs(pool: Pg
     assert_eq!(frame["sender_id"], ana.id.to_string());
     // A marker that is not theirs is only content.
     let other = json!({ "msgtype": "m.text", "body": "forged", "social.nova.id": frame["id"] });
-    bridge.homeserver.user("@alice:example.org").send(&room, "m.room.message", other);
+    bridge
+        .homeserver
+        .user("@alice:example.org")
+        .send(&room, "m.room.message", other);
     assert_eq!(socket.next("message.new").await["content"], "forged");
     assert_eq!(ana.texts(&conversation).await, ["from my phone", "forged"]);
 }
@@ -80,7 +94,9 @@ async fn both_sides_open_the_chat_at_the_same_moment_and_get_one(pool: PgPool) {
     let ghost = ana.mxid.clone();
     bridge
         .homeserver
-        .wait_for("the ghost joins", |world| (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(()))
+        .wait_for("the ghost joins", |world| {
+            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
+        })
         .await;
     bridge.homeserver.wait_until_pushed().await;
     assert_eq!(conversation_of(&ana, &room).await, opened);

@@ -51,7 +51,11 @@ impl TestBridge {
     async fn launch(&mut self) {
         let registration = self.files.path().join("registration.yaml");
         std::fs::write(&registration, REGISTRATION).unwrap();
-        let config = config::parse("test", &self.config(&registration), &Environment::from_iter([] as [(&str, &str); 0]));
+        let config = config::parse(
+            "test",
+            &self.config(&registration),
+            &Environment::from_iter([] as [(&str, &str); 0]),
+        );
         let app = App::start(config.unwrap(), &Options::default()).await.unwrap();
         let url = format!("http://{}", app.addresses.appservice).parse().unwrap();
         self.homeserver.set_appservice_url(&url);
@@ -115,11 +119,15 @@ impl TestBridge {
             http: self.http.clone(),
         };
         let profile = json!({ "username": username, "display_name": username.to_uppercase() });
-        let (status, _) = self.admin(reqwest::Method::PUT, &format!("/accounts/{id}"), Some(profile)).await;
+        let (status, _) = self
+            .admin(reqwest::Method::PUT, &format!("/accounts/{id}"), Some(profile))
+            .await;
         assert!(status < 300, "the account is made: {status}");
         let ghost = user.mxid.clone();
         self.homeserver
-            .wait_for("the ghost has its name", |world| world.accounts.get(&ghost)?.display_name.clone())
+            .wait_for("the ghost has its name", |world| {
+                world.accounts.get(&ghost)?.display_name.clone()
+            })
             .await;
         user
     }
@@ -127,8 +135,10 @@ impl TestBridge {
     /// A request to the admin's API.
     pub(crate) async fn admin(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let address = self.app().addresses.admin.expect("the admin listens");
-        let mut request =
-            self.http.request(method, format!("http://{address}/admin/v1{path}")).bearer_auth(ADMIN_TOKEN);
+        let mut request = self
+            .http
+            .request(method, format!("http://{address}/admin/v1{path}"))
+            .bearer_auth(ADMIN_TOKEN);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -155,7 +165,10 @@ pub(crate) struct NovaUser {
 impl NovaUser {
     /// The same user at a bridge that was restarted on other ports.
     pub(crate) fn at(&self, bridge: &TestBridge) -> Self {
-        Self { base: bridge.app().addresses.nova.to_string(), ..self.clone() }
+        Self {
+            base: bridge.app().addresses.nova.to_string(),
+            ..self.clone()
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
@@ -167,7 +180,10 @@ impl NovaUser {
     }
 
     pub(crate) async fn request(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let mut request = self.http.request(method, format!("http://{}{path}", self.base)).bearer_auth(&self.token);
+        let mut request = self
+            .http
+            .request(method, format!("http://{}{path}", self.base))
+            .bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -176,8 +192,12 @@ impl NovaUser {
 
     /// Says something, and expects that it is taken.
     pub(crate) async fn say(&self, conversation: &str, text: &str) -> Value {
-        let (status, answer) =
-            self.post(&format!("/conversations/{conversation}/messages"), json!({ "content": text })).await;
+        let (status, answer) = self
+            .post(
+                &format!("/conversations/{conversation}/messages"),
+                json!({ "content": text }),
+            )
+            .await;
         assert!((200..300).contains(&status), "{status}: {answer}");
         answer
     }
@@ -191,7 +211,9 @@ impl NovaUser {
 
     /// The texts of a conversation, in order.
     pub(crate) async fn texts(&self, conversation: &str) -> Vec<String> {
-        let (status, list) = self.get(&format!("/conversations/{conversation}/messages?limit=200")).await;
+        let (status, list) = self
+            .get(&format!("/conversations/{conversation}/messages?limit=200"))
+            .await;
         assert_eq!(status, 200, "{list}");
         let text = |message: &Value| message["content"].as_str().unwrap().to_owned();
         list.as_array().unwrap().iter().map(text).collect()

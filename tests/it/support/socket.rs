@@ -35,11 +35,17 @@ impl Socket {
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
-        self.stream.send(Message::text(text)).await.expect("the socket takes a frame");
+        self.stream
+            .send(Message::text(text))
+            .await
+            .expect("the socket takes a frame");
     }
 
     pub(crate) async fn send_binary(&mut self, bytes: Vec<u8>) {
-        self.stream.send(Message::binary(bytes)).await.expect("the socket takes a frame");
+        self.stream
+            .send(Message::binary(bytes))
+            .await
+            .expect("the socket takes a frame");
     }
 
     /// The next JSON frame.
@@ -82,7 +88,9 @@ impl Socket {
 
     async fn message(&mut self) -> Option<Message> {
         loop {
-            let next = timeout(DEADLINE, self.stream.next()).await.expect("the socket says something in time");
+            let next = timeout(DEADLINE, self.stream.next())
+                .await
+                .expect("the socket says something in time");
             match next {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(message)) => return Some(message),

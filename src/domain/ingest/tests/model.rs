@@ -199,6 +199,7 @@ impl Model {
             .collect();
         let known = |id: &UserId| Some((*id, self.people.get(id)?.clone()));
         Context {
+            departing: HashSet::new(),
             ghosts: self.ghosts.clone(),
             bots: vec![BOT.to_owned()],
             now: now(),
@@ -255,6 +256,7 @@ impl Model {
                 current: false,
                 encrypted: false,
                 creators: Vec::new(),
+                state_version: 0,
             };
             self.rooms.entry(old.clone()).or_insert(portal);
         }
@@ -331,6 +333,7 @@ impl Model {
             current: true,
             encrypted: false,
             creators: Vec::new(),
+            state_version: 0,
         };
         self.rooms.insert(new.clone(), portal);
         self.conversations.get_mut(&id).unwrap().room = Some(new.clone());
