@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::homeserver::Homeserver;
 use crate::line::{self, Line};
@@ -93,7 +94,7 @@ impl BridgeProcess {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let claims = json!({
             "sub": town::user(number), "iat": now, "exp": now + 36_000, "token_type": "access",
-            "username": format!("user{number}"), "email": "user@bench.example",
+            "username": format!("user{number}"), "email": "user@bench.example", "jti": Uuid::new_v4(),
         });
         format!("/ws?token={}", encode(&Header::new(Algorithm::RS256), &claims, &self.key).unwrap())
     }
