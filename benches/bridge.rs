@@ -33,6 +33,7 @@ use sqlx::postgres::PgConnection;
 
 /// Measures the bridge.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 struct Options {
     /// Only these parts: throughput, backlog, burst, send, idle.
     #[arg(value_parser = ["throughput", "backlog", "burst", "send", "idle"])]

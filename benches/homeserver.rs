@@ -50,7 +50,7 @@ impl Homeserver {
 
     /// Waits until so many messages have come.
     pub(crate) async fn wait_for_sent(&self, count: usize) {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while self.sent() < count {
             assert!(
                 Instant::now() < deadline,

@@ -71,7 +71,7 @@ impl Audience {
 
     /// Waits until so many messages were shown. Returns when the last one came.
     pub(crate) async fn wait_for(&self, shown: usize) -> Instant {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while self.shown() < shown {
             assert!(
                 Instant::now() < deadline,
