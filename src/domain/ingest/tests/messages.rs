@@ -76,6 +76,19 @@ fn a_ghost_without_marker_speaks_for_its_nova_user() {
 }
 
 #[test]
+fn whoever_registers_another_spelling_of_a_ghost_speaks_for_themselves() {
+    let (mut model, id) = with_direct();
+    let squatter = format!("@nova-{}:example.org", ANNA.0.simple());
+    let (effects, _) = model.run(&[
+        event("$1", ROOM, &squatter, text("I am Anna")),
+        event("$2", ROOM, &squatter, membership(&squatter, RoomMembership::Leave)),
+    ]);
+    assert_eq!(effects.messages[0].sender, model.person(&squatter));
+    assert_ne!(effects.messages[0].sender, ANNA);
+    assert!(model.member(id, ANNA).is_some(), "and leaves for nobody else");
+}
+
+#[test]
 fn a_ghost_without_account_is_not_believed() {
     let (mut model, _) = with_direct();
     let (effects, _) = model.run(&[event("$1", ROOM, &ghost(NOBODY), text("boo"))]);
