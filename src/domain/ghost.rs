@@ -44,8 +44,7 @@ impl Ghosts {
     /// one. For who does something or to whom something is done.
     #[must_use]
     pub fn nova_user(&self, mxid: &str) -> Option<UserId> {
-        self.nova_user_asked_for(mxid)
-            .filter(|user| self.mxid(*user) == mxid)
+        self.nova_user_asked_for(mxid).filter(|user| self.mxid(*user) == mxid)
     }
 
     /// The Nova account that somebody means by `mxid`: also without hyphens, and in upper case.

@@ -115,7 +115,6 @@ impl Wanted {
             | Meaning::Topic(_)
             | Meaning::Avatar(_)
             | Meaning::PowerLevels { .. }
-            | Meaning::OwnNotice
             | Meaning::Nothing => {}
         }
     }

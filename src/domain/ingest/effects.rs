@@ -80,6 +80,8 @@ pub struct Effects {
 pub enum Outcome {
     /// It had its effect.
     Applied,
+    /// It is what the bridge itself sent.
+    Echo,
     /// It had its effect before.
     Duplicate,
     /// It has no meaning here.

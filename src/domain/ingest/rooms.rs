@@ -192,7 +192,6 @@ impl Planner<'_> {
             | Meaning::Create { .. }
             | Meaning::PowerLevels { .. }
             | Meaning::Tombstone { .. }
-            | Meaning::OwnNotice
             | Meaning::Nothing => return Verdict::Ignored,
         };
         // A picture that Nova gave keeps its own address; the room's mxc is only a copy of it.

@@ -66,6 +66,16 @@ fn marked_text(body: &str, marker: Option<MessageId>) -> Meaning {
     Meaning::Message {
         text: Text::plain(body),
         marker,
+        notice: false,
+    }
+}
+
+/// A text that is marked as a notice of the bridge itself.
+fn notice(body: &str) -> Meaning {
+    Meaning::Message {
+        text: Text::plain(body),
+        marker: None,
+        notice: true,
     }
 }
 

@@ -171,7 +171,6 @@ impl Model {
                 | Meaning::Topic(_)
                 | Meaning::Avatar(_)
                 | Meaning::PowerLevels { .. }
-                | Meaning::OwnNotice
                 | Meaning::Nothing => {}
             }
             rooms.extend(

@@ -56,7 +56,7 @@ fn meaning() -> impl Strategy<Value = Meaning> {
         1 => (who(), 0..101_i64).prop_map(|(user, level)| powers(&[(&user, level)], 0)),
         1 => proptest::sample::select(&ROOMS).prop_map(|id| Meaning::Tombstone { replacement: room(id) }),
         1 => Just(Meaning::Nothing),
-        1 => Just(Meaning::OwnNotice),
+        1 => Just(notice("n")),
     ]
 }
 
