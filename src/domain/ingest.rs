@@ -8,6 +8,7 @@ mod context;
 mod effects;
 mod membership;
 mod rooms;
+mod third;
 
 #[cfg(test)]
 mod tests;

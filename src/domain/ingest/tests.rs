@@ -6,8 +6,9 @@ mod messages;
 mod model;
 mod portals;
 mod properties;
+mod third;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta};
 use ruma::{OwnedRoomId, OwnedUserId};

@@ -132,7 +132,12 @@ fn check(model: &Model, start: &Model) {
             usize::from(state.kind == Kind::Direct),
             "direct conversations, and only they, hold a pair"
         );
-        assert!(state.kind == Kind::Group || state.members.len() <= 2);
+        let pair = model.pairs.iter().find(|(_, direct)| *direct == id);
+        let of_pair = |user: &UserId| pair.is_some_and(|((one, other), _)| one == user || other == user);
+        assert!(
+            state.kind == Kind::Group || state.members.keys().all(of_pair),
+            "nobody else is in it"
+        );
         let current: Vec<_> = model
             .rooms
             .iter()
