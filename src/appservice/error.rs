@@ -86,7 +86,11 @@ impl MatrixError {
 
     /// Synapse starts over with the oldest transaction that it has for us.
     pub(super) const fn out_of_turn() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "a transaction before this one is missing")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "M_UNKNOWN",
+            "a transaction before this one is missing",
+        )
     }
 
     pub(super) fn internal() -> Response {

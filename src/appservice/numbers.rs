@@ -40,14 +40,19 @@ struct State {
 impl Numbers {
     /// Whether a transaction skips one that may still be there, and is to be refused.
     pub(super) fn skips(&self, id: &str, now: Timestamp) -> bool {
-        let (Ok(number), Ok(mut state)) = (id.parse(), self.state.lock()) else { return false };
+        let (Ok(number), Ok(mut state)) = (id.parse(), self.state.lock()) else {
+            return false;
+        };
         state.skips(number, now)
     }
 
     /// A transaction is safe.
     pub(super) fn taken(&self, id: &str) {
         if let (Ok(number), Ok(mut state)) = (id.parse::<u64>(), self.state.lock()) {
-            let last = state.last.filter(|last| number.saturating_add(NEW_COUNT) > *last).unwrap_or(number);
+            let last = state
+                .last
+                .filter(|last| number.saturating_add(NEW_COUNT) > *last)
+                .unwrap_or(number);
             state.last = Some(last.max(number));
         }
     }
@@ -103,11 +108,15 @@ mod tests {
     fn a_missing_transaction_is_asked_for_and_comes_first() {
         let numbers = Numbers::default();
         let now = DateTime::UNIX_EPOCH;
-        assert_eq!(refused(&numbers, &["7", "8", "10", "9", "10", "11"], now), [
-            false, false, true, false, false, false
-        ]);
+        assert_eq!(
+            refused(&numbers, &["7", "8", "10", "9", "10", "11"], now),
+            [false, false, true, false, false, false]
+        );
         // It may happen again at once, and for more than one.
-        assert_eq!(refused(&numbers, &["14", "12", "13", "14"], now), [true, false, false, false]);
+        assert_eq!(
+            refused(&numbers, &["14", "12", "13", "14"], now),
+            [true, false, false, false]
+        );
         // What comes twice, or late, skips nothing.
         assert_eq!(refused(&numbers, &["14", "3", "15"], now), [false; 3]);
     }
@@ -116,7 +125,10 @@ mod tests {
     fn gaps_that_mean_nothing_are_believed_for_longer_and_longer() {
         let numbers = Numbers::default();
         let mut now = DateTime::UNIX_EPOCH;
-        assert_eq!(refused(&numbers, &["1", "5", "5", "9", "20"], now), [false, true, false, false, false]);
+        assert_eq!(
+            refused(&numbers, &["1", "5", "5", "9", "20"], now),
+            [false, true, false, false, false]
+        );
         now += TimeDelta::minutes(1);
         assert_eq!(refused(&numbers, &["30", "30", "40"], now), [true, false, false]);
         now += TimeDelta::minutes(1);
@@ -129,7 +141,17 @@ mod tests {
     fn a_new_count_and_other_names_are_no_gaps() {
         let numbers = Numbers::default();
         let now = DateTime::UNIX_EPOCH;
-        let ids = ["5000", "1", "2", "m1795220964", "3f2b8c1e", "", "-4", "3", "99999999999999999999999"];
+        let ids = [
+            "5000",
+            "1",
+            "2",
+            "m1795220964",
+            "3f2b8c1e",
+            "",
+            "-4",
+            "3",
+            "99999999999999999999999",
+        ];
         assert_eq!(refused(&numbers, &ids, now), [false; 9]);
         assert_eq!(refused(&numbers, &["5"], now), [true]);
     }

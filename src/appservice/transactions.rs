@@ -50,7 +50,10 @@ pub(super) async fn push(
     };
     let txn_id = txn_id.map_or_else(|_| String::new(), |Path(id)| id);
     if state.numbers.skips(&txn_id, state.bridge.now()) {
-        tracing::warn!(txn_id, "Synapse has left a transaction behind; this one is refused, so that it looks for it");
+        tracing::warn!(
+            txn_id,
+            "Synapse has left a transaction behind; this one is refused, so that it looks for it"
+        );
         state.turned_away.store(true, Ordering::Release);
         answered(TransactionOutcome::Refused);
         return Err(MatrixError::out_of_turn());

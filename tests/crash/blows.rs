@@ -40,7 +40,11 @@ impl Blow {
     /// The moments of a round, each counted from the end of the one before. Early ones are likelier: Nova's clients are
     /// done soon, and it is their requests, too, that are to be cut off.
     pub(crate) fn moments(self, random: &mut StdRng) -> Vec<Duration> {
-        let times = if self == Self::KillBridge { random.random_range(1..=3) } else { 1 };
+        let times = if self == Self::KillBridge {
+            random.random_range(1..=3)
+        } else {
+            1
+        };
         let moment = |part: f64| Duration::from_millis(1500).mul_f64(part.powi(3));
         (0..times).map(|_| moment(random.random())).collect()
     }

@@ -47,7 +47,9 @@ pub(crate) async fn talk(cast: &Cast, round: usize, pipeline: usize, ledger: &mu
     }
     let mut of_nova = Vec::new();
     for (n, person) in cast.nova.iter().enumerate() {
-        let lines = lines(cast, round, &person.user.username, |place| cast.places[place].nova.contains(&n));
+        let lines = lines(cast, round, &person.user.username, |place| {
+            cast.places[place].nova.contains(&n)
+        });
         remember(ledger, &person.user.mxid, &lines);
         of_nova.push(nova_says(cast, person, lines, pipeline, counters));
     }
@@ -57,13 +59,21 @@ pub(crate) async fn talk(cast: &Cast, round: usize, pipeline: usize, ledger: &mu
 /// One line here, one line there, and again.
 fn lines(cast: &Cast, round: usize, name: &str, takes_part: impl Fn(usize) -> bool) -> Vec<Line> {
     let places: Vec<usize> = (0..cast.places.len()).filter(|place| takes_part(*place)).collect();
-    let line = |n: usize, place: usize| Line { place, text: format!("round {round}, {name}, {n}") };
-    (0..EACH).flat_map(|n| places.iter().map(move |place| line(n, *place))).collect()
+    let line = |n: usize, place: usize| Line {
+        place,
+        text: format!("round {round}, {name}, {n}"),
+    };
+    (0..EACH)
+        .flat_map(|n| places.iter().map(move |place| line(n, *place)))
+        .collect()
 }
 
 fn remember(ledger: &mut Ledger, sender: &str, lines: &[Line]) {
     for line in lines {
-        ledger.entry((line.place, sender.to_owned())).or_default().push(line.text.clone());
+        ledger
+            .entry((line.place, sender.to_owned()))
+            .or_default()
+            .push(line.text.clone());
     }
 }
 
@@ -71,7 +81,10 @@ fn remember(ledger: &mut Ledger, sender: &str, lines: &[Line]) {
 async fn element_says(cast: &Cast, api: &Api, lines: Vec<Line>, counters: &Counters) {
     for line in lines {
         let room = enc(&cast.places[line.place].room);
-        let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{}", enc(&key(&line)));
+        let path = format!(
+            "/_matrix/client/v3/rooms/{room}/send/m.room.message/{}",
+            enc(&key(&line))
+        );
         let content = json!({ "msgtype": "m.text", "body": line.text });
         insist(api, Method::PUT, &path, &content, counters).await;
     }
@@ -93,7 +106,10 @@ async fn nova_says(cast: &Cast, person: &NovaPerson, lines: Vec<Line>, pipeline:
             let mut answer = first.await;
             while answer["type"] != "ack" {
                 assert!(pipeline == 1, "refused: {answer}");
-                assert!(["SERVICE_UNAVAILABLE", "DATABASE_ERROR"].contains(&answer["code"].as_str().unwrap()), "{answer}");
+                assert!(
+                    ["SERVICE_UNAVAILABLE", "DATABASE_ERROR"].contains(&answer["code"].as_str().unwrap()),
+                    "{answer}"
+                );
                 counters.repeated.fetch_add(1, Ordering::Relaxed);
                 sleep(RETRY).await;
                 answer = person.client.send(conversation, &line.text, &key(&line)).await;

@@ -46,18 +46,36 @@ impl Cast {
             matrix.push(world.matrix_user(&format!("elena{n}")).await);
             let user = world.nova_user(&format!("ana{n}")).await;
             let client = user.online().await;
-            nova.push(NovaPerson { user, client, by_rest: n == PEOPLE - 1 });
+            nova.push(NovaPerson {
+                user,
+                client,
+                by_rest: n == PEOPLE - 1,
+            });
         }
         let own_client = world.own_matrix_client(&nova[0].user).await;
-        let mut cast = Self { world, matrix, nova, places: Vec::new(), own_client };
+        let mut cast = Self {
+            world,
+            matrix,
+            nova,
+            places: Vec::new(),
+            own_client,
+        };
         cast.open_groups().await;
         for n in 0..PEOPLE {
             cast.open_direct(n).await;
         }
         let conversation = cast.nova[0].user.open_nova(&cast.nova[1].user).await;
         let room = cast.nova[0].user.room_of(&conversation).await;
-        cast.own_client.sees_member(&room, &cast.nova[1].user.mxid, "join").await;
-        cast.places.push(Place { name: "nova".to_owned(), room, conversation, matrix: vec![], nova: vec![0, 1] });
+        cast.own_client
+            .sees_member(&room, &cast.nova[1].user.mxid, "join")
+            .await;
+        cast.places.push(Place {
+            name: "nova".to_owned(),
+            room,
+            conversation,
+            matrix: vec![],
+            nova: vec![0, 1],
+        });
         cast
     }
 
@@ -74,7 +92,13 @@ impl Cast {
             matrix.accepts(&room).await;
             (room, conversation)
         };
-        self.places.push(Place { name: format!("direct{n}"), room, conversation, matrix: vec![n], nova: vec![n] });
+        self.places.push(Place {
+            name: format!("direct{n}"),
+            room,
+            conversation,
+            matrix: vec![n],
+            nova: vec![n],
+        });
     }
 
     async fn open_groups(&mut self) {
@@ -97,9 +121,9 @@ impl Cast {
     /// Waits until everybody is in.
     async fn settle(&mut self, name: &str, room: String, conversation: String, everybody: &[usize]) {
         for user in &self.matrix {
-            let joined = user.sees("the group", |seen| Some(seen.invites.contains_key(&room)).filter(|invited| {
-                *invited || seen.rooms.contains_key(&room)
-            }));
+            let joined = user.sees("the group", |seen| {
+                Some(seen.invites.contains_key(&room)).filter(|invited| *invited || seen.rooms.contains_key(&room))
+            });
             if joined.await {
                 user.join(&room).await;
             }
@@ -109,7 +133,13 @@ impl Cast {
             person.user.conversation_of(&room).await;
         }
         let (matrix, nova) = (everybody.to_vec(), everybody.to_vec());
-        self.places.push(Place { name: name.to_owned(), room, conversation, matrix, nova });
+        self.places.push(Place {
+            name: name.to_owned(),
+            room,
+            conversation,
+            matrix,
+            nova,
+        });
     }
 
     /// Somebody on the Matrix side who can read a place.

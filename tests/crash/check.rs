@@ -39,41 +39,71 @@ pub(crate) async fn drained(cast: &Cast, round: usize, ledger: &mut Ledger) {
 pub(crate) async fn all_is_there(cast: &Cast, ledger: &Ledger) {
     for (n, place) in cast.places.iter().enumerate() {
         let events = cast.reader(place).history(&place.room).await;
-        let messages: Vec<&Value> = events.iter().filter(|event| event["type"] == "m.room.message").collect();
-        let in_element: Vec<Heard> =
-            messages.iter().map(|event| heard(&event["sender"], &event["content"]["body"])).collect();
+        let messages: Vec<&Value> = events
+            .iter()
+            .filter(|event| event["type"] == "m.room.message")
+            .collect();
+        let in_element: Vec<Heard> = messages
+            .iter()
+            .map(|event| heard(&event["sender"], &event["content"]["body"]))
+            .collect();
         no_marker_twice(place, &messages);
 
         let person = &cast.nova[place.nova[0]];
         let list = person.user.history(&place.conversation).await;
         let names = names(cast);
         let sender = |message: &Value| &names[message["sender_id"].as_str().unwrap()];
-        let in_nova: Vec<Heard> = list.iter().map(|message| heard(sender(message), &message["content"])).collect();
+        let in_nova: Vec<Heard> = list
+            .iter()
+            .map(|message| heard(sender(message), &message["content"]))
+            .collect();
         for (index, message) in list.iter().enumerate() {
             assert_eq!(message["sequence_number"], index + 1, "{}: {message}", place.name);
             let delivery = message.get("delivery_status");
-            assert!(delivery.is_none_or(|status| status == "sent"), "{}: {message}", place.name);
+            assert!(
+                delivery.is_none_or(|status| status == "sent"),
+                "{}: {message}",
+                place.name
+            );
             assert!(message["matrix_event_id"].is_string(), "{}: {message}", place.name);
         }
         in_step_with(ledger, n, place, "Element", &in_element);
         in_step_with(ledger, n, place, "Nova", &in_nova);
         let from_matrix = |side: &[Heard]| -> Vec<Heard> {
-            side.iter().filter(|heard| !heard.sender.starts_with("@nova-")).cloned().collect()
+            side.iter()
+                .filter(|heard| !heard.sender.starts_with("@nova-"))
+                .cloned()
+                .collect()
         };
-        assert_eq!(from_matrix(&in_element), from_matrix(&in_nova), "{}: the order of Synapse", place.name);
+        assert_eq!(
+            from_matrix(&in_element),
+            from_matrix(&in_nova),
+            "{}: the order of Synapse",
+            place.name
+        );
         on_the_sockets(cast, place, &list);
     }
     let rooms: Vec<&str> = cast.places.iter().map(|place| place.room.as_str()).collect();
-    assert_eq!(cast.world.dead_letters(&rooms).await, Vec::<Value>::new(), "dead letters");
+    assert_eq!(
+        cast.world.dead_letters(&rooms).await,
+        Vec::<Value>::new(),
+        "dead letters"
+    );
 }
 
 fn heard(sender: &Value, text: &Value) -> Heard {
-    Heard { sender: sender.as_str().unwrap().to_owned(), text: text.as_str().unwrap().to_owned() }
+    Heard {
+        sender: sender.as_str().unwrap().to_owned(),
+        text: text.as_str().unwrap().to_owned(),
+    }
 }
 
 /// Nova's ids as Matrix ids.
 fn names(cast: &Cast) -> HashMap<String, Value> {
-    let nova = cast.nova.iter().map(|person| (person.user.id.to_string(), Value::from(person.user.mxid.as_str())));
+    let nova = cast
+        .nova
+        .iter()
+        .map(|person| (person.user.id.to_string(), Value::from(person.user.mxid.as_str())));
     let matrix = cast.matrix.iter().map(|user| {
         let id = nova_bridge::domain::ghost::matrix_user_id(&user.id);
         (id.to_string(), Value::from(user.id.as_str()))
@@ -85,14 +115,20 @@ fn names(cast: &Cast) -> HashMap<String, Value> {
 fn in_step_with(ledger: &Ledger, n: usize, place: &Place, side: &str, all: &[Heard]) {
     let mut said = 0;
     for ((_, sender), wanted) in ledger.iter().filter(|((place, _), _)| *place == n) {
-        let theirs: Vec<&str> =
-            all.iter().filter(|heard| heard.sender == *sender).map(|heard| heard.text.as_str()).collect();
+        let theirs: Vec<&str> = all
+            .iter()
+            .filter(|heard| heard.sender == *sender)
+            .map(|heard| heard.text.as_str())
+            .collect();
         if theirs != *wanted {
             let missing: Vec<&String> = wanted.iter().filter(|text| !theirs.contains(&text.as_str())).collect();
             let mut once = HashSet::new();
             let twice: Vec<&&str> = theirs.iter().filter(|text| !once.insert(**text)).collect();
             let at = theirs.iter().zip(wanted).position(|(one, other)| one != other);
-            panic!("{side}, {}, {sender}: missing {missing:?}, twice {twice:?}, out of order at {at:?}", place.name);
+            panic!(
+                "{side}, {}, {sender}: missing {missing:?}, twice {twice:?}, out of order at {at:?}",
+                place.name
+            );
         }
         said += wanted.len();
     }
@@ -103,7 +139,11 @@ fn no_marker_twice(place: &Place, messages: &[&Value]) {
     let mut markers = HashSet::new();
     for event in messages {
         if let Some(marker) = event["content"]["social.nova.id"].as_str() {
-            assert!(markers.insert(marker), "{}: two events are one message: {event}", place.name);
+            assert!(
+                markers.insert(marker),
+                "{}: two events are one message: {event}",
+                place.name
+            );
         }
     }
 }
@@ -116,8 +156,11 @@ fn on_the_sockets(cast: &Cast, place: &Place, list: &[Value]) {
         let seen: Vec<&Value> = log.messages(&place.conversation).map(|frame| &frame["id"]).collect();
         let wanted: Vec<&Value> = list.iter().map(|message| &message["id"]).collect();
         if seen != wanted {
-            let missing: Vec<&Value> =
-                list.iter().filter(|message| !seen.contains(&&message["id"])).map(|it| &it["content"]).collect();
+            let missing: Vec<&Value> = list
+                .iter()
+                .filter(|message| !seen.contains(&&message["id"]))
+                .map(|it| &it["content"])
+                .collect();
             let at = seen.iter().zip(&wanted).position(|(one, other)| one != other);
             panic!(
                 "the socket of {} in {}: saw {} of {}, missing {missing:?}, out of order at {at:?}",

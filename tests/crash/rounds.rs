@@ -20,7 +20,10 @@ pub(crate) fn rounds() -> usize {
 }
 
 fn seed() -> u64 {
-    variable("NOVA_CRASH_SEED").map_or_else(|| rand::rng().random(), |seed| seed.parse().expect("NOVA_CRASH_SEED is a number"))
+    variable("NOVA_CRASH_SEED").map_or_else(
+        || rand::rng().random(),
+        |seed| seed.parse().expect("NOVA_CRASH_SEED is a number"),
+    )
 }
 
 /// Plays one round after the other with the same people in the same rooms.
@@ -46,7 +49,12 @@ pub(crate) async fn play(blows: &[Blow]) {
 
 async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &mut Ledger) {
     let counters = Counters::default();
-    let connections = |cast: &Cast| cast.nova.iter().map(|person| person.client.log().connections).sum::<u32>();
+    let connections = |cast: &Cast| {
+        cast.nova
+            .iter()
+            .map(|person| person.client.log().connections)
+            .sum::<u32>()
+    };
     let (before, started) = (connections(cast), Instant::now());
     let strike = async {
         let mut struck = Vec::new();

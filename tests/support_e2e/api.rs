@@ -21,13 +21,24 @@ pub(crate) fn enc(text: &str) -> String {
 
 impl Api {
     pub(crate) fn new(base: &str, token: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { http, base: base.to_owned(), token: token.to_owned() }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        Self {
+            http,
+            base: base.to_owned(),
+            token: token.to_owned(),
+        }
     }
 
     /// The same server, asked by somebody else.
     pub(crate) fn with_token(&self, token: &str) -> Self {
-        Self { token: token.to_owned(), ..self.clone() }
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn token(&self) -> &str {
@@ -89,15 +100,27 @@ impl Api {
     /// Bytes of some type, sent or fetched.
     pub(crate) async fn upload(&self, path: &str, content_type: &str, bytes: Vec<u8>) -> Value {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
-        let response = request.header("content-type", content_type).body(bytes).send().await.unwrap();
+        let response = request
+            .header("content-type", content_type)
+            .body(bytes)
+            .send()
+            .await
+            .unwrap();
         response.error_for_status().unwrap().json().await.unwrap()
     }
 
     /// What a page would show at this address: status, type and bytes.
     pub(crate) async fn fetch(&self, url: &str) -> (u16, String, Vec<u8>) {
         let response = self.http.get(url).bearer_auth(&self.token).send().await.unwrap();
-        let content_type = response.headers().get("content-type").map(|it| it.to_str().unwrap().to_owned());
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .map(|it| it.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
-        (status, content_type.unwrap_or_default(), response.bytes().await.unwrap().to_vec())
+        (
+            status,
+            content_type.unwrap_or_default(),
+            response.bytes().await.unwrap().to_vec(),
+        )
     }
 }

@@ -34,7 +34,9 @@ impl Env {
     }
 
     pub(crate) fn get(&self, key: &str) -> &str {
-        self.values.get(key).unwrap_or_else(|| panic!("the env file has no {key}"))
+        self.values
+            .get(key)
+            .unwrap_or_else(|| panic!("the env file has no {key}"))
     }
 
     /// `synapse-dev/restart PART OPTIONS…` on this copy; returns when the part is healthy again.
@@ -45,7 +47,10 @@ impl Env {
         if !self.get("COPY_NAME").is_empty() {
             command.args(["--name", self.get("COPY_NAME")]);
         }
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "restart {part} {options:?}: {said}");
     }

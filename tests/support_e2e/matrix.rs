@@ -32,7 +32,13 @@ impl MatrixUser {
         let mut task = JoinSet::new();
         task.spawn(sync::follow(api.clone(), sender));
         let id = login["user_id"].as_str().unwrap().to_owned();
-        Self { id, name: name.to_owned(), api, seen, _sync: task }
+        Self {
+            id,
+            name: name.to_owned(),
+            api,
+            seen,
+            _sync: task,
+        }
     }
 
     pub(crate) async fn create_room(&self, body: &Value) -> String {
@@ -42,14 +48,18 @@ impl MatrixUser {
 
     /// Starts a direct chat as Element does.
     pub(crate) async fn create_dm(&self, other: &str) -> String {
-        self.create_room(&json!({ "is_direct": true, "preset": "trusted_private_chat", "invite": [other] })).await
+        self.create_room(&json!({ "is_direct": true, "preset": "trusted_private_chat", "invite": [other] }))
+            .await
     }
 
     /// Sends a message. Returns its event.
     pub(crate) async fn send(&self, room: &str, content: &Value) -> String {
         let transaction = Uuid::new_v4();
         let path = format!("{V3}/rooms/{}/send/m.room.message/{transaction}", enc(room));
-        self.api.put(&path, content).await["event_id"].as_str().unwrap().to_owned()
+        self.api.put(&path, content).await["event_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub(crate) async fn say(&self, room: &str, text: &str) -> String {
@@ -57,11 +67,15 @@ impl MatrixUser {
     }
 
     pub(crate) async fn set_state(&self, room: &str, event_type: &str, content: &Value) {
-        self.api.put(&format!("{V3}/rooms/{}/state/{event_type}/", enc(room)), content).await;
+        self.api
+            .put(&format!("{V3}/rooms/{}/state/{event_type}/", enc(room)), content)
+            .await;
     }
 
     pub(crate) async fn state(&self, room: &str, event_type: &str, key: &str) -> Value {
-        self.api.get(&format!("{V3}/rooms/{}/state/{event_type}/{}", enc(room), enc(key))).await
+        self.api
+            .get(&format!("{V3}/rooms/{}/state/{event_type}/{}", enc(room), enc(key)))
+            .await
     }
 
     /// Gives somebody power.
@@ -76,12 +90,16 @@ impl MatrixUser {
     }
 
     pub(crate) async fn leave(&self, room: &str) {
-        self.api.post(&format!("{V3}/rooms/{}/leave", enc(room)), &json!({})).await;
+        self.api
+            .post(&format!("{V3}/rooms/{}/leave", enc(room)), &json!({}))
+            .await;
     }
 
     /// Invites, kicks, bans or unbans somebody.
     pub(crate) async fn act_on(&self, room: &str, act: &str, user: &str) {
-        self.api.post(&format!("{V3}/rooms/{}/{act}", enc(room)), &json!({ "user_id": user })).await;
+        self.api
+            .post(&format!("{V3}/rooms/{}/{act}", enc(room)), &json!({ "user_id": user }))
+            .await;
     }
 
     /// Upgrades a room. Returns the new one.
@@ -92,7 +110,10 @@ impl MatrixUser {
     }
 
     pub(crate) async fn search_directory(&self, term: &str) -> Vec<Value> {
-        let answer = self.api.post(&format!("{V3}/user_directory/search"), &json!({ "search_term": term })).await;
+        let answer = self
+            .api
+            .post(&format!("{V3}/user_directory/search"), &json!({ "search_term": term }))
+            .await;
         answer["results"].as_array().unwrap().clone()
     }
 
@@ -105,7 +126,12 @@ impl MatrixUser {
     }
 
     pub(crate) async fn set_profile(&self, field: &str, value: &str) {
-        self.api.put(&format!("{V3}/profile/{}/{field}", enc(&self.id)), &json!({ field: value })).await;
+        self.api
+            .put(
+                &format!("{V3}/profile/{}/{field}", enc(&self.id)),
+                &json!({ field: value }),
+            )
+            .await;
     }
 
     /// Uploads a picture and wears it. Returns its address.
@@ -118,7 +144,9 @@ impl MatrixUser {
 
     /// The room of an alias, or the error.
     pub(crate) async fn resolve(&self, alias: &str) -> (u16, Value) {
-        self.api.call(Method::GET, &format!("{V3}/directory/room/{}", enc(alias)), None).await
+        self.api
+            .call(Method::GET, &format!("{V3}/directory/room/{}", enc(alias)), None)
+            .await
     }
 
     /// Waits until the client has seen something.
@@ -127,29 +155,27 @@ impl MatrixUser {
     }
 
     /// Waits until the client has seen something of a room.
-    pub(crate) async fn sees_in<T>(
-        &self,
-        room: &str,
-        what: &str,
-        mut look: impl FnMut(&Room) -> Option<T>,
-    ) -> T {
+    pub(crate) async fn sees_in<T>(&self, room: &str, what: &str, mut look: impl FnMut(&Room) -> Option<T>) -> T {
         self.sees(what, |seen| look(seen.rooms.get(room)?)).await
     }
 
     pub(crate) async fn sees_member(&self, room: &str, user: &str, membership: &str) {
         let what = format!("{user} as {membership} in {room}");
-        self.sees_in(room, &what, |room| (room.membership(user)? == membership).then_some(())).await;
+        self.sees_in(room, &what, |room| (room.membership(user)? == membership).then_some(()))
+            .await;
     }
 
     /// Waits for a message, and returns its event.
     pub(crate) async fn hears(&self, room: &str, text: &str) -> Value {
         let short: String = text.chars().take(60).collect();
-        self.sees_in(room, &format!("{short:?}"), |room| room.message(text).cloned()).await
+        self.sees_in(room, &format!("{short:?}"), |room| room.message(text).cloned())
+            .await
     }
 
     /// Waits for an invite, and accepts it.
     pub(crate) async fn accepts(&self, room: &str) {
-        self.sees("the invite", |seen| seen.invites.contains_key(room).then_some(())).await;
+        self.sees("the invite", |seen| seen.invites.contains_key(room).then_some(()))
+            .await;
         self.join(room).await;
     }
 

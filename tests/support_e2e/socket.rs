@@ -38,7 +38,8 @@ impl Log {
 
     /// The messages of a conversation, as they came.
     pub(crate) fn messages(&self, conversation: &str) -> impl Iterator<Item = &Value> {
-        self.of_type("message.new").filter(move |frame| frame["conversation_id"] == conversation)
+        self.of_type("message.new")
+            .filter(move |frame| frame["conversation_id"] == conversation)
     }
 }
 
@@ -63,11 +64,24 @@ impl NovaClient {
     pub(crate) async fn start(name: &str, url: String) -> Self {
         let (log, seen) = watch::channel(Log::default());
         let (outgoing, queue) = mpsc::unbounded_channel();
-        let runner = Runner { url, log, queue, cursor: None, waiting: VecDeque::new() };
+        let runner = Runner {
+            url,
+            log,
+            queue,
+            cursor: None,
+            waiting: VecDeque::new(),
+        };
         let mut task = JoinSet::new();
         task.spawn(runner.run());
-        let client = Self { name: name.to_owned(), log: seen, outgoing, _task: task };
-        client.sees("the socket open", |log| (log.connections > 0).then_some(())).await;
+        let client = Self {
+            name: name.to_owned(),
+            log: seen,
+            outgoing,
+            _task: task,
+        };
+        client
+            .sees("the socket open", |log| (log.connections > 0).then_some(()))
+            .await;
         client
     }
 
@@ -75,7 +89,17 @@ impl NovaClient {
     pub(crate) fn send(&self, conversation: &str, content: &str, key: &str) -> impl Future<Output = Value> + use<> {
         let (answered, answer) = oneshot::channel();
         let (conversation, content, key) = (conversation.to_owned(), content.to_owned(), key.to_owned());
-        assert!(self.outgoing.send(Outgoing { conversation, content, key, answered }).is_ok(), "the client runs");
+        assert!(
+            self.outgoing
+                .send(Outgoing {
+                    conversation,
+                    content,
+                    key,
+                    answered
+                })
+                .is_ok(),
+            "the client runs"
+        );
         async { answer.await.expect("the client runs") }
     }
 
@@ -86,7 +110,8 @@ impl NovaClient {
 
     /// Waits for a frame.
     pub(crate) async fn frame(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        self.sees(what, |log| log.frames.iter().find(|frame| wanted(frame)).cloned()).await
+        self.sees(what, |log| log.frames.iter().find(|frame| wanted(frame)).cloned())
+            .await
     }
 
     /// Waits for a message with this text.
@@ -162,7 +187,9 @@ impl Runner {
         match frame["type"].as_str().unwrap() {
             "pong" => self.log.send_modify(|log| log.connections += 1),
             "ack" | "error" => {
-                let key = frame["request_id"].as_str().unwrap_or_else(|| panic!("nobody asked: {frame}"));
+                let key = frame["request_id"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("nobody asked: {frame}"));
                 // An answer to the same message over an earlier connection may have come just before.
                 if let Some(place) = self.waiting.iter().position(|outgoing| outgoing.key == key) {
                     let outgoing = self.waiting.remove(place).unwrap();
@@ -189,6 +216,9 @@ impl Outgoing {
 
 /// The two numbers of a `stream_id`, which compare as the feed is ordered.
 pub(crate) fn position(frame: &Value) -> (u64, u64) {
-    let (position, n) = frame["stream_id"].as_str().and_then(|id| id.split_once('-')).expect("a frame has its place");
+    let (position, n) = frame["stream_id"]
+        .as_str()
+        .and_then(|id| id.split_once('-'))
+        .expect("a frame has its place");
     (position.parse().unwrap(), n.parse().unwrap())
 }

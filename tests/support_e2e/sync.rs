@@ -30,7 +30,9 @@ pub(crate) struct Room {
 impl Room {
     /// The content of a piece of state.
     pub(crate) fn content(&self, event_type: &str, key: &str) -> Option<&Value> {
-        self.state.get(&(event_type.to_owned(), key.to_owned())).map(|event| &event["content"])
+        self.state
+            .get(&(event_type.to_owned(), key.to_owned()))
+            .map(|event| &event["content"])
     }
 
     pub(crate) fn membership(&self, user: &str) -> Option<&str> {
@@ -40,17 +42,24 @@ impl Room {
     /// What was said, in order: who, and what.
     pub(crate) fn said(&self) -> Vec<(&str, &str)> {
         let messages = self.timeline.iter().filter(|event| event["type"] == "m.room.message");
-        messages.filter_map(|event| Some((event["sender"].as_str()?, event["content"]["body"].as_str()?))).collect()
+        messages
+            .filter_map(|event| Some((event["sender"].as_str()?, event["content"]["body"].as_str()?)))
+            .collect()
     }
 
     /// The message with this text.
     pub(crate) fn message(&self, text: &str) -> Option<&Value> {
-        self.timeline.iter().find(|event| event["type"] == "m.room.message" && event["content"]["body"] == text)
+        self.timeline
+            .iter()
+            .find(|event| event["type"] == "m.room.message" && event["content"]["body"] == text)
     }
 
     fn add(&mut self, event: &Value, in_timeline: bool) {
         if let Some(key) = event["state_key"].as_str() {
-            self.state.insert((event["type"].as_str().unwrap().to_owned(), key.to_owned()), event.clone());
+            self.state.insert(
+                (event["type"].as_str().unwrap().to_owned(), key.to_owned()),
+                event.clone(),
+            );
         }
         if in_timeline && self.known.insert(event["event_id"].as_str().unwrap().to_owned()) {
             self.timeline.push(event.clone());
@@ -63,7 +72,11 @@ pub(crate) async fn follow(api: Api, seen: watch::Sender<Seen>) {
     let filter = enc(&json!({ "room": { "timeline": { "limit": 100 } }, "presence": { "types": [] } }).to_string());
     let mut since = String::new();
     loop {
-        let from = if since.is_empty() { String::new() } else { format!("&since={}", enc(&since)) };
+        let from = if since.is_empty() {
+            String::new()
+        } else {
+            format!("&since={}", enc(&since))
+        };
         let path = format!("/_matrix/client/v3/sync?timeout=20000&filter={filter}{from}");
         let Ok((200, mut answer)) = api.attempt(Method::GET, &path, None).await else {
             sleep(Duration::from_millis(200)).await;
@@ -83,9 +96,14 @@ async fn fill_gap(api: &Api, room: &str, since: &str, update: &mut Value) {
     if since.is_empty() || update["timeline"]["limited"] != true {
         return;
     }
-    let (Some(from), room) = (update["timeline"]["prev_batch"].as_str(), enc(room)) else { return };
-    let path =
-        format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=1000&from={}&to={}", enc(from), enc(since));
+    let (Some(from), room) = (update["timeline"]["prev_batch"].as_str(), enc(room)) else {
+        return;
+    };
+    let path = format!(
+        "/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=1000&from={}&to={}",
+        enc(from),
+        enc(since)
+    );
     if let Ok((200, page)) = api.attempt(Method::GET, &path, None).await {
         let mut events: Vec<Value> = page["chunk"].as_array().unwrap().iter().rev().cloned().collect();
         events.extend(update["timeline"]["events"].as_array().unwrap().iter().cloned());

@@ -32,7 +32,12 @@ impl World {
         let login = homeserver.post("/_matrix/client/v3/login", &login).await;
         let homeserver_admin = homeserver.with_token(login["access_token"].as_str().unwrap());
         let bridge_admin = Api::new(&format!("{}/admin/v1", env.get("ADMIN_URL")), env.get("ADMIN_TOKEN"));
-        Some(Self { env, homeserver, bridge_admin, homeserver_admin })
+        Some(Self {
+            env,
+            homeserver,
+            bridge_admin,
+            homeserver_admin,
+        })
     }
 
     pub(crate) fn server(&self) -> &'static str {
@@ -43,7 +48,9 @@ impl World {
     pub(crate) async fn matrix_user(&self, name: &str) -> MatrixUser {
         let id = format!("@{name}-{}:{}", unique(), self.server());
         let account = json!({ "password": PASSWORD, "displayname": name });
-        self.homeserver_admin.put(&format!("/_synapse/admin/v2/users/{}", enc(&id)), &account).await;
+        self.homeserver_admin
+            .put(&format!("/_synapse/admin/v2/users/{}", enc(&id)), &account)
+            .await;
         MatrixUser::login(&self.homeserver, name, password_login(&id, PASSWORD)).await
     }
 
@@ -70,7 +77,12 @@ impl World {
         let (id, username) = (Uuid::new_v4(), format!("{name}-{}", unique()));
         let token = self.token(id, &username);
         let api = Api::new(self.env.get("BRIDGE_URL"), &token);
-        NovaUser { id, username, mxid: format!("@nova-{id}:{}", self.server()), api }
+        NovaUser {
+            id,
+            username,
+            mxid: format!("@nova-{id}:{}", self.server()),
+            api,
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the bridge under test has the real time too")]
@@ -81,7 +93,12 @@ impl World {
             "username": username, "jti": Uuid::new_v4(),
         });
         let pem = std::fs::read(self.env.get("JWT_PRIVATE_KEY_FILE")).unwrap();
-        encode(&Header::new(Algorithm::RS256), &claims, &EncodingKey::from_rsa_pem(&pem).unwrap()).unwrap()
+        encode(
+            &Header::new(Algorithm::RS256),
+            &claims,
+            &EncodingKey::from_rsa_pem(&pem).unwrap(),
+        )
+        .unwrap()
     }
 
     /// A client of a Nova user's own that speaks Matrix: logged in on the account of the ghost.
@@ -98,7 +115,10 @@ impl World {
         let mut found = Vec::new();
         let mut offset = 0;
         loop {
-            let list = self.bridge_admin.get(&format!("/dead-letters?limit=50&offset={offset}")).await;
+            let list = self
+                .bridge_admin
+                .get(&format!("/dead-letters?limit=50&offset={offset}"))
+                .await;
             let page = list["dead_letters"].as_array().unwrap();
             if page.is_empty() {
                 return found;

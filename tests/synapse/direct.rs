@@ -14,13 +14,22 @@ async fn element_opens_a_chat_by_id() {
     let socket = nova.online().await;
     let room = matrix.create_dm(&nova.mxid).await;
     matrix.sees_member(&room, &nova.mxid, "join").await;
-    let created = socket.frame("the conversation", |frame| frame["type"] == "conversation.created").await;
+    let created = socket
+        .frame("the conversation", |frame| frame["type"] == "conversation.created")
+        .await;
     let conversation = nova.conversation_of(&room).await;
     assert_eq!(created["conversation_id"], conversation.as_str());
     let shown = nova.conversation(&conversation).await;
-    assert_eq!((&shown["type"], &shown["member_count"]), (&json!("direct"), &json!(2)), "{shown}");
+    assert_eq!(
+        (&shown["type"], &shown["member_count"]),
+        (&json!("direct"), &json!(2)),
+        "{shown}"
+    );
     matrix.say(&room, "good morning").await;
-    assert_eq!(socket.hears("good morning").await["conversation_id"], conversation.as_str());
+    assert_eq!(
+        socket.hears("good morning").await["conversation_id"],
+        conversation.as_str()
+    );
     nova.say(&conversation, "and to you").await;
     assert_eq!(matrix.hears(&room, "and to you").await["sender"], nova.mxid.as_str());
     assert_eq!(world.dead_letters(&[&room]).await, Vec::<serde_json::Value>::new());
@@ -32,7 +41,9 @@ async fn element_finds_a_nova_user_by_username() {
     let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));
     let protocols = matrix.third_party("protocols").await;
     assert!(protocols["nova"]["instances"].is_array(), "{protocols}");
-    let found = matrix.third_party(&format!("user/nova?username={}", enc(&nova.username))).await;
+    let found = matrix
+        .third_party(&format!("user/nova?username={}", enc(&nova.username)))
+        .await;
     assert_eq!(found[0]["userid"], nova.mxid.as_str(), "{found}");
     assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
     let room = matrix.create_dm(&nova.mxid).await;
@@ -47,7 +58,10 @@ async fn element_finds_a_nova_user_by_the_profile_of_an_id() {
     let matrix = world.matrix_user("elena").await;
     let nova = world.nova_user("ana").await;
     let found = matrix.search_directory(&nova.mxid).await;
-    assert!(found.iter().all(|user| user["user_id"] != nova.mxid.as_str()), "the directory has them after all: use it");
+    assert!(
+        found.iter().all(|user| user["user_id"] != nova.mxid.as_str()),
+        "the directory has them after all: use it"
+    );
     assert_eq!(matrix.profile(&nova.mxid).await["displayname"], "ana");
 }
 
@@ -66,7 +80,9 @@ async fn nova_opens_a_chat_by_matrix_id() {
     let socket = nova.online().await;
     matrix.say(&room, "here I am").await;
     socket.hears("here I am").await;
-    let member = nova.sees_member(&conversation, &matrix.id, |member| member["membership"] == "joined").await;
+    let member = nova
+        .sees_member(&conversation, &matrix.id, |member| member["membership"] == "joined")
+        .await;
     assert_eq!(member["display_name"], "elena");
 }
 
@@ -112,7 +128,13 @@ async fn a_second_room_of_the_same_two_continues_the_conversation() {
     chat.nova.say(&chat.conversation, "yes, here").await;
     chat.matrix.hears(&room, "yes, here").await;
     until("everything is in one conversation", async || {
-        let said: Vec<String> = chat.nova.said(&chat.conversation).await.into_iter().map(|(_, text)| text).collect();
+        let said: Vec<String> = chat
+            .nova
+            .said(&chat.conversation)
+            .await
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
         (said == ["in the old room", "in the new room", "yes, here"]).then_some(())
     })
     .await;
@@ -135,5 +157,13 @@ async fn nova_users_have_a_room_of_their_own() {
     client.sees_member(&room, &ana.mxid, "join").await;
     client.hears(&room, "it is").await;
     client.hears(&room, "is this Nova?").await;
-    assert_eq!(client.history(&room).await.iter().filter(|event| event["type"] == "m.room.message").count(), 2);
+    assert_eq!(
+        client
+            .history(&room)
+            .await
+            .iter()
+            .filter(|event| event["type"] == "m.room.message")
+            .count(),
+        2
+    );
 }

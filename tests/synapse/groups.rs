@@ -43,7 +43,12 @@ async fn a_group_made_in_nova() {
             (named && room.content("m.room.topic", "")?["topic"] == "rain or shine").then_some(())
         })
         .await;
-    ana.api.put(&format!("/conversations/{group}/members/{}/role", elena.id), &json!({ "role": "admin" })).await;
+    ana.api
+        .put(
+            &format!("/conversations/{group}/members/{}/role", elena.id),
+            &json!({ "role": "admin" }),
+        )
+        .await;
     elena
         .sees_in(&room, "her power", |room| {
             (room.content("m.room.power_levels", "")?["users"][&elena.id] == 50).then_some(())
@@ -51,7 +56,9 @@ async fn a_group_made_in_nova() {
         .await;
 
     // An admin in Element may do what an admin in Nova may.
-    elena.set_state(&room, "m.room.name", &json!({ "name": "Walking" })).await;
+    elena
+        .set_state(&room, "m.room.name", &json!({ "name": "Walking" }))
+        .await;
     until("Nova shows the name", async || {
         (ana.conversation(&group).await["name"] == "Walking").then_some(())
     })
@@ -62,16 +69,25 @@ async fn a_group_made_in_nova() {
     ben.api.post(&format!("/conversations/{group}/members"), &added).await;
     marek.accepts(&room).await;
     ana.sees_member(&group, &marek.id, membership("joined")).await;
-    ana.api.delete(&format!("/conversations/{group}/members/{}", marek.id)).await;
+    ana.api
+        .delete(&format!("/conversations/{group}/members/{}", marek.id))
+        .await;
     elena.sees_member(&room, &marek.id, "leave").await;
     ben.api.post(&format!("/conversations/{group}/leave"), &json!({})).await;
     elena.sees_member(&room, &ben.mxid, "leave").await;
-    let (status, _) = ben.api.call(Method::GET, &format!("/conversations/{group}/messages"), None).await;
+    let (status, _) = ben
+        .api
+        .call(Method::GET, &format!("/conversations/{group}/messages"), None)
+        .await;
     assert_eq!(status, 403);
 
     // Who was declined: an invite that is turned down.
     ana.api.post(&format!("/conversations/{group}/members"), &added).await;
-    marek.sees("the second invite", |seen| seen.invites.contains_key(&room).then_some(())).await;
+    marek
+        .sees("the second invite", |seen| {
+            seen.invites.contains_key(&room).then_some(())
+        })
+        .await;
     ana.sees_member(&group, &marek.id, membership("invited")).await;
     marek.leave(&room).await;
     ana.sees_member(&group, &marek.id, Value::is_null).await;
@@ -101,18 +117,30 @@ async fn a_group_made_in_element() {
     .await;
 
     let socket = ana.online().await;
-    elena.set_state(&room, "m.room.name", &json!({ "name": "Big boats" })).await;
-    elena.set_state(&room, "m.room.topic", &json!({ "topic": "steam" })).await;
+    elena
+        .set_state(&room, "m.room.name", &json!({ "name": "Big boats" }))
+        .await;
+    elena
+        .set_state(&room, "m.room.topic", &json!({ "topic": "steam" }))
+        .await;
     elena.set_power(&room, &marek.id, 50).await;
     elena.set_power(&room, &ana.mxid, 100).await;
     let changed = |frame: &Value| frame["type"] == "member.role_changed" && frame["user_id"] == json!(ana.id);
     assert_eq!(socket.frame("her role", changed).await["new_role"], "owner");
     ana.sees_member(&group, &marek.id, role("admin")).await;
     let shown = ana.conversation(&group).await;
-    assert_eq!((&shown["name"], &shown["description"]), (&json!("Big boats"), &json!("steam")));
+    assert_eq!(
+        (&shown["name"], &shown["description"]),
+        (&json!("Big boats"), &json!("steam"))
+    );
 
     // Both sides invite; a kick, a ban, and who leaves by themselves.
-    ana.api.post(&format!("/conversations/{group}/members"), &json!({ "user_id": ben.id })).await;
+    ana.api
+        .post(
+            &format!("/conversations/{group}/members"),
+            &json!({ "user_id": ben.id }),
+        )
+        .await;
     elena.sees_member(&room, &ben.mxid, "join").await;
     marek.leave(&room).await;
     ana.sees_member(&group, &marek.id, Value::is_null).await;
@@ -137,7 +165,12 @@ async fn a_group_without_matrix_users_is_joined_later() {
     let elena = world.matrix_user("elena").await;
     let group = ana.create_group("Tea", &[&ben.id.to_string()]).await;
     ben.say(&group, "first").await;
-    ana.api.post(&format!("/conversations/{group}/members"), &json!({ "user_id": elena.id })).await;
+    ana.api
+        .post(
+            &format!("/conversations/{group}/members"),
+            &json!({ "user_id": elena.id }),
+        )
+        .await;
     let room = ana.room_of(&group).await;
     elena.accepts(&room).await;
     let socket = ben.online().await;

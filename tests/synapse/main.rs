@@ -41,5 +41,10 @@ async fn direct_chat(world: &World) -> Chat {
     let room = matrix.create_dm(&nova.mxid).await;
     matrix.sees_member(&room, &nova.mxid, "join").await;
     let conversation = nova.conversation_of(&room).await;
-    Chat { nova, matrix, room, conversation }
+    Chat {
+        nova,
+        matrix,
+        room,
+        conversation,
+    }
 }

@@ -35,23 +35,27 @@ async fn a_nova_account_is_seen_in_element() {
     let pictures = picture_server(&mut tasks).await;
     let chat = direct_chat(&world).await;
     let (nova, matrix) = (&chat.nova, &chat.matrix);
-    let profile = |name: &str, picture: &str| {
-        json!({ "username": nova.username, "display_name": name, "avatar_url": format!("{pictures}/{picture}") })
-    };
+    let profile = |name: &str, picture: &str| json!({ "username": nova.username, "display_name": name, "avatar_url": format!("{pictures}/{picture}") });
     world.put_account(nova, &profile("Ana Maria", "one.png")).await;
     let shown = async |name: &str| {
-        matrix.sees_in(&chat.room, name, |room| {
-            let member = room.content("m.room.member", &nova.mxid)?;
-            let avatar = member["avatar_url"].as_str()?.to_owned();
-            (member["displayname"] == name && member["membership"] == "join").then_some(avatar)
-        })
-        .await
+        matrix
+            .sees_in(&chat.room, name, |room| {
+                let member = room.content("m.room.member", &nova.mxid)?;
+                let avatar = member["avatar_url"].as_str()?.to_owned();
+                (member["displayname"] == name && member["membership"] == "join").then_some(avatar)
+            })
+            .await
     };
     let first = shown("Ana Maria").await;
     assert!(first.starts_with("mxc://"), "{first}");
     let media = first.trim_start_matches("mxc://");
-    let (status, kind, bytes) =
-        matrix.api.fetch(&format!("{}/_matrix/client/v1/media/download/{media}", matrix.api.base())).await;
+    let (status, kind, bytes) = matrix
+        .api
+        .fetch(&format!(
+            "{}/_matrix/client/v1/media/download/{media}",
+            matrix.api.base()
+        ))
+        .await;
     assert_eq!((status, kind.as_str(), bytes), (200, "image/png", png()));
     assert_eq!(matrix.profile(&nova.mxid).await["displayname"], "Ana Maria");
 
@@ -76,7 +80,10 @@ async fn a_matrix_user_is_seen_in_nova() {
     let chat = direct_chat(&world).await;
     let (nova, matrix) = (&chat.nova, &chat.matrix);
     let socket = nova.online().await;
-    nova.sees_member(&chat.conversation, &matrix.id, |member| member["display_name"] == "elena").await;
+    nova.sees_member(&chat.conversation, &matrix.id, |member| {
+        member["display_name"] == "elena"
+    })
+    .await;
     matrix.set_profile("displayname", "Elena 🌻 Sol").await;
     matrix.wear(png()).await;
     let wanted = |member: &Value| member["display_name"] == "Elena 🌻 Sol" && member["avatar_url"].is_string();
@@ -92,7 +99,8 @@ async fn a_matrix_user_is_seen_in_nova() {
     assert!(kind.starts_with("image/") && !bytes.is_empty(), "{kind}");
     assert_eq!(member["username"], matrix.id.as_str());
     matrix.set_profile("avatar_url", "").await;
-    nova.sees_member(&chat.conversation, &matrix.id, |member| member["avatar_url"].is_null()).await;
+    nova.sees_member(&chat.conversation, &matrix.id, |member| member["avatar_url"].is_null())
+        .await;
 }
 
 #[tokio::test]

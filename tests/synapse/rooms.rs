@@ -20,11 +20,15 @@ async fn rooms_of_each_version_work() {
         let room = elena.create_room(&body).await;
         elena.sees_member(&room, &ana.mxid, "join").await;
         let group = ana.conversation_of(&room).await;
-        let owner = ana.sees_member(&group, &elena.id, |member| member["role"] == "owner").await;
+        let owner = ana
+            .sees_member(&group, &elena.id, |member| member["role"] == "owner")
+            .await;
         assert_eq!(owner["membership"], "joined", "{version:?}");
         elena.set_power(&room, &ana.mxid, 50).await;
-        ana.sees_member(&group, &ana.mxid, |member| member["role"] == "admin").await;
-        ana.sees_member(&group, &elena.id, |member| member["role"] == "owner").await;
+        ana.sees_member(&group, &ana.mxid, |member| member["role"] == "admin")
+            .await;
+        ana.sees_member(&group, &elena.id, |member| member["role"] == "owner")
+            .await;
         let text = format!("in version {version:?}");
         elena.say(&room, &text).await;
         assert_eq!(socket.hears(&text).await["conversation_id"], group.as_str());
@@ -32,8 +36,14 @@ async fn rooms_of_each_version_work() {
         ana.say(&group, &answer).await;
         assert_eq!(elena.hears(&room, &answer).await["sender"], ana.mxid.as_str());
         // Nova's admin renames it.
-        ana.api.put(&format!("/conversations/{group}"), &json!({ "name": text })).await;
-        elena.sees_in(&room, "the name", |room| (room.content("m.room.name", "")?["name"] == text).then_some(())).await;
+        ana.api
+            .put(&format!("/conversations/{group}"), &json!({ "name": text }))
+            .await;
+        elena
+            .sees_in(&room, "the name", |room| {
+                (room.content("m.room.name", "")?["name"] == text).then_some(())
+            })
+            .await;
     }
 }
 
@@ -65,7 +75,11 @@ async fn an_upgraded_group_is_followed() {
     let said: Vec<String> = ana.said(&group).await.into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["below", "up here", "what a view"]);
     let shown = ana.conversation(&group).await;
-    assert_eq!((&shown["name"], &shown["member_count"]), (&json!("Hill"), &json!(3)), "{shown}");
+    assert_eq!(
+        (&shown["name"], &shown["member_count"]),
+        (&json!("Hill"), &json!(3)),
+        "{shown}"
+    );
     assert_eq!(ana.conversations().await.len(), 1);
     assert_eq!(world.dead_letters(&[&old, &new]).await, Vec::<Value>::new());
 }
@@ -81,7 +95,13 @@ async fn an_upgraded_direct_room_is_followed() {
     chat.matrix.hears(&new, "in the new one").await;
     chat.matrix.say(&new, "here too").await;
     until("it is still one conversation", async || {
-        let said: Vec<String> = chat.nova.said(&chat.conversation).await.into_iter().map(|(_, text)| text).collect();
+        let said: Vec<String> = chat
+            .nova
+            .said(&chat.conversation)
+            .await
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
         (said == ["in the new one", "here too"]).then_some(())
     })
     .await;

@@ -29,7 +29,12 @@ fn texts() -> Vec<String> {
 #[tokio::test]
 async fn every_text_arrives_as_it_is() {
     let Some(world) = World::open().await else { return };
-    let Chat { nova, matrix, room, conversation } = direct_chat(&world).await;
+    let Chat {
+        nova,
+        matrix,
+        room,
+        conversation,
+    } = direct_chat(&world).await;
     let socket = nova.online().await;
     for text in texts() {
         let event = matrix.say(&room, &text).await;
@@ -39,15 +44,28 @@ async fn every_text_arrives_as_it_is() {
         nova.say(&conversation, &answer).await;
         matrix.hears(&room, &answer).await;
     }
-    let said: Vec<String> = nova.said(&conversation).await.into_iter().map(|(_, text)| text).collect();
-    let wanted: Vec<String> = texts().into_iter().flat_map(|text| [text.clone(), format!("{text}\u{2060}")]).collect();
+    let said: Vec<String> = nova
+        .said(&conversation)
+        .await
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    let wanted: Vec<String> = texts()
+        .into_iter()
+        .flat_map(|text| [text.clone(), format!("{text}\u{2060}")])
+        .collect();
     assert_eq!(said, wanted);
 }
 
 #[tokio::test]
 async fn styles_and_html_go_both_ways() {
     let Some(world) = World::open().await else { return };
-    let Chat { nova, matrix, room, conversation } = direct_chat(&world).await;
+    let Chat {
+        nova,
+        matrix,
+        room,
+        conversation,
+    } = direct_chat(&world).await;
     let socket = nova.online().await;
     let html = json!({
         "msgtype": "m.text", "body": "*hi*", "format": "org.matrix.custom.html",
@@ -58,7 +76,8 @@ async fn styles_and_html_go_both_ways() {
     for (kind, style) in [("m.notice", "notice"), ("m.emote", "emote")] {
         matrix.send(&room, &json!({ "msgtype": kind, "body": kind })).await;
         assert_eq!(socket.hears(kind).await["style"], style);
-        nova.send(&conversation, &json!({ "content": style, "style": style })).await;
+        nova.send(&conversation, &json!({ "content": style, "style": style }))
+            .await;
         assert_eq!(matrix.hears(&room, style).await["content"]["msgtype"], kind);
     }
     let body = json!({ "content": "bold", "formatted_content": "<strong style=\"color: red\">bold</strong>" });
@@ -66,14 +85,20 @@ async fn styles_and_html_go_both_ways() {
     let event = matrix.hears(&room, "bold").await;
     assert_eq!(event["content"]["formatted_body"], "<strong>bold</strong>");
     assert_eq!(event["content"]["format"], "org.matrix.custom.html");
-    nova.send(&conversation, &json!({ "plaintext": "by its older name" })).await;
+    nova.send(&conversation, &json!({ "plaintext": "by its older name" }))
+        .await;
     matrix.hears(&room, "by its older name").await;
 }
 
 #[tokio::test]
 async fn two_hundred_messages_from_both_sides_keep_their_order() {
     let Some(world) = World::open().await else { return };
-    let Chat { nova, matrix, room, conversation } = direct_chat(&world).await;
+    let Chat {
+        nova,
+        matrix,
+        room,
+        conversation,
+    } = direct_chat(&world).await;
     let socket = nova.online().await;
     let from_matrix = async {
         for n in 0..100 {
@@ -82,13 +107,20 @@ async fn two_hundred_messages_from_both_sides_keep_their_order() {
     };
     let from_nova = async {
         for n in 0..100 {
-            let answer = socket.send(&conversation, &format!("n{n}"), &format!("{conversation}-{n}")).await;
+            let answer = socket
+                .send(&conversation, &format!("n{n}"), &format!("{conversation}-{n}"))
+                .await;
             assert_eq!(answer["type"], "ack", "{answer}");
         }
     };
     tokio::join!(from_matrix, from_nova);
     let wanted = |who: char| (0..100).map(|n| format!("{who}{n}")).collect::<Vec<_>>();
-    let of = |said: &[String], who: char| said.iter().filter(|text| text.starts_with(who)).cloned().collect::<Vec<_>>();
+    let of = |said: &[String], who: char| {
+        said.iter()
+            .filter(|text| text.starts_with(who))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     let in_element = matrix
         .sees_in(&room, "all of it", |room| {
             let said: Vec<String> = room.said().into_iter().map(|(_, text)| text.to_owned()).collect();
@@ -96,13 +128,20 @@ async fn two_hundred_messages_from_both_sides_keep_their_order() {
         })
         .await;
     let in_nova = until("all of it is in Nova", async || {
-        let said: Vec<String> = nova.said(&conversation).await.into_iter().map(|(_, text)| text).collect();
+        let said: Vec<String> = nova
+            .said(&conversation)
+            .await
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
         (said.len() >= 200).then_some(said)
     })
     .await;
     let on_socket = socket
         .sees("all of it", |log| {
-            let texts = log.messages(&conversation).map(|frame| frame["content"].as_str().unwrap().to_owned());
+            let texts = log
+                .messages(&conversation)
+                .map(|frame| frame["content"].as_str().unwrap().to_owned());
             Some(texts.collect::<Vec<_>>()).filter(|texts| texts.len() >= 200)
         })
         .await;
@@ -132,7 +171,8 @@ async fn the_author_is_told_of_the_delivery_and_nobody_else() {
     assert_eq!(delivery["matrix_event_id"], event["event_id"]);
     assert_eq!(event["content"]["social.nova.id"], sent["id"]);
     ben.say(&group, "yes").await;
-    his.frame("his own delivery", |frame| frame["type"] == "message.delivery").await;
+    his.frame("his own delivery", |frame| frame["type"] == "message.delivery")
+        .await;
     assert!(!his.log().frames.iter().any(told));
     let listed = ana.history(&group).await;
     assert_eq!(listed[0]["delivery_status"], "sent");
