@@ -52,13 +52,14 @@ pub struct Addresses {
 
 impl Addresses {
     fn write(&self, path: &Path) -> io::Result<()> {
-        let mut lines = format!(
-            "NOVA_ADDR={}\nAPPSERVICE_ADDR={}\nMETRICS_ADDR={}\n",
+        let admin = self
+            .admin
+            .map(|admin| format!("ADMIN_ADDR={admin}\n"))
+            .unwrap_or_default();
+        let lines = format!(
+            "NOVA_ADDR={}\nAPPSERVICE_ADDR={}\nMETRICS_ADDR={}\n{admin}",
             self.nova, self.appservice, self.metrics
         );
-        if let Some(admin) = self.admin {
-            lines.push_str(&format!("ADMIN_ADDR={admin}\n"));
-        }
         // Whoever waits for the file must never read half of it.
         let draft = path.with_extension("tmp");
         std::fs::write(&draft, lines)?;

@@ -48,7 +48,7 @@ pub enum CreateRooms {
 }
 
 /// How long an account is taken to be as it was: another process may have changed or deleted it.
-const ACCOUNTS_REMEMBERED: Duration = Duration::from_secs(60);
+const ACCOUNTS_REMEMBERED: Duration = Duration::from_mins(1);
 
 /// What an admin decides.
 #[derive(Debug, Clone)]

@@ -23,7 +23,10 @@ use std::time::Duration;
 pub use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Postgres, Transaction};
+use sqlx::{Connection, Postgres, Transaction};
+
+/// How long a connection is taken to work after it was used.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -117,10 +120,25 @@ impl Store {
     /// When the address cannot be read.
     pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
         let options: PgConnectOptions = url.parse().map_err(StoreError::Address)?;
+        // Every statement goes by a key. A plan that was made while a table was empty must not stay with reading all of
+        // it when it has grown, so whole tables are read only where nothing else is possible.
+        let options = options
+            .application_name("nova-bridge")
+            .options([("enable_seqscan", "off"), ("jit", "off")]);
         Ok(PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(10))
-            .connect_lazy_with(options.application_name("nova-bridge")))
+            // A connection that worked just now is not asked again whether it does: that is a round trip.
+            .test_before_acquire(false)
+            .before_acquire(|connection, was| {
+                Box::pin(async move {
+                    if was.idle_for > FRESH {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(options))
     }
 
     /// Takes the pool into use: the schema has to be up to date.

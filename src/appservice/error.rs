@@ -115,7 +115,15 @@ impl From<CommandError> for MatrixError {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::Store(error) => error.into(),
-            error => {
+            CommandError::NoSuchConversation
+            | CommandError::NoSuchMessage
+            | CommandError::NoSuchDeadLetter
+            | CommandError::NoSuchUser(_)
+            | CommandError::NotMember
+            | CommandError::Forbidden(_)
+            | CommandError::Invalid(_)
+            | CommandError::Busy
+            | CommandError::Homeserver(_) => {
                 tracing::error!(%error, "a request of the homeserver failed");
                 Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", "the bridge could not find out")
             }

@@ -18,7 +18,10 @@ use crate::domain::clock::Timestamp;
 /// For how long gaps are believed after one that meant nothing: at first, and at most.
 const BELIEF: (TimeDelta, TimeDelta) = (TimeDelta::minutes(1), TimeDelta::hours(1));
 
-/// A number that is so far below the last one is the first of a new count: Synapse on SQLite starts over.
+/// The widest gap that Synapse leaves; who skips more counts in some other way.
+const WIDEST: u64 = 20;
+
+/// A number that is so far below the last one is the first of a new count: Synapse on `SQLite` starts over.
 const NEW_COUNT: u64 = 1000;
 
 /// What is known of Synapse's numbers.
@@ -60,7 +63,9 @@ impl Numbers {
 
 impl State {
     fn skips(&mut self, number: u64, now: Timestamp) -> bool {
-        let follows = self.last.is_none_or(|last| number <= last.saturating_add(1));
+        let follows = self
+            .last
+            .is_none_or(|last| number <= last.saturating_add(1) || number > last.saturating_add(WIDEST));
         match self.refused {
             // What was missing.
             Some(refused) if number < refused => {

@@ -1,6 +1,6 @@
 //! `PUT /transactions/{txnId}`: 200 means that everything is safe.
 //!
-//! What a transaction says is never judged by its id: events are known by their own ids, because Synapse on SQLite counts
+//! What a transaction says is never judged by its id: events are known by their own ids, because Synapse on `SQLite` counts
 //! its transactions from 1 again, and the same event can come under a new one (architecture §2). The id only shows whether
 //! Synapse has left one behind (`numbers`).
 
@@ -58,7 +58,8 @@ pub(super) async fn push(
         answered(TransactionOutcome::Refused);
         return Err(MatrixError::out_of_turn());
     }
-    count_ephemeral(&state.metrics, transaction.ephemeral.or(transaction.unstable_ephemeral));
+    let ephemeral = transaction.ephemeral.or(transaction.unstable_ephemeral);
+    count_ephemeral(&state.metrics, ephemeral.as_deref());
     match state.bridge.accept(&transaction.events).await {
         Ok(()) => {
             state.numbers.taken(&txn_id);
@@ -98,9 +99,8 @@ fn read(body: &[u8]) -> Result<Transaction, MatrixError> {
 }
 
 /// Typing, receipts and presence are not carried yet; what comes is counted.
-fn count_ephemeral(metrics: &Metrics, ephemeral: Option<Box<RawValue>>) {
+fn count_ephemeral(metrics: &Metrics, ephemeral: Option<&RawValue>) {
     let events: Vec<&RawValue> = ephemeral
-        .as_ref()
         .and_then(|raw| serde_json::from_str(raw.get()).ok())
         .unwrap_or_default();
     metrics.events(

@@ -1,5 +1,6 @@
 //! Nova accounts and their ghosts.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -327,10 +328,13 @@ impl Bridge {
                 .set_display_name(ghost, Some(account.person.shown_name()))
                 .await?;
             match &account.person.avatar_url {
-                Some(url) => match self.uploaded(&account.person, url).await? {
-                    Some(mxc) => self.homeserver().set_avatar_url(ghost, Some(&mxc)).await?,
-                    None => tracing::warn!(nova.user = %user, "the account's picture cannot be used"),
-                },
+                Some(url) => {
+                    if let Some(mxc) = self.uploaded(&account.person, url).await? {
+                        self.homeserver().set_avatar_url(ghost, Some(&mxc)).await?;
+                    } else {
+                        tracing::warn!(nova.user = %user, "the account's picture cannot be used");
+                    }
+                }
                 None if account.synced_profile.is_some() => self.homeserver().set_avatar_url(ghost, None).await?,
                 None => {}
             }
@@ -368,7 +372,7 @@ impl Bridge {
         };
         let mxc = self
             .homeserver()
-            .upload(&owner.mxid, &picture.content_type, picture.bytes)
+            .upload(&owner.mxid, picture.content_type, picture.bytes)
             .await?;
         let mut connection = self.inner.store.read().await?;
         people::cache_avatar(&mut connection, owner.id, &hash, &mxc, self.now()).await?;
@@ -407,5 +411,9 @@ fn profile_hash(person: &Person) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        drop(write!(text, "{byte:02x}"));
+        text
+    })
 }

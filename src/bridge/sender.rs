@@ -338,8 +338,8 @@ impl Bridge {
         if let Some(conversation) = job.conversation
             && job.attempts + 1 > QUIET_FAILURES
         {
-            // Everything behind the head waits as well, and its authors should know.
-            for (message, author) in messages::delay(&mut tx, lane).await? {
+            // Whatever the job is, everything behind it waits with it.
+            for (message, author) in messages::delayed(&mut tx, lane).await? {
                 let detail = Some("the homeserver cannot be reached or is busy".to_owned());
                 let told = delivery(conversation, author, message, Delivery::Retrying, detail, None);
                 effects.feed.push(told);

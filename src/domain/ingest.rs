@@ -1,6 +1,6 @@
 //! The middle step of a transaction: from current rows and inbound events to effects. Pure.
 //!
-//! [`plan`] folds over the events in order and keeps a working copy of the rows ([`Rooms`]) in step, so that a later
+//! [`plan`] folds over the events in order and keeps a working copy of the rows ([`Context`]) in step, so that a later
 //! event of the same transaction sees what an earlier one did. It sends nothing and writes nothing: `store` applies the
 //! [`Effects`] in one commit.
 

@@ -28,9 +28,13 @@ pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn bytes(&self) -> [u8; 10] {
-        let bytes = Uuid::new_v4().into_bytes();
         // Bytes 6 and 8 of a UUID v4 hold fixed bits; leave them out.
-        let [a, b, c, d, e, f, _, g, _, h, i, j, ..] = bytes;
-        [a, b, c, d, e, f, g, h, i, j]
+        let random = Uuid::new_v4().into_bytes();
+        let mut free = random
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| !matches!(at, 6 | 8))
+            .map(|(_, byte)| byte);
+        std::array::from_fn(|_| free.next().unwrap_or_default())
     }
 }

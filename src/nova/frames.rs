@@ -35,7 +35,7 @@ pub struct Frames {
 pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
     match &entry.event {
         FeedEvent::Message(message) => Frames {
-            all: vec![text(&message_new(entry, message))],
+            all: vec![message_new(entry, message)],
             bare: bare.then(|| text(&bare_message(message))),
             author: Some(message.sender),
             gone: None,
@@ -118,11 +118,11 @@ struct DataCopy<'a> {
 
 const TEXT: &str = "text";
 
-fn message_new(entry: &FeedEntry, message: &Message) -> impl Serialize {
+fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
     let created_at = time(message.created_at);
     let content = message.text.plain.as_str();
     let (id, sender_id, sequence_number) = (message.id, message.sender, message.sequence);
-    serde_json::to_value(MessageNew {
+    text(&MessageNew {
         frame: "message.new",
         stream_id: entry.cursor.to_string(),
         timestamp: &created_at,
@@ -157,7 +157,6 @@ fn message_new(entry: &FeedEntry, message: &Message) -> impl Serialize {
             created_at: &created_at,
         },
     })
-    .unwrap_or_default()
 }
 
 /// How a text is meant, where it is not just said.

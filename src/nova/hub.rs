@@ -19,8 +19,9 @@ use crate::domain::ids::{ConversationId, UserId};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, conversations};
 
-/// How many entries wait for a socket before it counts as lagging.
-const QUEUE: usize = 64;
+/// How many entries wait for a socket before it counts as lagging. Several full transactions: they take a pointer each,
+/// and catching up costs a query.
+const QUEUE: usize = 512;
 
 /// How many conversations' members are remembered.
 const REMEMBERED: u64 = 50_000;

@@ -218,16 +218,17 @@ pub async fn set_delivery(
     Ok(done.rows_affected() > 0)
 }
 
-/// Notes that every message in a lane has to wait. Returns those for which that is news, with their authors, in order.
+/// Notes that what waits in a lane cannot be delivered for now. Returns the messages that this is news for, with their
+/// authors, in the order of saying.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delay(connection: &mut PgConnection, lane: Uuid) -> Result<Vec<(MessageId, UserId)>, StoreError> {
+pub async fn delayed(connection: &mut PgConnection, lane: Uuid) -> Result<Vec<(MessageId, UserId)>, StoreError> {
     let rows = sqlx::query!(
         "WITH delayed AS (
-            UPDATE messages SET delivery = 'retrying' FROM outbox
-            WHERE outbox.lane = $1 AND messages.id = outbox.message_id AND messages.delivery = 'pending'
-            RETURNING messages.id, messages.sender_id, messages.sequence_number)
+            UPDATE messages SET delivery = 'retrying'
+            WHERE id IN (SELECT message_id FROM outbox WHERE lane = $1) AND delivery = 'pending'
+            RETURNING id, sender_id, sequence_number)
          SELECT id, sender_id FROM delayed ORDER BY sequence_number",
         lane
     )

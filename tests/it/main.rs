@@ -16,4 +16,5 @@ mod homeserver_client;
 mod homeserver_errors;
 mod homeserver_media;
 mod homeserver_requests;
+mod layering;
 mod support;

@@ -82,13 +82,13 @@ pub fn create_room(
     body.insert("creation_content".to_owned(), json!({ MARKER: job }));
     body.insert("invite".to_owned(), json!(people.keys().collect::<Vec<_>>()));
     body.insert("initial_state".to_owned(), Value::Array(state));
-    body.insert("power_level_content_override".to_owned(), power_levels(users));
+    body.insert("power_level_content_override".to_owned(), power_levels(&users));
     Value::Object(body)
 }
 
 /// Synapse replaces the whole of `events` by an override, so its defaults are repeated here. The last two make Element
 /// offer the ordinary call (`matrix-voip.md` §3).
-fn power_levels(users: Map<String, Value>) -> Value {
+fn power_levels(users: &Map<String, Value>) -> Value {
     json!({
         "users": users,
         "events": {

@@ -257,14 +257,8 @@ async fn members_are_listed_page_by_page(pool: PgPool) {
     let all = lists::list_members(&mut connection, &[one, two], 10, 0).await.unwrap();
     assert_eq!(all.len(), 5);
     let alice = all.iter().find(|it| it.person.id == alice()).unwrap();
-    assert_eq!(
-        (
-            alice.person.is_nova,
-            alice.person.mxid.as_str(),
-            alice.person.display_name.as_deref()
-        ),
-        (false, ALICE, Some("Alice"))
-    );
+    assert_eq!(alice.person, matrix_user(ALICE, Some("Alice")));
+    assert_eq!((alice.member, alice.joined_at), (JOINED, at(1)));
     assert_eq!(
         lists::list_members(&mut connection, &[one, two], 2, 1)
             .await
@@ -279,4 +273,31 @@ async fn members_are_listed_page_by_page(pool: PgPool) {
             .unwrap(),
         0
     );
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn conversations_rooms_and_pictures_are_looked_up_for_somebody(pool: PgPool) {
+    let store = open(&pool).await;
+    let id = made(&store, Kind::Group, &[ANNA, BERT]).await;
+    let gone = made(&store, Kind::Group, &[ANNA]).await;
+    write(&store, id, &portal(id, "!one:x")).await;
+    let picture = Effects {
+        edits: vec![ConversationEdit {
+            conversation: id,
+            name: None,
+            description: None,
+            avatar_url: Some("mxc://a/group".to_owned()),
+        }],
+        ..Effects::default()
+    };
+    write(&store, id, &picture).await;
+    let mut connection = store.read().await.unwrap();
+    conversations::delete(&mut connection, gone, at(5)).await.unwrap();
+    assert_eq!(lists::count_of_user(&mut connection, ANNA).await.unwrap(), 1);
+    assert_eq!(lists::count_of_user(&mut connection, alice()).await.unwrap(), 0);
+    let rooms = lists::rooms_of_user(&mut connection, ANNA).await.unwrap();
+    assert_eq!(rooms, [(id, "!one:x".to_owned())]);
+    let avatar = lists::avatar(&mut connection, id.0).await.unwrap();
+    assert_eq!(avatar.as_deref(), Some("mxc://a/group"));
+    assert_eq!(lists::avatar(&mut connection, ANNA.0).await.unwrap(), None);
 }

@@ -1,6 +1,8 @@
 //! Messages: pages, keys, and their way to Matrix.
 
 use super::*;
+use crate::domain::ids::OutboxId;
+use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{Delivery, Style};
 use crate::store::messages::{self, Page};
 
@@ -153,4 +155,30 @@ async fn delivery_goes_on_until_the_message_is_in_the_room(pool: PgPool) {
             .await
             .unwrap()
     );
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn everything_that_waits_in_a_lane_is_delayed_once(pool: PgPool) {
+    let store = open(&pool).await;
+    let id = made(&store, Kind::Direct, &[ANNA, alice()]).await;
+    let mut all: Vec<NewMessage> = (1..=3).map(|n| message(id, ANNA, n, "x")).collect();
+    for waiting in &mut all {
+        waiting.delivery = Some(Delivery::Pending);
+    }
+    let mut effects = saying(all.clone());
+    let lane = Lane::Conversation(id);
+    effects.jobs = [None, Some(all[0].id), Some(all[1].id)]
+        .map(|message| NewJob {
+            id: OutboxId(Uuid::now_v7()),
+            lane,
+            actor: ANNA,
+            message,
+            job: Job::CreateRoom,
+        })
+        .into();
+    write(&store, id, &effects).await;
+    let mut connection = store.read().await.unwrap();
+    let delayed = messages::delayed(&mut connection, lane.key()).await.unwrap();
+    assert_eq!(delayed, [(all[0].id, ANNA), (all[1].id, ANNA)]);
+    assert!(messages::delayed(&mut connection, lane.key()).await.unwrap().is_empty());
 }

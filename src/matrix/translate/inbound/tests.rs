@@ -1,3 +1,10 @@
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::wildcard_enum_match_arm,
+    clippy::panic,
+    reason = "tests fail by panicking, and are short"
+)]
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,0 +1,99 @@
+//! A homeserver that answers everything at once and does nothing. It counts, because a message from Matrix must not cost
+//! a single request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+
+/// What was asked so far.
+#[derive(Default)]
+struct Counts {
+    all: AtomicUsize,
+    sent: AtomicUsize,
+}
+
+/// The homeserver.
+#[derive(Clone)]
+pub(crate) struct Homeserver {
+    pub(crate) address: SocketAddr,
+    counts: Arc<Counts>,
+}
+
+impl Homeserver {
+    pub(crate) async fn start(tasks: &tokio_util::task::TaskTracker) -> Self {
+        let counts = Arc::new(Counts::default());
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&counts));
+        Self { address: serve(tasks, router).await, counts }
+    }
+
+    /// All requests so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.counts.all.load(Ordering::SeqCst)
+    }
+
+    /// Messages so far.
+    pub(crate) fn sent(&self) -> usize {
+        self.counts.sent.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many messages have come.
+    pub(crate) async fn wait_for_sent(&self, count: usize) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while self.sent() < count {
+            assert!(Instant::now() < deadline, "{} of {count} messages were sent", self.sent());
+            sleep(Duration::from_micros(200)).await;
+        }
+    }
+
+    /// Waits until the bridge has had nothing to ask for a while.
+    pub(crate) async fn settle(&self) {
+        let mut before = usize::MAX;
+        while before != self.requests() {
+            before = self.requests();
+            sleep(Duration::from_millis(1500)).await;
+        }
+    }
+}
+
+/// Serves on a free port until the process ends.
+pub(crate) async fn serve(tasks: &tokio_util::task::TaskTracker, router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
+    tasks.spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+async fn answer(State(counts): State<Arc<Counts>>, request: Request) -> Response {
+    counts.all.fetch_add(1, Ordering::SeqCst);
+    let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
+    // The body has to be read for the connection to go on.
+    drop(axum::body::to_bytes(request.into_body(), usize::MAX).await);
+    let steps: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let body = match steps.get(2..).unwrap_or_default() {
+        ["versions"] => r#"{"versions":["v1.1","v1.11"]}"#.to_owned(),
+        [_, "account", "whoami"] | [_, "register"] => format!(r#"{{"user_id":"@_nova_bridge:{}"}}"#, crate::town::DOMAIN),
+        [_, "appservice", _, "ping"] => r#"{"duration_ms":1}"#.to_owned(),
+        [_, "rooms", _, "send", ..] => {
+            let number = counts.sent.fetch_add(1, Ordering::SeqCst);
+            format!(r#"{{"event_id":"$sent{number}"}}"#)
+        }
+        [_, "rooms", _, "state"] => "[]".to_owned(),
+        [_, "rooms", _, "state", ..] if method == "GET" => {
+            return (StatusCode::NOT_FOUND, r#"{"errcode":"M_NOT_FOUND"}"#).into_response();
+        }
+        [_, "rooms", _, "state", ..] => r#"{"event_id":"$state"}"#.to_owned(),
+        [_, "rooms" | "join", ..] => format!(r#"{{"room_id":"{}"}}"#, crate::town::room_id(0)),
+        _ => "{}".to_owned(),
+    };
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
