@@ -49,6 +49,15 @@ pub(super) async fn push(
         }
     };
     let txn_id = txn_id.map_or_else(|_| String::new(), |Path(id)| id);
+    if state.away.load(Ordering::Acquire) {
+        tracing::info!(
+            txn_id,
+            "a transaction has to wait until the rooms have been looked into"
+        );
+        state.turned_away.store(true, Ordering::Release);
+        answered(TransactionOutcome::Refused);
+        return Err(MatrixError::out_of_turn());
+    }
     if state.numbers.skips(&txn_id, state.bridge.now()) {
         tracing::warn!(
             txn_id,

@@ -42,7 +42,6 @@ async fn nothing_is_lost_when_synapse_is_restarted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: what Synapse had queued for us in memory dies with it; the rooms have to be looked at afterwards"]
 async fn nothing_is_lost_when_synapse_is_killed() {
     play(&vec![Blow::KillSynapse; rounds().div_ceil(5)]).await;
 }
