@@ -33,6 +33,7 @@ use sqlx::postgres::PgConnection;
 
 /// Measures the bridge.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 struct Options {
     /// Only these parts: throughput, backlog, burst, send, idle.
     #[arg(value_parser = ["throughput", "backlog", "burst", "send", "idle"])]
@@ -62,13 +63,21 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(measure(&options))
 }
 
 async fn measure(options: &Options) -> ExitCode {
     let wants = |part: &str| options.parts.is_empty() || options.parts.iter().any(|it| it == part);
-    let sizes = if options.quick { Sizes::quick(options.rooms) } else { Sizes::full(options.rooms) };
+    let sizes = if options.quick {
+        Sizes::quick(options.rooms)
+    } else {
+        Sizes::full(options.rooms)
+    };
     let directory = std::path::absolute(&options.directory).unwrap();
     let databases = ["bench_floor", "bench_bridge", "bench_peer"];
     let [floor, bridge, peer] = make_databases(&options.database_url, databases).await;
@@ -94,15 +103,25 @@ async fn measure(options: &Options) -> ExitCode {
     std::fs::write(&file, serde_json::to_vec_pretty(&results.json()).unwrap()).unwrap();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}\nwritten to {}", results.table(), file.display()).unwrap();
-    if options.strict && !results.all_met() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if options.strict && !results.all_met() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// Empty databases beside the one of `url`, and their addresses.
 async fn make_databases<const N: usize>(url: &str, names: [&'static str; N]) -> [String; N] {
     let mut connection = PgConnection::connect(url).await.expect("Postgres lets us in");
     for name in names {
-        for statement in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        for statement in [
+            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            format!("CREATE DATABASE {name}"),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(statement))
+                .execute(&mut connection)
+                .await
+                .unwrap();
         }
     }
     let mut parsed: url::Url = url.parse().expect("DATABASE_URL is a URL");

@@ -74,7 +74,8 @@ impl BridgeProcess {
         self.process.stop();
         let (process, address) = launch(&self.directory);
         self.process = process;
-        (self.appservice, self.nova, self.admin) = (address("APPSERVICE_ADDR"), address("NOVA_ADDR"), address("ADMIN_ADDR"));
+        (self.appservice, self.nova, self.admin) =
+            (address("APPSERVICE_ADDR"), address("NOVA_ADDR"), address("ADMIN_ADDR"));
     }
 
     /// Makes accounts, or has them already.
@@ -96,16 +97,24 @@ impl BridgeProcess {
             "sub": town::user(number), "iat": now, "exp": now + 36_000, "token_type": "access",
             "username": format!("user{number}"), "email": "user@bench.example", "jti": Uuid::new_v4(),
         });
-        format!("/ws?token={}", encode(&Header::new(Algorithm::RS256), &claims, &self.key).unwrap())
+        format!(
+            "/ws?token={}",
+            encode(&Header::new(Algorithm::RS256), &claims, &self.key).unwrap()
+        )
     }
 
     /// A conversation of a user, of which there may be more.
     pub(crate) async fn conversation(&self, number: usize) -> String {
         let token = self.socket(number).replace("/ws?token=", "");
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.get(format!("http://{}/conversations", self.nova)).bearer_auth(token);
+        let request = client
+            .get(format!("http://{}/conversations", self.nova))
+            .bearer_auth(token);
         let list: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
-        list["conversations"][0]["id"].as_str().expect("the user has a conversation").to_owned()
+        list["conversations"][0]["id"]
+            .as_str()
+            .expect("the user has a conversation")
+            .to_owned()
     }
 }
 
@@ -113,9 +122,17 @@ fn launch(directory: &Path) -> (Process, impl Fn(&str) -> SocketAddr + use<>) {
     let (addresses, log) = (directory.join("addresses"), directory.join("bridge.log"));
     drop(fs::remove_file(&addresses));
     let mut command = Command::new(env!("CARGO_BIN_EXE_nova-bridge"));
-    command.arg("-c").arg(directory.join("config.yaml")).arg("run").arg("--print-addresses-to").arg(&addresses);
+    command
+        .arg("-c")
+        .arg(directory.join("config.yaml"))
+        .arg("run")
+        .arg("--print-addresses-to")
+        .arg(&addresses);
     let output = File::create(&log).unwrap();
-    command.stderr(output.try_clone().unwrap()).stdout(output).env_remove("RUST_LOG");
+    command
+        .stderr(output.try_clone().unwrap())
+        .stdout(output)
+        .env_remove("RUST_LOG");
     let mut process = Process::start(&mut command);
     let address = process::addresses(&mut process, &addresses, &log);
     (process, address)
@@ -127,6 +144,17 @@ fn make_keys(directory: &Path) {
         return;
     }
     let openssl = |command: &mut Command| assert!(command.status().expect("openssl is there").success());
-    openssl(Command::new("openssl").args(["genrsa", "-traditional", "-out"]).arg(&private).arg("2048"));
-    openssl(Command::new("openssl").args(["rsa", "-pubout", "-in"]).arg(&private).arg("-out").arg(&public));
+    openssl(
+        Command::new("openssl")
+            .args(["genrsa", "-traditional", "-out"])
+            .arg(&private)
+            .arg("2048"),
+    );
+    openssl(
+        Command::new("openssl")
+            .args(["rsa", "-pubout", "-in"])
+            .arg(&private)
+            .arg("-out")
+            .arg(&public),
+    );
 }

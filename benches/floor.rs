@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::put;
-use sqlx::postgres::PgConnection;
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 
 use crate::line::{self, Line};
 
@@ -23,7 +23,10 @@ impl Floor {
             .unwrap();
         let router = Router::new().route("/empty", put(async || ([("content-type", "application/json")], "{}")));
         let address = crate::homeserver::serve(tasks, router).await;
-        Self { connection, line: Line::open(address) }
+        Self {
+            connection,
+            line: Line::open(address),
+        }
     }
 
     /// Commits of one row of 100 bytes each.
@@ -32,7 +35,9 @@ impl Floor {
         let mut times = Vec::new();
         for id in from..from + count {
             let started = Instant::now();
-            let insert = sqlx::query("INSERT INTO floor (id, body) VALUES ($1, $2)").bind(id).bind(&body);
+            let insert = sqlx::query("INSERT INTO floor (id, body) VALUES ($1, $2)")
+                .bind(id)
+                .bind(&body);
             insert.execute(&mut self.connection).await.unwrap();
             times.push(started.elapsed());
         }

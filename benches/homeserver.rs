@@ -32,7 +32,10 @@ impl Homeserver {
     pub(crate) async fn start(tasks: &tokio_util::task::TaskTracker) -> Self {
         let counts = Arc::new(Counts::default());
         let router = Router::new().fallback(answer).with_state(Arc::clone(&counts));
-        Self { address: serve(tasks, router).await, counts }
+        Self {
+            address: serve(tasks, router).await,
+            counts,
+        }
     }
 
     /// All requests so far.
@@ -47,9 +50,13 @@ impl Homeserver {
 
     /// Waits until so many messages have come.
     pub(crate) async fn wait_for_sent(&self, count: usize) {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while self.sent() < count {
-            assert!(Instant::now() < deadline, "{} of {count} messages were sent", self.sent());
+            assert!(
+                Instant::now() < deadline,
+                "{} of {count} messages were sent",
+                self.sent()
+            );
             sleep(Duration::from_micros(200)).await;
         }
     }
@@ -81,7 +88,9 @@ async fn answer(State(counts): State<Arc<Counts>>, request: Request) -> Response
     let steps: Vec<&str> = path.trim_matches('/').split('/').collect();
     let body = match steps.get(2..).unwrap_or_default() {
         ["versions"] => r#"{"versions":["v1.1","v1.11"]}"#.to_owned(),
-        [_, "account", "whoami"] | [_, "register"] => format!(r#"{{"user_id":"@_nova_bridge:{}"}}"#, crate::town::DOMAIN),
+        [_, "account", "whoami"] | [_, "register"] => {
+            format!(r#"{{"user_id":"@_nova_bridge:{}"}}"#, crate::town::DOMAIN)
+        }
         [_, "appservice", _, "ping"] => r#"{"duration_ms":1}"#.to_owned(),
         [_, "rooms", _, "send", ..] => {
             let number = counts.sent.fetch_add(1, Ordering::SeqCst);

@@ -15,8 +15,11 @@ impl Line {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Self { stream, answer: Vec::new() }
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        Self {
+            stream,
+            answer: Vec::new(),
+        }
     }
 
     /// Sends a request and waits for its whole answer. Returns the status.
@@ -38,8 +41,12 @@ impl Line {
 /// The status of an answer that is there to its end.
 fn whole(answer: &[u8]) -> Option<u16> {
     let end = answer.windows(4).position(|it| it == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&answer[..end]).expect("a head is text").to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let head = std::str::from_utf8(&answer[..end])
+        .expect("a head is text")
+        .to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     if answer.len() < end + 4 + length.unwrap_or(0) {
         return None;
     }

@@ -25,13 +25,21 @@ impl Peer {
     pub(crate) fn start(directory: &Path, database: &str) -> Self {
         fs::copy("benches/peer/node.mjs", directory.join("node.mjs")).unwrap();
         let mut command = Command::new("node");
-        command.arg(directory.join("node.mjs")).env("DATABASE_URL", database).env("TOKEN", HS_TOKEN);
-        command.stdout(Stdio::piped()).stderr(File::create(directory.join("peer.log")).unwrap());
+        command
+            .arg(directory.join("node.mjs"))
+            .env("DATABASE_URL", database)
+            .env("TOKEN", HS_TOKEN);
+        command
+            .stdout(Stdio::piped())
+            .stderr(File::create(directory.join("peer.log")).unwrap());
         let mut process = Process::start(&mut command);
         let mut line = String::new();
         BufReader::new(process.output()).read_line(&mut line).unwrap();
         let port = line.trim().parse().expect("the peer says its port");
-        Self { process, address: (Ipv4Addr::LOCALHOST, port).into() }
+        Self {
+            process,
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+        }
     }
 
     pub(crate) fn rooms(&self, numbers: std::ops::Range<usize>) {

@@ -29,8 +29,15 @@ impl Process {
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> f64 {
         let status = self.read("status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a running process has VmRSS");
-        let kib: f64 = line.split_whitespace().nth(1).and_then(|it| it.parse().ok()).expect("VmRSS is a number");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("a running process has VmRSS");
+        let kib: f64 = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|it| it.parse().ok())
+            .expect("VmRSS is a number");
         kib * 1024.0
     }
 
@@ -73,7 +80,11 @@ pub(crate) fn addresses(process: &mut Process, file: &Path, log: &Path) -> impl 
         if let Ok(lines) = fs::read_to_string(file) {
             break lines;
         }
-        assert!(process.runs() && Instant::now() < deadline, "the bridge does not start, see {}", log.display());
+        assert!(
+            process.runs() && Instant::now() < deadline,
+            "the bridge does not start, see {}",
+            log.display()
+        );
         std::thread::sleep(Duration::from_millis(20));
     };
     move |key| {

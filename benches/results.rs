@@ -51,7 +51,12 @@ impl Results {
 
     fn target(&mut self, what: &'static str, value: Option<f64>, wanted: String, met: impl Fn(f64) -> bool) {
         if let Some(value) = value {
-            self.targets.push(Target { what, value, wanted, met: met(value) });
+            self.targets.push(Target {
+                what,
+                value,
+                wanted,
+                met: met(value),
+            });
         }
     }
 
@@ -64,10 +69,23 @@ impl Results {
         for (name, values) in &self.rounds {
             let (least, most) = spread(values);
             let median = self.median(name).unwrap_or_default();
-            writeln!(table, "{name:<62}{:>11}{:>11}{:>11}", short(median), short(least), short(most)).unwrap();
+            writeln!(
+                table,
+                "{name:<62}{:>11}{:>11}{:>11}",
+                short(median),
+                short(least),
+                short(most)
+            )
+            .unwrap();
         }
         table.push('\n');
-        for Target { what, value, wanted, met } in &self.targets {
+        for Target {
+            what,
+            value,
+            wanted,
+            met,
+        } in &self.targets
+        {
             let met = if *met { "met" } else { "NOT MET" };
             writeln!(table, "{what:<62}{:>11}   want {wanted:<14} {met}", short(*value)).unwrap();
         }
@@ -95,5 +113,9 @@ fn spread(values: &[f64]) -> (f64, f64) {
 }
 
 fn short(value: f64) -> String {
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.3}")
+    }
 }

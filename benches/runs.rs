@@ -41,14 +41,28 @@ impl Sizes {
     pub(crate) fn full(rooms: usize) -> Self {
         let rooms = [200, rooms];
         Self {
-            rounds: 5, floor: 500, transactions: [500, 200, 100], rooms, backlog: 5000, crowd: 1000, idle: 5000, said: 60,
+            rounds: 5,
+            floor: 500,
+            transactions: [500, 200, 100],
+            rooms,
+            backlog: 5000,
+            crowd: 1000,
+            idle: 5000,
+            said: 60,
         }
     }
 
     pub(crate) fn quick(rooms: usize) -> Self {
         let rooms = [200, rooms.min(2000)];
         Self {
-            rounds: 3, floor: 200, transactions: [200, 50, 50], rooms, backlog: 1000, crowd: 300, idle: 1000, said: 20,
+            rounds: 3,
+            floor: 200,
+            transactions: [200, 50, 50],
+            rooms,
+            backlog: 1000,
+            crowd: 300,
+            idle: 1000,
+            said: 20,
         }
     }
 }
@@ -75,7 +89,17 @@ impl Bench {
         let peer = peer.map(|database| Peer::start(&files.join("peer"), database));
         let floor = Floor::start(&tasks, floor).await;
         let results = Results::default();
-        Self { sizes, homeserver, floor, bridge, peer, results, rooms: 0, accounts: 0, transactions: 0 }
+        Self {
+            sizes,
+            homeserver,
+            floor,
+            bridge,
+            peer,
+            results,
+            rooms: 0,
+            accounts: 0,
+            transactions: 0,
+        }
     }
 
     /// Rounds of everything that is compared: the floor, the bridge and the peer in turn.
@@ -106,7 +130,9 @@ impl Bench {
                             let cost = used / said as f64 * 10_000.0;
                             self.results.add(format!("{name}, processor s per 10k events"), cost);
                         }
-                        let Some((peer, audience)) = self.peer.as_ref().zip(peer.as_ref()) else { continue };
+                        let Some((peer, audience)) = self.peer.as_ref().zip(peer.as_ref()) else {
+                            continue;
+                        };
                         let push = talk.push(transactions, events, flaws);
                         let name = format!("{rooms} rooms, {events} a transaction{how}, node");
                         let run = drive(peer.address, audience, push).await;
@@ -115,9 +141,16 @@ impl Bench {
                         }
                     }
                 }
-                assert_eq!(self.homeserver.requests(), asked, "no message from Matrix costs a request to Matrix");
+                assert_eq!(
+                    self.homeserver.requests(),
+                    asked,
+                    "no message from Matrix costs a request to Matrix"
+                );
             }
-            self.results.add(format!("{rooms} rooms, resident MB"), self.bridge.process.resident() / 1e6);
+            self.results.add(
+                format!("{rooms} rooms, resident MB"),
+                self.bridge.process.resident() / 1e6,
+            );
             bridge.leave().await;
             if let Some(peer) = peer {
                 peer.leave().await;
@@ -130,9 +163,11 @@ impl Bench {
         let from = i64::try_from(self.transactions).unwrap();
         self.transactions += count;
         let times = self.floor.commits(from, count.try_into().unwrap()).await;
-        self.results.add_times(&format!("{rooms} rooms, floor, commit of one row"), times);
+        self.results
+            .add_times(&format!("{rooms} rooms, floor, commit of one row"), times);
         let times = tokio::task::block_in_place(|| self.floor.requests(count));
-        self.results.add_times(&format!("{rooms} rooms, floor, empty request"), times);
+        self.results
+            .add_times(&format!("{rooms} rooms, floor, empty request"), times);
     }
 
     /// What Synapse does after an outage, with one event in each transaction.
@@ -142,7 +177,10 @@ impl Bench {
         let listeners = self.listeners().await;
         let push = Talk::new(self.sizes.rooms[0]).push(self.sizes.backlog, 1, Flaws::default());
         let run = drive(self.bridge.appservice, &listeners, push).await;
-        run.tell(&mut self.results, &format!("backlog of {} transactions, bridge", self.sizes.backlog));
+        run.tell(
+            &mut self.results,
+            &format!("backlog of {} transactions, bridge", self.sizes.backlog),
+        );
         listeners.leave().await;
     }
 
@@ -152,7 +190,10 @@ impl Bench {
         tell(&format!("a burst to {crowd} sockets"));
         self.accounts(crowd).await;
         for some in (0..crowd).collect::<Vec<_>>().chunks(100) {
-            let invites: Vec<_> = some.iter().map(|number| town::invite_to_group(SQUARE, *number)).collect();
+            let invites: Vec<_> = some
+                .iter()
+                .map(|number| town::invite_to_group(SQUARE, *number))
+                .collect();
             self.send_events(&invites);
         }
         self.homeserver.settle().await;
@@ -166,7 +207,8 @@ impl Bench {
             if round > 0 {
                 let name = format!("burst of {events} messages to {crowd} sockets");
                 self.results.add(format!("{name}, ms to the last frame"), took * 1000.0);
-                self.results.add(format!("{name}, frames per s"), (crowd * events) as f64 / took);
+                self.results
+                    .add(format!("{name}, frames per s"), (crowd * events) as f64 / took);
                 let used = self.bridge.process.processor() - used;
                 self.results.add(format!("{name}, processor s"), used);
             }
@@ -210,9 +252,16 @@ impl Bench {
             if round > 0 {
                 self.results.add_times("sending, one client, acknowledged after", alone);
                 let times = times.into_iter().flatten().collect();
-                self.results.add_times(&format!("sending, {USERS} clients, acknowledged after"), times);
-                self.results.add(format!("sending, {USERS} clients, acknowledged per s"), count as f64 / taken);
-                self.results.add(format!("sending, {USERS} clients, at the homeserver per s"), count as f64 / sent);
+                self.results
+                    .add_times(&format!("sending, {USERS} clients, acknowledged after"), times);
+                self.results.add(
+                    format!("sending, {USERS} clients, acknowledged per s"),
+                    count as f64 / taken,
+                );
+                self.results.add(
+                    format!("sending, {USERS} clients, at the homeserver per s"),
+                    count as f64 / sent,
+                );
             }
             self.homeserver.settle().await;
         }
@@ -234,12 +283,17 @@ impl Bench {
         sleep(Duration::from_secs(12)).await;
         assert_eq!(audience.open(), count, "idle sockets stay open");
         let after = self.bridge.process.resident();
-        self.results.add(format!("{count} idle sockets, bytes per socket"), (after - before) / count as f64);
-        self.results.add("resident MB without sockets, after a start", before / 1e6);
+        self.results.add(
+            format!("{count} idle sockets, bytes per socket"),
+            (after - before) / count as f64,
+        );
+        self.results
+            .add("resident MB without sockets, after a start", before / 1e6);
         let used = self.bridge.process.processor();
         sleep(Duration::from_secs(10)).await;
         let used = (self.bridge.process.processor() - used) / 10.0;
-        self.results.add(format!("{count} idle sockets, processors in use"), used);
+        self.results
+            .add(format!("{count} idle sockets, processors in use"), used);
         audience.leave().await;
     }
 
@@ -253,7 +307,11 @@ impl Bench {
             Some(commit + of(format!("{rooms} rooms, floor, empty request, p50 ms"))?)
         };
         let ack = |rooms: usize| {
-            Some(of(format!("{rooms} rooms, 1 a transaction, bridge, acknowledged after, p50 ms"))? / floor(rooms)?)
+            Some(
+                of(format!(
+                    "{rooms} rooms, 1 a transaction, bridge, acknowledged after, p50 ms"
+                ))? / floor(rooms)?,
+            )
         };
         let delivered = |rooms: usize, who: &str| of(format!("{rooms} rooms, 100 a transaction, {who}, shown per s"));
         let ratio = |rooms: usize| Some(delivered(rooms, "bridge")? / delivered(rooms, "node")?);
@@ -263,8 +321,18 @@ impl Bench {
         let idle = of(format!("{} idle sockets, bytes per socket", self.sizes.idle));
         results.at_most("acknowledgement / (commit + empty request), few rooms", told[0], 2.0);
         results.at_most("acknowledgement / (commit + empty request), many rooms", told[1], 2.0);
-        results.at_least("bridge / node, shown per s, 100 a transaction, few rooms", told[2], 1.5, Some(2.0));
-        results.at_least("bridge / node, shown per s, 100 a transaction, many rooms", told[3], 1.5, Some(2.0));
+        results.at_least(
+            "bridge / node, shown per s, 100 a transaction, few rooms",
+            told[2],
+            1.5,
+            Some(2.0),
+        );
+        results.at_least(
+            "bridge / node, shown per s, 100 a transaction, many rooms",
+            told[3],
+            1.5,
+            Some(2.0),
+        );
         results.at_most("resident MB with many rooms, after the run", resident, 40.0);
         results.at_most("bytes per idle socket", idle, 10_240.0);
         results
@@ -298,7 +366,11 @@ impl Bench {
     }
 
     async fn audience(&self, users: Range<usize>) -> Audience {
-        Audience::connect(self.bridge.nova, users.map(|number| self.bridge.socket(number)).collect()).await
+        Audience::connect(
+            self.bridge.nova,
+            users.map(|number| self.bridge.socket(number)).collect(),
+        )
+        .await
     }
 
     async fn listeners(&self) -> Audience {
@@ -312,7 +384,10 @@ impl Bench {
 }
 
 /// What real transactions have now and then.
-const FLAWS: Flaws = Flaws { duplicate: Some(20), unknown: Some(50) };
+const FLAWS: Flaws = Flaws {
+    duplicate: Some(20),
+    unknown: Some(50),
+};
 
 /// How a run went.
 struct Run {
@@ -325,7 +400,11 @@ struct Run {
 
 /// Pushes transactions one after the other, until everything is shown.
 async fn drive(address: std::net::SocketAddr, audience: &Audience, push: Push) -> Run {
-    let Push { requests, events, shown } = push;
+    let Push {
+        requests,
+        events,
+        shown,
+    } = push;
     let wanted = audience.shown() + shown;
     let started = Instant::now();
     let times = spawn_blocking(move || {
@@ -340,12 +419,21 @@ async fn drive(address: std::net::SocketAddr, audience: &Audience, push: Push) -
     let times = times.await.expect("the transactions are pushed");
     let acknowledged = started.elapsed().as_secs_f64();
     let delivered = audience.wait_for(wanted).await.duration_since(started).as_secs_f64();
-    Run { times, events, shown, acknowledged, delivered }
+    Run {
+        times,
+        events,
+        shown,
+        acknowledged,
+        delivered,
+    }
 }
 
 impl Run {
     fn tell(self, results: &mut Results, name: &str) {
-        results.add(format!("{name}, acknowledged per s"), self.events as f64 / self.acknowledged);
+        results.add(
+            format!("{name}, acknowledged per s"),
+            self.events as f64 / self.acknowledged,
+        );
         results.add(format!("{name}, shown per s"), self.shown as f64 / self.delivered);
         results.add_times(&format!("{name}, acknowledged after"), self.times);
     }

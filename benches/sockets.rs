@@ -23,7 +23,10 @@ async fn connect(address: SocketAddr, path: &str) -> WebSocketStream<TcpStream> 
     stream.set_nodelay(true).unwrap();
     let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);
     let url = format!("ws://{address}{path}");
-    client_async_with_config(url, stream, Some(config)).await.expect("the socket opens").0
+    client_async_with_config(url, stream, Some(config))
+        .await
+        .expect("the socket opens")
+        .0
 }
 
 struct Count {
@@ -41,7 +44,11 @@ pub(crate) struct Audience {
 
 impl Audience {
     pub(crate) async fn connect(address: SocketAddr, paths: Vec<String>) -> Self {
-        let count = Count { shown: AtomicUsize::new(0), last: AtomicU64::new(0), since: Instant::now() };
+        let count = Count {
+            shown: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+            since: Instant::now(),
+        };
         let count = Arc::new(count);
         let mut tasks = JoinSet::new();
         let mut paths = paths.into_iter();
@@ -64,9 +71,13 @@ impl Audience {
 
     /// Waits until so many messages were shown. Returns when the last one came.
     pub(crate) async fn wait_for(&self, shown: usize) -> Instant {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while self.shown() < shown {
-            assert!(Instant::now() < deadline, "{} of {shown} messages were shown", self.shown());
+            assert!(
+                Instant::now() < deadline,
+                "{} of {shown} messages were shown",
+                self.shown()
+            );
             sleep(Duration::from_micros(200)).await;
         }
         assert_eq!(self.shown(), shown, "each message is shown once");
@@ -104,7 +115,10 @@ pub(crate) struct Speaker {
 
 impl Speaker {
     pub(crate) async fn connect(address: SocketAddr, path: &str, conversation: String) -> Self {
-        Self { socket: connect(address, path).await, conversation }
+        Self {
+            socket: connect(address, path).await,
+            conversation,
+        }
     }
 
     /// How long it took until the acknowledgement came.
@@ -115,9 +129,17 @@ impl Speaker {
             "idempotency_key": Uuid::new_v4(),
         });
         let started = Instant::now();
-        self.socket.send(Message::text(frame.to_string())).await.expect("the socket takes a frame");
+        self.socket
+            .send(Message::text(frame.to_string()))
+            .await
+            .expect("the socket takes a frame");
         loop {
-            let message = self.socket.next().await.expect("the socket stays open").expect("the socket works");
+            let message = self
+                .socket
+                .next()
+                .await
+                .expect("the socket stays open")
+                .expect("the socket works");
             let Message::Text(text) = message else { continue };
             if text.contains(r#""type":"ack""#) {
                 return started.elapsed();

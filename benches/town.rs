@@ -59,7 +59,8 @@ fn state_of(room: &str, sender: &str, user: Uuid, direct: bool) -> Value {
 
 /// A text of about 100 bytes, in an event as Synapse pushes it.
 pub(crate) fn message(room: &str, sender: &str, number: usize) -> Value {
-    let body = format!("Message number {number:08}: the quick brown fox jumps over the lazy dog, and over the fence, too.");
+    let body =
+        format!("Message number {number:08}: the quick brown fox jumps over the lazy dog, and over the fence, too.");
     json!({
         "type": "m.room.message", "event_id": event_id("m"), "room_id": room, "sender": sender, "user_id": sender,
         "origin_server_ts": now(), "content": { "msgtype": "m.text", "body": body, "m.mentions": {} },
@@ -74,7 +75,12 @@ fn event_id(kind: &str) -> String {
 
 #[expect(clippy::disallowed_methods, reason = "Synapse has its own clock")]
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis()
+        .try_into()
+        .unwrap()
 }
 
 /// What goes wrong among the events on purpose.
@@ -105,18 +111,28 @@ pub(crate) struct Push {
 
 impl Talk {
     pub(crate) fn new(rooms: usize) -> Self {
-        Self { rooms, said: 0, transactions: 0 }
+        Self {
+            rooms,
+            said: 0,
+            transactions: 0,
+        }
     }
 
     /// So many transactions of so many events, each in another room.
     pub(crate) fn push(&mut self, transactions: usize, events: usize, flaws: Flaws) -> Push {
-        let mut push = Push { requests: Vec::with_capacity(transactions), events: transactions * events, shown: 0 };
+        let mut push = Push {
+            requests: Vec::with_capacity(transactions),
+            events: transactions * events,
+            shown: 0,
+        };
         let mut earlier: Option<Value> = None;
         for _ in 0..transactions {
             let batch = (0..events).map(|_| {
                 self.said += 1;
                 let hit = |one_in: Option<usize>| one_in.is_some_and(|it| self.said.is_multiple_of(it));
-                if hit(flaws.duplicate) && let Some(earlier) = &earlier {
+                if hit(flaws.duplicate)
+                    && let Some(earlier) = &earlier
+                {
                     return earlier.clone();
                 }
                 let room = (self.said * 7919) % self.rooms;

@@ -35,7 +35,7 @@ pub(super) fn keep_in_touch(
             ping(&bridge, &appservice_id).await;
             loop {
                 sleep(LOOK).await;
-                if bridge.homeserver_is_away().await {
+                if bridge.something_is_away().await {
                     outlast(&bridge, &away).await;
                 }
                 if turned_away.load(Ordering::Acquire) && bridge.database_answers().await {
@@ -57,10 +57,10 @@ pub(super) fn keep_in_touch(
 async fn outlast(bridge: &Bridge, away: &AtomicBool) {
     let since = bridge.now();
     away.store(true, Ordering::Release);
-    tracing::warn!("the homeserver is away");
+    tracing::warn!("the homeserver or the database is away");
     loop {
         sleep(LOOK).await;
-        if bridge.homeserver_is_away().await {
+        if bridge.something_is_away().await {
             continue;
         }
         match bridge.catch_up(since).await {

@@ -11,7 +11,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::header::USER_AGENT;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ struct Transaction {
 pub(super) async fn push(
     State(state): State<AppserviceState>,
     txn_id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, MatrixError> {
     let started = Instant::now();
@@ -49,7 +51,7 @@ pub(super) async fn push(
         }
     };
     let txn_id = txn_id.map_or_else(|_| String::new(), |Path(id)| id);
-    if state.away.load(Ordering::Acquire) {
+    if from_synapse(&headers) && state.away.load(Ordering::Acquire) {
         tracing::info!(
             txn_id,
             "a transaction has to wait until the rooms have been looked into"
@@ -58,7 +60,7 @@ pub(super) async fn push(
         answered(TransactionOutcome::Refused);
         return Err(MatrixError::out_of_turn());
     }
-    if state.numbers.skips(&txn_id, state.bridge.now()) {
+    if from_synapse(&headers) && state.numbers.skips(&txn_id, state.bridge.now()) {
         tracing::warn!(
             txn_id,
             "Synapse has left a transaction behind; this one is refused, so that it looks for it"
@@ -81,6 +83,13 @@ pub(super) async fn push(
             Err(error.into())
         }
     }
+}
+
+/// Only Synapse is known to leave transactions behind, to forget some, and to come back for what is refused.
+fn from_synapse(headers: &HeaderMap) -> bool {
+    headers
+        .get(USER_AGENT)
+        .is_some_and(|agent| agent.as_bytes().starts_with(b"Synapse/"))
 }
 
 fn unread(rejection: &BytesRejection) -> MatrixError {

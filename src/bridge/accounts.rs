@@ -1,6 +1,5 @@
 //! Nova accounts and their ghosts.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -356,7 +355,7 @@ impl Bridge {
             return Ok(Some(url.to_owned()));
         }
         let Ok(parsed) = Url::parse(url) else { return Ok(None) };
-        let hash = hex(&Sha256::digest(url.as_bytes()));
+        let hash = format!("{:x}", Sha256::digest(url.as_bytes()));
         let mut connection = self.inner.store.read().await?;
         if let Some(mxc) = people::cached_avatar(&mut connection, owner.id, &hash).await? {
             return Ok(Some(mxc));
@@ -407,13 +406,5 @@ fn profile_hash(person: &Person) -> String {
     hash.update(person.shown_name().as_bytes());
     hash.update([0]);
     hash.update(person.avatar_url.as_deref().unwrap_or_default().as_bytes());
-    hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
+    format!("{:x}", hash.finalize())
 }

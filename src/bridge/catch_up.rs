@@ -1,8 +1,8 @@
 //! Looks into the rooms for what Synapse knows and has never pushed.
 //!
 //! Synapse keeps what it is about to push in memory, behind a position that it has already moved on. When it is restarted
-//! or dies, that is gone, and nothing ever tells us. So after every time when the homeserver was away, the rooms are read
-//! back to shortly before. What was applied before is known by its event id and has no effect.
+//! or dies, or its database fails it at that moment, that is gone, and nothing ever tells us. So after every such time the
+//! rooms are read back to shortly before. What was applied before is known by its event id and has no effect.
 
 use chrono::{DateTime, TimeDelta};
 use ruma::{OwnedRoomId, OwnedUserId};
@@ -37,13 +37,16 @@ struct Seen {
 }
 
 impl Bridge {
-    /// Whether nobody is there where the homeserver should be. Slow or grumpy is there.
-    pub async fn homeserver_is_away(&self) -> bool {
-        match self.homeserver().versions().await {
+    /// Whether the homeserver or the database cannot work now. Both, because the two often share a Postgres, and Synapse
+    /// also drops what it was about to push when its own database fails. Slow is not away.
+    pub async fn something_is_away(&self) -> bool {
+        // A profile, because it is read from Synapse's database.
+        let homeserver = match self.homeserver().profile(&self.inner.settings.bot).await {
             Err(HomeserverError::Connect(_) | HomeserverError::Broken(_)) => true,
-            Err(error) => matches!(error.status(), Some(502..=504)),
+            Err(error) => error.status().is_some_and(|status| status >= 500),
             Ok(_) => false,
-        }
+        };
+        homeserver || !self.database_answers().await
     }
 
     /// Applies what was said in the rooms since shortly before `away` and was never pushed.

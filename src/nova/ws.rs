@@ -1,4 +1,4 @@
-//! `/ws` and `/ws/chat`: the handshake (nova-client-protocol §3, nova-api §3). The socket itself is [`session`].
+//! `/ws` and `/ws/chat`: the handshake (nova-client-protocol §3, nova-api §3). The socket itself is `session`.
 
 mod protocol;
 mod session;

@@ -59,7 +59,7 @@ impl TestBridge {
         let config = config::parse(
             "test",
             &self.config(&registration),
-            &Environment::from_iter(std::iter::empty::<(&str, &str)>()),
+            &std::iter::empty::<(&str, &str)>().collect::<Environment>(),
         );
         let app = App::start(config.unwrap(), &Options::default()).await.unwrap();
         let url = format!("http://{}", app.addresses.appservice).parse().unwrap();
