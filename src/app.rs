@@ -123,6 +123,7 @@ impl App {
         let addresses = sockets.addresses()?;
         let hub = Hub::new(store.clone(), metrics.clone(), config.nova.bare_frames);
         let turned_away = Arc::new(AtomicBool::new(false));
+        let away = Arc::new(AtomicBool::new(false));
         let appservice = appservice::router(AppserviceState {
             bridge: bridge.clone(),
             hs_token: Arc::new(registration.hs_token.clone()),
@@ -130,6 +131,7 @@ impl App {
             metrics: metrics.clone(),
             turned_away: Arc::clone(&turned_away),
             numbers: Arc::default(),
+            away: Arc::clone(&away),
         });
         let tracker = TaskTracker::new();
         let nova = nova_state(&config, &bridge, addresses.nova, &metrics)?;
@@ -153,7 +155,7 @@ impl App {
             serve(&lifecycle, "the admin listener", listener, admin);
         }
         start_tasks(&lifecycle, &config, &bridge, hub, presence, tracker);
-        synapse::keep_in_touch(&lifecycle, &bridge, registration.id, turned_away);
+        synapse::keep_in_touch(&lifecycle, &bridge, registration.id, turned_away, away);
         if let Some(path) = options.print_addresses_to {
             addresses.write(path).context("the addresses cannot be written")?;
         }

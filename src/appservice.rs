@@ -50,6 +50,8 @@ pub struct AppserviceState {
     pub turned_away: Arc<AtomicBool>,
     /// What is known of Synapse's count of transactions.
     pub numbers: Arc<Numbers>,
+    /// Set from when the homeserver was found away until its rooms were looked into: what it pushes then has to wait.
+    pub away: Arc<AtomicBool>,
 }
 
 /// The routes of the listener that Synapse reaches.

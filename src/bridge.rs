@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod avatars;
+pub mod catch_up;
 pub mod conversations;
 pub mod dead_letters;
 pub mod error;

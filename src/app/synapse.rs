@@ -26,6 +26,7 @@ pub(super) fn keep_in_touch(
     bridge: &Bridge,
     appservice_id: String,
     turned_away: Arc<AtomicBool>,
+    away: Arc<AtomicBool>,
 ) {
     let (bridge, stop) = (bridge.clone(), lifecycle.soft());
     lifecycle.spawn("the line to Synapse", async move {
@@ -34,6 +35,9 @@ pub(super) fn keep_in_touch(
             ping(&bridge, &appservice_id).await;
             loop {
                 sleep(LOOK).await;
+                if bridge.something_is_away().await {
+                    outlast(&bridge, &away).await;
+                }
                 if turned_away.load(Ordering::Acquire) && bridge.database_answers().await {
                     turned_away.store(false, Ordering::Release);
                     ping(&bridge, &appservice_id).await;
@@ -46,6 +50,25 @@ pub(super) fn keep_in_touch(
         }
         Ok(())
     });
+}
+
+/// Waits until Synapse is back, and looks for what it has forgotten to push. What it pushes in the meantime is turned away,
+/// because that is younger.
+async fn outlast(bridge: &Bridge, away: &AtomicBool) {
+    let since = bridge.now();
+    away.store(true, Ordering::Release);
+    tracing::warn!("the homeserver or the database is away");
+    loop {
+        sleep(LOOK).await;
+        if bridge.something_is_away().await {
+            continue;
+        }
+        match bridge.catch_up(since).await {
+            Ok(()) => break,
+            Err(error) => tracing::warn!(%error, "the rooms cannot be looked into yet"),
+        }
+    }
+    away.store(false, Ordering::Release);
 }
 
 /// Pings until Synapse has reached us.

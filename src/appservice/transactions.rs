@@ -51,6 +51,15 @@ pub(super) async fn push(
         }
     };
     let txn_id = txn_id.map_or_else(|_| String::new(), |Path(id)| id);
+    if from_synapse(&headers) && state.away.load(Ordering::Acquire) {
+        tracing::info!(
+            txn_id,
+            "a transaction has to wait until the rooms have been looked into"
+        );
+        state.turned_away.store(true, Ordering::Release);
+        answered(TransactionOutcome::Refused);
+        return Err(MatrixError::out_of_turn());
+    }
     if from_synapse(&headers) && state.numbers.skips(&txn_id, state.bridge.now()) {
         tracing::warn!(
             txn_id,
@@ -76,7 +85,7 @@ pub(super) async fn push(
     }
 }
 
-/// Only Synapse is known to leave transactions behind, and to come back for them.
+/// Only Synapse is known to leave transactions behind, to forget some, and to come back for what is refused.
 fn from_synapse(headers: &HeaderMap) -> bool {
     headers
         .get(USER_AGENT)

@@ -81,7 +81,7 @@ impl Cast {
 
     async fn open_direct(&mut self, n: usize) {
         let (user, matrix) = (&self.nova[n].user, &self.matrix[n]);
-        let (room, conversation) = if n % 2 == 0 {
+        let (room, conversation) = if n.is_multiple_of(2) {
             let room = matrix.create_dm(&user.mxid).await;
             matrix.sees_member(&room, &user.mxid, "join").await;
             let conversation = user.conversation_of(&room).await;

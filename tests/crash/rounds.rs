@@ -66,9 +66,9 @@ async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &
         struck
     };
     let (struck, ()) = tokio::join!(strike, talk(cast, n, blow.pipeline(), ledger, &counters));
-    let talked = started.elapsed();
+    let (talked, resting) = (started.elapsed(), Instant::now());
     check::drained(cast, n, ledger).await;
-    let rest = started.elapsed() - talked;
+    let rest = resting.elapsed();
     check::all_is_there(cast, ledger).await;
     eprintln!(
         "{n:5}  {:15}  {:8}  {:13}  {:8}  {:10}  {:5.1} s  {:4.1} s",

@@ -67,7 +67,7 @@ async fn the_outbox_the_dead_letters_and_the_pool_are_measured(database: PgPool)
     assert!(value(&registry, "nova_bridge_dead_letters") > 0.5);
     let idle = value(&registry, "nova_bridge_database_pool{state=\"idle\"}");
     let busy = value(&registry, "nova_bridge_database_pool{state=\"busy\"}");
-    // A connection that was just given back may still count as busy.
+    // A connection that was just used may still be on its way back.
     assert!(idle + busy >= 1.0, "{idle} {busy}");
 }
 

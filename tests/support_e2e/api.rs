@@ -23,7 +23,7 @@ impl Api {
     pub(crate) fn new(base: &str, token: &str) -> Self {
         let http = reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
         Self {

@@ -5,6 +5,7 @@ use sqlx::PgPool;
 
 use super::{conversation_of, direct};
 use crate::support::bridge::TestBridge;
+use crate::support::homeserver::{Fault, On};
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn a_dm_that_element_opens_is_a_conversation_in_nova(pool: PgPool) {
@@ -262,4 +263,58 @@ async fn an_encrypted_room_is_told_once_that_nova_cannot_read_it(pool: PgPool) {
         "{texts:?}"
     );
     assert_eq!(ana.texts(&conversation).await, ["plain again", "ok"]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_transaction_that_synapse_left_behind_comes_before_the_next(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let (room, conversation) = direct(&bridge, &ana).await;
+    bridge.homeserver.wait_until_pushed().await;
+    let next = bridge.homeserver.deliveries().last().unwrap().txn_id + 1;
+    let push = async |number: u64, body: &str| {
+        let event = json!({
+            "type": "m.room.message", "event_id": format!("${number}"), "room_id": room, "sender": "@alice:example.org",
+            "origin_server_ts": 1_767_863_730_000_i64, "content": { "msgtype": "m.text", "body": body },
+        });
+        bridge
+            .homeserver
+            .push_body(&number.to_string(), json!({ "events": [event] }).to_string())
+            .await
+    };
+    assert_eq!(push(next + 1, "two").await, 503);
+    assert_eq!(push(next, "one").await, 200);
+    assert_eq!(push(next + 1, "two").await, 200);
+    assert_eq!(ana.texts(&conversation).await, ["one", "two"]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn what_synapse_forgot_to_push_when_it_died_is_found_in_the_room(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let (room, conversation) = direct(&bridge, &ana).await;
+    let alice = bridge.homeserver.user("@alice:example.org");
+    alice.send_text(&room, "pushed");
+    bridge.homeserver.wait_until_pushed().await;
+    bridge.homeserver.pause_push();
+    alice.send_text(&room, "forgotten");
+    bridge.homeserver.forget_queue();
+    bridge
+        .homeserver
+        .fail_every(On::Any, Fault::Status(502, "M_UNKNOWN", None));
+    let before = bridge.homeserver.requests().len();
+    bridge
+        .homeserver
+        .wait_for("the bridge notices", |world| {
+            (world.requests.len() > before + 1).then_some(())
+        })
+        .await;
+    bridge.homeserver.heal();
+    alice.send_text(&room, "afterwards");
+    bridge.homeserver.resume_push();
+    let mut socket = ana.socket().await;
+    while ana.texts(&conversation).await.len() < 3 {
+        socket.next("message.new").await;
+    }
+    assert_eq!(ana.texts(&conversation).await, ["pushed", "forgotten", "afterwards"]);
 }

@@ -157,11 +157,6 @@ impl FakeHomeserver {
         self.shared.change(World::restart);
     }
 
-    /// Starts the ids of pushed transactions at 1 again, as Synapse can on its small database.
-    pub(crate) fn reset_push_ids(&self) {
-        self.shared.change(|world| world.next_push = 1);
-    }
-
     pub(crate) fn pause_push(&self) {
         self.shared.change(|world| world.push_paused = true);
     }
@@ -170,10 +165,16 @@ impl FakeHomeserver {
         self.shared.change(|world| world.push_paused = false);
     }
 
-    /// Pushes these events in a transaction of their own, past the queue. Answers the status, 0 for no answer.
+    /// What was about to be pushed is gone, as when Synapse is restarted.
+    pub(crate) fn forget_queue(&self) {
+        self.shared.change(|world| world.queue.clear());
+    }
+
+    /// Pushes these events in a transaction of their own, past the queue and its count. Answers the status, 0 for no
+    /// answer.
     pub(crate) async fn push_raw(&self, events: Vec<Value>) -> u16 {
-        let txn_id = self.shared.change(World::take_push_id);
-        self.push_body(&txn_id.to_string(), serde_json::json!({ "events": events }).to_string())
+        let txn_id = format!("raw-{}", self.shared.change(World::count));
+        self.push_body(&txn_id, serde_json::json!({ "events": events }).to_string())
             .await
     }
 

@@ -142,7 +142,8 @@ pub(super) async fn query_user(shared: &Shared, user: &str) -> u16 {
 fn request(shared: &Shared, method: reqwest::Method, path: &str) -> Option<reqwest::RequestBuilder> {
     let world = shared.lock();
     let url = format!("{}/_matrix/app/v1/{path}", world.appservice.as_ref()?);
-    Some(shared.http.request(method, url).bearer_auth(&world.options.hs_token))
+    let request = shared.http.request(method, url).bearer_auth(&world.options.hs_token);
+    Some(request.header("user-agent", "Synapse/1.163.2"))
 }
 
 /// The bridge asks to be pinged.
