@@ -11,13 +11,7 @@ use crate::support::bridge::{NovaUser, TestBridge};
 /// A direct conversation that Alice opened with a Nova user: the room and the conversation.
 async fn direct(bridge: &TestBridge, nova: &NovaUser) -> (String, String) {
     let room = bridge.homeserver.user("@alice:example.org").create_dm(&nova.mxid);
-    let ghost = nova.mxid.clone();
-    bridge
-        .homeserver
-        .wait_for("the ghost joins", |world| {
-            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
-        })
-        .await;
+    membership(bridge, &room, &nova.mxid, "join").await;
     (room.clone(), conversation_of(nova, &room).await)
 }
 
@@ -49,4 +43,15 @@ pub(crate) async fn room_of(bridge: &TestBridge, conversation: &str) -> String {
             Some(world.rooms.values().find(bridged)?.id.clone())
         })
         .await
+}
+
+/// Waits until the room shows this membership of somebody.
+async fn membership(bridge: &TestBridge, room: &str, user: &str, wanted: &str) {
+    let (room, user, wanted) = (room.to_owned(), user.to_owned(), wanted.to_owned());
+    bridge
+        .homeserver
+        .wait_for(&format!("{user} is {wanted}"), |world| {
+            (world.rooms.get(&room)?.membership(&user) == wanted).then_some(())
+        })
+        .await;
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{conversation_of, direct};
+use super::{conversation_of, direct, membership};
 use crate::support::bridge::TestBridge;
 use crate::support::homeserver::{Fault, On};
 
@@ -182,13 +182,7 @@ async fn a_second_dm_continues_the_same_conversation(pool: PgPool) {
     let (first, conversation) = direct(&bridge, &ana).await;
     let (second, same) = direct(&bridge, &ana).await;
     assert_eq!(conversation, same);
-    let ghost = ana.mxid.clone();
-    bridge
-        .homeserver
-        .wait_for("the ghost leaves the old room", |world| {
-            (world.rooms.get(&first)?.membership(&ghost) == "leave").then_some(())
-        })
-        .await;
+    membership(&bridge, &first, &ana.mxid, "leave").await;
     ana.say(&conversation, "here now").await;
     bridge
         .homeserver
@@ -209,22 +203,11 @@ async fn an_upgraded_room_is_followed(pool: PgPool) {
     let ana = bridge.account("ana").await;
     let alice = bridge.homeserver.user("@alice:example.org");
     let room = alice.create_room(&json!({ "name": "Hill", "invite": [ana.mxid] }));
-    let ghost = ana.mxid.clone();
-    bridge
-        .homeserver
-        .wait_for("the ghost joins", |world| {
-            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
-        })
-        .await;
+    membership(&bridge, &room, &ana.mxid, "join").await;
     let conversation = conversation_of(&ana, &room).await;
     let new = alice.upgrade_room(&room);
     alice.invite(&new, &ana.mxid);
-    bridge
-        .homeserver
-        .wait_for("the ghost follows", |world| {
-            (world.rooms.get(&new)?.membership(&ghost) == "join").then_some(())
-        })
-        .await;
+    membership(&bridge, &new, &ana.mxid, "join").await;
     let mut socket = ana.socket().await;
     alice.send_text(&new, "up here");
     assert_eq!(

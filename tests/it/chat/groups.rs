@@ -4,18 +4,8 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{conversation_of, room_of};
+use super::{conversation_of, membership, room_of};
 use crate::support::bridge::{NovaUser, TestBridge};
-
-async fn membership(bridge: &TestBridge, room: &str, user: &str, wanted: &str) {
-    let (room, user, wanted) = (room.to_owned(), user.to_owned(), wanted.to_owned());
-    bridge
-        .homeserver
-        .wait_for(&format!("{user} is {wanted}"), |world| {
-            (world.rooms.get(&room)?.membership(&user) == wanted).then_some(())
-        })
-        .await;
-}
 
 async fn roles(nova: &NovaUser, conversation: &str) -> Vec<(String, String)> {
     let (_, list) = nova.get(&format!("/conversations/{conversation}/members")).await;

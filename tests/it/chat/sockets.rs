@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{conversation_of, direct};
+use super::{conversation_of, direct, membership};
 use crate::support::bridge::TestBridge;
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -217,13 +217,7 @@ async fn a_removed_member_hears_it_and_nothing_more(pool: PgPool) {
     let ana = bridge.account("ana").await;
     let alice = bridge.homeserver.user("@alice:example.org");
     let room = alice.create_room(&json!({ "name": "Boats", "invite": [ana.mxid] }));
-    let ghost = ana.mxid.clone();
-    bridge
-        .homeserver
-        .wait_for("the ghost joins", |world| {
-            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
-        })
-        .await;
+    membership(&bridge, &room, &ana.mxid, "join").await;
     let conversation = conversation_of(&ana, &room).await;
     let mut socket = ana.socket_with(&format!("&conversation_id={conversation}")).await;
     alice.kick(&room, &ana.mxid);

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{conversation_of, direct, room_of};
+use super::{conversation_of, direct, membership, room_of};
 use crate::support::bridge::TestBridge;
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -91,13 +91,7 @@ async fn both_sides_open_the_chat_at_the_same_moment_and_get_one(pool: PgPool) {
     let again = ana.open("@alice:example.org");
     bridge.homeserver.resume_push();
     assert_eq!(again.await, opened);
-    let ghost = ana.mxid.clone();
-    bridge
-        .homeserver
-        .wait_for("the ghost joins", |world| {
-            (world.rooms.get(&room)?.membership(&ghost) == "join").then_some(())
-        })
-        .await;
+    membership(&bridge, &room, &ana.mxid, "join").await;
     bridge.homeserver.wait_until_pushed().await;
     assert_eq!(conversation_of(&ana, &room).await, opened);
     let (_, list) = ana.get("/conversations").await;
