@@ -76,22 +76,33 @@ impl Bridge {
         for _ in 0..RACE_ATTEMPTS {
             match self.open_direct_once(user, &other).await {
                 Err(CommandError::Store(error)) if error.conflict().is_some() => {}
-                done => return done,
+                Ok(None) => {}
+                Ok(Some(done)) => return Ok(done),
+                Err(error) => return Err(error),
             }
         }
         Err(CommandError::Busy)
     }
 
-    async fn open_direct_once(&self, user: UserId, other: &Person) -> Result<(ConversationId, bool), CommandError> {
+    /// `None` where the conversation that was found is no longer theirs, so that it has to be looked for again.
+    async fn open_direct_once(
+        &self,
+        user: UserId,
+        other: &Person,
+    ) -> Result<Option<(ConversationId, bool)>, CommandError> {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         if let Some(found) = conversations::direct(&mut tx, user, other.id).await? {
             let Some(conversation) = self.locked(&mut tx, found).await? else {
-                return Err(CommandError::Busy);
+                return Ok(None);
             };
+            // It may have become a group while we waited for the lock.
+            if conversations::direct(&mut tx, user, other.id).await? != Some(found) {
+                return Ok(None);
+            }
             let effects = self.reunite(&conversation, user, other, now);
             self.commit(tx, &effects, now).await?;
-            return Ok((found, false));
+            return Ok(Some((found, false)));
         }
         let id = ConversationId(self.id(now));
         conversations::lock(&mut tx, &[id]).await?;
@@ -99,7 +110,7 @@ impl Bridge {
         let mut effects = self.new_conversation(id, Kind::Direct, user, Looks::default(), members, &[other], now);
         effects.pairs.push((user, other.id, id));
         self.commit(tx, &effects, now).await?;
-        Ok((id, true))
+        Ok(Some((id, true)))
     }
 
     /// Who opens a conversation that is there already wants both in it: bring back who left.
@@ -138,6 +149,12 @@ impl Bridge {
                 };
                 effects.jobs.push(self.job(conversation.id, actor, job, now));
             }
+        }
+        // Its room became somebody else's while nobody of ours was there to make another one.
+        if conversation.has_portal && conversation.room.is_none() && !effects.members.is_empty() {
+            effects
+                .jobs
+                .insert(0, self.job(conversation.id, user, Job::CreateRoom, now));
         }
         if effects.members.iter().any(|edit| edit.user == user) {
             let created = Change::Created {

@@ -171,9 +171,9 @@ impl Bridge {
             let some_left = claimed.len() >= free;
             for lane in claimed {
                 let shift = crew.starts(lane.lane);
-                let (bridge, stop) = (self.clone(), stop.clone());
+                let (bridge, stop, node) = (self.clone(), stop.clone(), presence.node());
                 workers.spawn(async move {
-                    bridge.work(lane, &stop).await;
+                    bridge.work(lane, node, &stop).await;
                     drop(shift);
                 });
             }
@@ -186,10 +186,10 @@ impl Bridge {
     }
 
     /// Works on one lane until it is empty, fails, or `stop`.
-    async fn work(&self, claimed: outbox::Claimed, stop: &CancellationToken) {
+    async fn work(&self, claimed: outbox::Claimed, node: i32, stop: &CancellationToken) {
         let mut abandoned = claimed.abandoned;
         loop {
-            match self.work_once(claimed.lane, abandoned, stop).await {
+            match self.work_once((claimed.lane, node), abandoned, stop).await {
                 Ok(true) => abandoned = false,
                 Ok(false) => return,
                 Err(error) => {
@@ -205,16 +205,26 @@ impl Bridge {
         }
     }
 
-    /// Does the head of a lane. Returns whether there may be more to do.
-    async fn work_once(&self, lane: Uuid, abandoned: bool, stop: &CancellationToken) -> Result<bool, StoreError> {
+    /// Does the head of a lane that is leased by a node. Returns whether there may be more to do.
+    async fn work_once(
+        &self,
+        lease: (Uuid, i32),
+        abandoned: bool,
+        stop: &CancellationToken,
+    ) -> Result<bool, StoreError> {
+        let (lane, node) = lease;
         let mut connection = self.inner.store.read().await?;
         if stop.is_cancelled() {
-            outbox::release(&mut connection, lane).await?;
+            outbox::release(&mut connection, lane, node).await?;
             return Ok(false);
         }
-        let (version, job) = outbox::head(&mut connection, lane).await?;
-        let Some(mut job) = job else {
-            return Ok(!outbox::sleep(&mut connection, lane, version).await?);
+        let head = outbox::head(&mut connection, lane).await?;
+        if head.leased_by != Some(node) {
+            tracing::warn!(outbox.lane = %lane, "another node took a lane over, because this one looked dead");
+            return Ok(false);
+        }
+        let Some(mut job) = head.job else {
+            return Ok(!outbox::sleep(&mut connection, lane, node, head.version).await?);
         };
         drop(connection);
         job.uncertain |= abandoned;
@@ -226,11 +236,11 @@ impl Bridge {
                     Ok(true)
                 }
                 // What Postgres refuses today it refuses tomorrow: such a job must not hold up its lane for ever.
-                Err(error) if error.refuses_data() => self.failed(lane, &job, JobError::Store(error), kind).await,
+                Err(error) if error.refuses_data() => self.failed(lease, &job, JobError::Store(error), kind).await,
                 Err(error) => Err(error),
             },
             Err(JobError::Store(error)) if !error.refuses_data() => Err(error),
-            Err(error) => self.failed(lane, &job, error, kind).await,
+            Err(error) => self.failed(lease, &job, error, kind).await,
         }
     }
 
@@ -288,7 +298,13 @@ impl Bridge {
         Ok(effects)
     }
 
-    async fn failed(&self, lane: Uuid, job: &StoredJob, error: JobError, kind: SendKind) -> Result<bool, StoreError> {
+    async fn failed(
+        &self,
+        lease: (Uuid, i32),
+        job: &StoredJob,
+        error: JobError,
+        kind: SendKind,
+    ) -> Result<bool, StoreError> {
         let text = storable(error_chain(&error));
         let (retry, uncertain) = match &error {
             JobError::Homeserver(error) => {
@@ -320,13 +336,13 @@ impl Bridge {
             due: now + wait,
             told_to_wait,
         };
-        self.defer(lane, job, &failure, now).await?;
+        self.defer(lease, job, &failure, now).await?;
         Ok(false)
     }
 
     async fn defer(
         &self,
-        lane: Uuid,
+        (lane, node): (Uuid, i32),
         job: &StoredJob,
         failure: &outbox::Failure<'_>,
         now: Timestamp,
@@ -345,7 +361,7 @@ impl Bridge {
                 effects.feed.push(told);
             }
         }
-        outbox::defer(&mut tx, lane, job.id, failure, now).await?;
+        outbox::defer(&mut tx, lane, node, job.id, failure, now).await?;
         self.commit(tx, &effects, now).await
     }
 

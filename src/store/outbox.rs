@@ -107,16 +107,31 @@ pub async fn next_due(connection: &mut PgConnection) -> Result<Option<Timestamp>
     )
 }
 
-/// The head of a lane, and the lane's version when it was read. Where a room is to be made, that comes first, whatever
+/// Where a lane stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// The lane's version when it was read.
+    pub version: i64,
+    /// The node that has the lane.
+    pub leased_by: Option<i32>,
+    /// What is to be done next; nothing where the lane is empty.
+    pub job: Option<StoredJob>,
+}
+
+/// Where a lane stands, and its head. Where a room is to be made, that comes first, whatever
 /// waited before it was decided: all the rest happens in the room.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<(i64, Option<StoredJob>), StoreError> {
-    let version = sqlx::query_scalar!("SELECT version FROM outbox_lanes WHERE lane = $1", lane)
+pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<Head, StoreError> {
+    let state = sqlx::query!("SELECT version, leased_by FROM outbox_lanes WHERE lane = $1", lane)
         .fetch_optional(&mut *connection)
-        .await?
-        .unwrap_or_default();
+        .await?;
+    let mut head = Head {
+        version: state.as_ref().map_or(0, |state| state.version),
+        leased_by: state.and_then(|state| state.leased_by),
+        job: None,
+    };
     let row = sqlx::query!(
         r#"SELECT seq, id, conversation_id, actor_id, message_id, job::text AS "job!", attempts, uncertain,
                   first_tried_at, created_at
@@ -127,13 +142,13 @@ pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<(i64, Opt
     )
     .fetch_optional(connection)
     .await?;
-    let Some(row) = row else { return Ok((version, None)) };
+    let Some(row) = row else { return Ok(head) };
     let job = serde_json::from_str(&row.job).map_err(|_| StoreError::Inconsistent {
         table: "outbox",
         column: "job",
         row: row.id.to_string(),
     })?;
-    let job = StoredJob {
+    head.job = Some(StoredJob {
         seq: row.seq,
         id: OutboxId(row.id),
         conversation: row.conversation_id.map(ConversationId),
@@ -144,32 +159,36 @@ pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<(i64, Opt
         uncertain: row.uncertain,
         first_tried_at: row.first_tried_at,
         created_at: row.created_at,
-    };
-    Ok((version, Some(job)))
+    });
+    Ok(head)
 }
 
-/// Lets an empty lane sleep. Returns false if something was added to it since `version` was read.
+/// Lets an empty lane sleep. Returns false if something was added to it since `version` was read, or if it is no longer
+/// this node's.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn sleep(connection: &mut PgConnection, lane: Uuid, version: i64) -> Result<bool, StoreError> {
+pub async fn sleep(connection: &mut PgConnection, lane: Uuid, node: i32, version: i64) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "UPDATE outbox_lanes SET due_at = 'infinity', leased_by = NULL WHERE lane = $1 AND version = $2",
+        "UPDATE outbox_lanes SET due_at = 'infinity', leased_by = NULL
+         WHERE lane = $1 AND version = $2 AND leased_by = $3",
         lane,
-        version
+        version,
+        node
     )
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)
 }
 
-/// Notes that the head of a lane failed, and gives the lane back until `due`.
+/// Notes that the head of a lane failed, and gives the lane back until `due`, if it is still this node's.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn defer(
     connection: &mut PgConnection,
     lane: Uuid,
+    node: i32,
     job: OutboxId,
     failure: &Failure<'_>,
     now: Timestamp,
@@ -179,14 +198,16 @@ pub async fn defer(
             UPDATE outbox SET attempts = attempts + 1, last_error = $3, uncertain = uncertain OR $4,
                               first_tried_at = coalesce(first_tried_at, $5)
             WHERE id = $2)
-         UPDATE outbox_lanes SET due_at = $6, told_to_wait = $7, leased_by = NULL WHERE lane = $1",
+         UPDATE outbox_lanes SET due_at = $6, told_to_wait = $7, leased_by = NULL
+         WHERE lane = $1 AND leased_by = $8",
         lane,
         job.0,
         failure.error,
         failure.uncertain,
         now,
         failure.due,
-        failure.told_to_wait
+        failure.told_to_wait,
+        node
     )
     .execute(connection)
     .await?;
@@ -222,14 +243,18 @@ pub async fn hurry(connection: &mut PgConnection, now: Timestamp) -> Result<u64,
     Ok(done.rows_affected())
 }
 
-/// Gives a lane back as it is, for this or another node to go on with.
+/// Gives a lane of this node back as it is, for this or another node to go on with.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn release(connection: &mut PgConnection, lane: Uuid) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE outbox_lanes SET leased_by = NULL WHERE lane = $1", lane)
-        .execute(connection)
-        .await?;
+pub async fn release(connection: &mut PgConnection, lane: Uuid, node: i32) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE outbox_lanes SET leased_by = NULL WHERE lane = $1 AND leased_by = $2",
+        lane,
+        node
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

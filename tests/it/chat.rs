@@ -4,6 +4,7 @@ mod delivery;
 mod from_matrix;
 mod groups;
 mod sockets;
+mod third;
 mod to_matrix;
 
 use crate::support::bridge::{NovaUser, TestBridge};

@@ -301,3 +301,47 @@ async fn conversations_rooms_and_pictures_are_looked_up_for_somebody(pool: PgPoo
     assert_eq!(avatar.as_deref(), Some("mxc://a/group"));
     assert_eq!(lists::avatar(&mut connection, ANNA.0).await.unwrap(), None);
 }
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn a_group_takes_a_room_from_a_direct_conversation_with_all_that_is_known_of_it(pool: PgPool) {
+    let store = open(&pool).await;
+    let direct = made(&store, Kind::Direct, &[ANNA, alice()]).await;
+    write(&store, direct, &portal(direct, "!one:x")).await;
+    let mut second = portal(direct, "!two:x");
+    second.moved.push(direct);
+    second.creators = vec![("!two:x".try_into().unwrap(), vec![ALICE.to_owned()])];
+    second.encrypted = vec!["!two:x".try_into().unwrap()];
+    second.touched = vec!["!two:x".try_into().unwrap()];
+    write(&store, direct, &second).await;
+    // A room in use, and one that was left behind.
+    for (room, left) in [("!two:x", None), ("!one:x", None)] {
+        let group = conversation(Kind::Group, &[(ANNA, JOINED), (BERT, JOINED)]);
+        let mut effects = making(&group);
+        effects.portals = portal(group.id, room).portals;
+        effects.split_off.push((group.id, direct));
+        write(&store, direct, &effects).await;
+        let mut connection = store.read().await.unwrap();
+        assert_eq!(
+            conversations::of_room(&mut connection, room).await.unwrap(),
+            Some(group.id)
+        );
+        assert_eq!(conversations::room_of(&mut connection, direct).await.unwrap(), left);
+    }
+    let known: (i64, Vec<String>, bool) = sqlx::query_as(
+        "SELECT state_version, creators, encrypted_at IS NOT NULL FROM matrix_room_mapping WHERE matrix_room_id = '!two:x'",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(known, (1, vec![ALICE.to_owned()], true));
+    let former: i64 = sqlx::query_scalar("SELECT count(*) FROM former_rooms")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(former, 0);
+    let mut connection = store.read().await.unwrap();
+    assert_eq!(
+        conversations::direct(&mut connection, ANNA, alice()).await.unwrap(),
+        Some(direct)
+    );
+}

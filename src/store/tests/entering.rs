@@ -167,6 +167,24 @@ async fn state_is_read_with_members_names_pairs_and_room_creations_of_ours(pool:
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn whose_a_direct_conversation_is_and_whether_it_moved_is_told_with_its_room(pool: PgPool) {
+    let store = open(&pool).await;
+    let id = in_room(&store, "!one:x").await;
+    let events = [event("$1", "!one:x", BOB, invite(BERT))];
+    let mut tx = store.begin().await.unwrap();
+    let context = entered(&mut tx, &events).await;
+    assert!(context.direct.values().eq([&id]) && context.moved.is_empty());
+    drop(tx);
+    let moves = Effects {
+        moved: vec![id],
+        ..Effects::default()
+    };
+    write(&store, id, &moves).await;
+    let mut tx = store.begin().await.unwrap();
+    assert!(entered(&mut tx, &events).await.moved.iter().eq([&id]));
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
 async fn a_room_that_was_left_behind_still_leads_to_its_conversation_and_a_deleted_one_does_not(pool: PgPool) {
     let store = open(&pool).await;
     let id = in_room(&store, "!one:x").await;

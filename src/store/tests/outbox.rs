@@ -54,8 +54,7 @@ async fn jobs_of_a_lane_are_done_head_first_and_its_end_lets_it_sleep(pool: PgPo
     let mut connection = store.read().await.unwrap();
     assert_eq!(outbox::depth(&mut connection).await.unwrap(), (2, Some(at(0))));
     for expected in &jobs {
-        let (_, head) = outbox::head(&mut connection, LANE.key()).await.unwrap();
-        let head = head.unwrap();
+        let head = outbox::head(&mut connection, LANE.key()).await.unwrap().job.unwrap();
         assert_eq!(
             (head.id, &head.job, head.attempts, head.uncertain),
             (expected.id, &expected.job, 0, false)
@@ -65,8 +64,13 @@ async fn jobs_of_a_lane_are_done_head_first_and_its_end_lets_it_sleep(pool: PgPo
         outbox::remove(&mut connection, &[head.id]).await.unwrap();
         assert!(!outbox::waits(&mut connection, head.id).await.unwrap());
     }
-    let (version, head) = outbox::head(&mut connection, LANE.key()).await.unwrap();
-    assert!(head.is_none() && outbox::sleep(&mut connection, LANE.key(), version).await.unwrap());
+    let head = outbox::head(&mut connection, LANE.key()).await.unwrap();
+    assert_eq!((&head.job, head.leased_by), (&None, Some(1)));
+    assert!(
+        outbox::sleep(&mut connection, LANE.key(), 1, head.version)
+            .await
+            .unwrap()
+    );
     assert_eq!(outbox::next_due(&mut connection).await.unwrap(), None);
     assert_eq!(outbox::depth(&mut connection).await.unwrap(), (0, None));
     assert!(claim(&store, 1, &[], 99).await.is_empty());
@@ -122,7 +126,7 @@ async fn a_claim_whose_answer_was_lost_is_found_again_by_the_node_that_made_it(p
     assert_eq!(claim(&store, 1, &[], 0).await.len(), 2);
     assert_eq!(claim(&store, 1, &[OTHER.key()], 0).await, [claimed(LANE, true)]);
     let mut connection = store.read().await.unwrap();
-    outbox::release(&mut connection, LANE.key()).await.unwrap();
+    outbox::release(&mut connection, LANE.key(), 1).await.unwrap();
     assert!(
         claim(&store, 1, &[LANE.key(), OTHER.key()], 0).await.is_empty(),
         "its worker has not ended yet"
@@ -134,20 +138,22 @@ async fn a_claim_whose_answer_was_lost_is_found_again_by_the_node_that_made_it(p
 async fn what_is_added_while_a_lane_is_found_empty_keeps_it_awake(pool: PgPool) {
     let store = open(&pool).await;
     add(&store, &[job(LANE)], 0).await;
+    let _node = alive(&pool, 1).await;
+    claim(&store, 1, &[], 0).await;
     let mut worker = store.read().await.unwrap();
-    let (_, head) = outbox::head(&mut worker, LANE.key()).await.unwrap();
+    let head = outbox::head(&mut worker, LANE.key()).await.unwrap().job;
     outbox::remove(&mut worker, &[head.unwrap().id]).await.unwrap();
-    let (version, head) = outbox::head(&mut worker, LANE.key()).await.unwrap();
-    assert!(head.is_none());
+    let head = outbox::head(&mut worker, LANE.key()).await.unwrap();
+    assert!(head.job.is_none());
     let mut adder = store.begin().await.unwrap();
     outbox::add(&mut adder, &[job(LANE)], at(1)).await.unwrap();
     let waiting = pid(&mut worker).await;
-    let (asleep, ()) = tokio::join!(outbox::sleep(&mut worker, LANE.key(), version), async {
+    let (asleep, ()) = tokio::join!(outbox::sleep(&mut worker, LANE.key(), 1, head.version), async {
         until_blocked(&pool, waiting).await;
         adder.commit().await.unwrap();
     });
     assert!(!asleep.unwrap(), "there is something to do");
-    assert!(outbox::head(&mut worker, LANE.key()).await.unwrap().1.is_some());
+    assert!(outbox::head(&mut worker, LANE.key()).await.unwrap().job.is_some());
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
@@ -155,10 +161,12 @@ async fn what_is_added_while_a_lane_falls_asleep_wakes_it(pool: PgPool) {
     let store = open(&pool).await;
     let first = job(LANE);
     add(&store, std::slice::from_ref(&first), 0).await;
+    let _node = alive(&pool, 1).await;
+    claim(&store, 1, &[], 0).await;
     let mut worker = store.begin().await.unwrap();
     outbox::remove(&mut worker, &[first.id]).await.unwrap();
-    let (version, _) = outbox::head(&mut worker, LANE.key()).await.unwrap();
-    assert!(outbox::sleep(&mut worker, LANE.key(), version).await.unwrap());
+    let version = outbox::head(&mut worker, LANE.key()).await.unwrap().version;
+    assert!(outbox::sleep(&mut worker, LANE.key(), 1, version).await.unwrap());
     let mut adder = store.begin().await.unwrap();
     let waiting = pid(&mut adder).await;
     let second = [job(LANE)];
@@ -187,7 +195,7 @@ async fn a_failed_head_is_remembered_and_its_lane_waits_whatever_is_added(pool: 
             due: at(due),
             told_to_wait: uncertain,
         };
-        outbox::defer(connection, LANE.key(), head.id, &failure, at(now))
+        outbox::defer(connection, LANE.key(), 1, head.id, &failure, at(now))
             .await
             .unwrap();
     };
@@ -197,8 +205,9 @@ async fn a_failed_head_is_remembered_and_its_lane_waits_whatever_is_added(pool: 
         0,
         "it was told to wait"
     );
+    assert_eq!(claim(&store, 1, &[], 30).await.len(), 1);
     defer(&mut connection, false, 2, 60).await;
-    let stored = outbox::head(&mut connection, LANE.key()).await.unwrap().1.unwrap();
+    let stored = outbox::head(&mut connection, LANE.key()).await.unwrap().job.unwrap();
     assert_eq!(
         (stored.attempts, stored.uncertain, stored.first_tried_at),
         (2, true, Some(at(1)))
@@ -228,4 +237,57 @@ async fn two_nodes_share_the_lanes_and_a_limit_is_kept(pool: PgPool) {
         "nobody waits for the other one's choice"
     );
     assert!(first.iter().all(|lane| !second.contains(lane)));
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn a_node_that_lost_a_lane_cannot_give_it_away(pool: PgPool) {
+    let store = open(&pool).await;
+    let head = job(LANE);
+    add(&store, std::slice::from_ref(&head), 0).await;
+    let _two = alive(&pool, 2).await;
+    assert_eq!(claim(&store, 1, &[], 0).await, [claimed(LANE, false)]);
+    assert_eq!(
+        claim(&store, 2, &[], 0).await,
+        [claimed(LANE, true)],
+        "the first node does not count as alive"
+    );
+    let mut connection = store.read().await.unwrap();
+    let failure = outbox::Failure {
+        error: "too late",
+        uncertain: true,
+        due: at(60),
+        told_to_wait: false,
+    };
+    outbox::release(&mut connection, LANE.key(), 1).await.unwrap();
+    outbox::defer(&mut connection, LANE.key(), 1, head.id, &failure, at(1))
+        .await
+        .unwrap();
+    outbox::remove(&mut connection, &[head.id]).await.unwrap();
+    let now = outbox::head(&mut connection, LANE.key()).await.unwrap();
+    assert!(
+        !outbox::sleep(&mut connection, LANE.key(), 1, now.version)
+            .await
+            .unwrap()
+    );
+    assert_eq!(now.leased_by, Some(2));
+    assert!(
+        outbox::sleep(&mut connection, LANE.key(), 2, now.version)
+            .await
+            .unwrap()
+    );
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn a_room_is_made_before_what_waits_for_it(pool: PgPool) {
+    let store = open(&pool).await;
+    let mut create = job(LANE);
+    create.job = Job::CreateRoom;
+    let waiting = job(LANE);
+    add(&store, &[waiting.clone(), job(OTHER), create.clone(), job(LANE)], 0).await;
+    let mut connection = store.read().await.unwrap();
+    for expected in [create.id, waiting.id] {
+        let head = outbox::head(&mut connection, LANE.key()).await.unwrap().job.unwrap();
+        assert_eq!(head.id, expected);
+        outbox::remove(&mut connection, &[head.id]).await.unwrap();
+    }
 }
