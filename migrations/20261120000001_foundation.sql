@@ -32,6 +32,8 @@ CREATE TABLE conversations (
     created_by      uuid NOT NULL REFERENCES users,
     -- Whether there is, or shall be, a Matrix room for it.
     has_portal      boolean NOT NULL,
+    -- Whether it left a room behind, so that it holds what was said elsewhere than in its present one.
+    has_moved       boolean NOT NULL DEFAULT false,
     -- Gap-free number of its newest message.
     last_sequence   bigint NOT NULL DEFAULT 0,
     last_message_id uuid,
@@ -168,6 +170,7 @@ CREATE TABLE outbox (
     created_at      timestamptz NOT NULL
 );
 CREATE INDEX outbox_by_lane ON outbox (lane, seq);
+CREATE INDEX outbox_rooms ON outbox (lane) WHERE job->>'do' = 'create_room';
 CREATE INDEX outbox_by_message ON outbox (message_id) WHERE message_id IS NOT NULL;
 
 CREATE TABLE outbox_lanes (

@@ -263,7 +263,8 @@ fn serve(lifecycle: &Lifecycle, name: &'static str, listener: TcpListener, route
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     lifecycle.spawn(name, async move {
         let stopped = stop.cancelled_owned();
-        axum::serve(listener, router)
+        // Without `into_make_service` axum would copy the whole router, OpenAPI document included, for each connection.
+        axum::serve(listener, router.into_make_service())
             .with_graceful_shutdown(stopped)
             .await
             .map_err(Into::into)

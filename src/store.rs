@@ -34,6 +34,9 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 /// A running transaction. Rolled back unless it is committed.
 pub type Tx = Transaction<'static, Postgres>;
 
+/// A connection that goes back to the pool when it is dropped.
+pub type PoolConnection = sqlx::pool::PoolConnection<Postgres>;
+
 /// What can go wrong between us and Postgres.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -175,7 +178,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres cannot be reached.
-    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, StoreError> {
+    pub async fn read(&self) -> Result<PoolConnection, StoreError> {
         Ok(self.pool.acquire().await?)
     }
 

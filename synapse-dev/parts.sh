@@ -244,7 +244,7 @@ admin:
 metrics:
   listen: 127.0.0.1:$METRICS_PORT
 logging:
-  level: ${NOVA_DEV_LOG_LEVEL:-debug}
+  level: ${NOVA_DEV_LOG_LEVEL:-info,nova_bridge=debug}
   format: text
 YAML
   )

@@ -66,7 +66,9 @@ pub(super) async fn user_by_id(
     State(state): State<AppserviceState>,
     InQuery(fields): InQuery<Fields>,
 ) -> Result<Json<Value>, MatrixError> {
-    let ghost = fields.userid.and_then(|id| state.bridge.ghosts().nova_user(&id));
+    let ghost = fields
+        .userid
+        .and_then(|id| state.bridge.ghosts().nova_user_asked_for(&id));
     let person = match ghost {
         Some(user) => state.bridge.find_account(user).await?,
         None => None,

@@ -201,8 +201,7 @@ impl Bridge {
         let Some(user) = self.ghosts().nova_user(mxid) else {
             return Ok(false);
         };
-        // Only the canonical spelling is the ghost; another one would become a second Matrix user.
-        if self.ghosts().mxid(user) != mxid || self.find_account(user).await?.is_none() {
+        if self.find_account(user).await?.is_none() {
             return Ok(false);
         }
         match self.ensure_ghost(user).await {
@@ -247,7 +246,7 @@ impl Bridge {
         let nobody = || CommandError::NoSuchUser(shortened(storable(text.to_owned()), MAX_NAME_BYTES));
         let id = if text.starts_with('@') {
             let mxid = parse_mxid(text).ok_or_else(|| CommandError::Invalid("not a Matrix id".to_owned()))?;
-            match self.ghosts().nova_user(mxid.as_str()) {
+            match self.ghosts().nova_user_asked_for(mxid.as_str()) {
                 Some(user) => user,
                 None => return self.matrix_user(mxid).await,
             }

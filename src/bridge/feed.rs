@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Bridge;
 use super::ingest::error_chain;
 use crate::domain::feed::{Cursor, FeedEntry};
-use crate::store::{StoreError, feed};
+use crate::store::{PoolConnection, StoreError, feed};
 
 /// How often the feed is looked at without being told to.
 const POLL: Duration = Duration::from_secs(1);
@@ -41,8 +41,10 @@ impl Bridge {
         let mut cursor = self.feed_end().await?;
         sink.reached(cursor);
         let mut patience = HELD.0;
+        // One connection as long as it works: this is asked after every commit.
+        let mut connection = None;
         loop {
-            let wait = match self.follow_once(&mut cursor, &sink).await {
+            let wait = match self.follow_once(&mut connection, &mut cursor, &sink).await {
                 Ok(false) => {
                     patience = HELD.0;
                     POLL
@@ -53,6 +55,7 @@ impl Bridge {
                 }
                 Err(error) => {
                     tracing::warn!(error = %error_chain(&error), "the feed cannot be read, trying again");
+                    connection = None;
                     patience = HELD.0;
                     POLL
                 }
@@ -76,11 +79,19 @@ impl Bridge {
     }
 
     /// Publishes what is new. Returns whether a running transaction holds more back.
-    async fn follow_once(&self, cursor: &mut Cursor, sink: &impl FeedSink) -> Result<bool, StoreError> {
-        let mut connection = self.inner.store.read().await?;
-        let horizon = self.inner.store.feed_horizon(&mut connection).await?;
+    async fn follow_once(
+        &self,
+        connection: &mut Option<PoolConnection>,
+        cursor: &mut Cursor,
+        sink: &impl FeedSink,
+    ) -> Result<bool, StoreError> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(self.inner.store.read().await?),
+        };
+        let horizon = self.inner.store.feed_horizon(connection).await?;
         loop {
-            let entries = feed::after(&mut connection, *cursor, horizon.position, PAGE).await?;
+            let entries = feed::after(connection, *cursor, horizon.position, PAGE).await?;
             let Some(last) = entries.last() else { break };
             *cursor = last.cursor;
             let full = i64::try_from(entries.len()).is_ok_and(|read| read >= PAGE);

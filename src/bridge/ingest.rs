@@ -157,8 +157,8 @@ impl Bridge {
         let (effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
         self.commit(tx, &effects, now).await?;
         for (kind, outcome) in kinds.into_iter().zip(outcomes) {
-            let kind = if effects.echoes.is_empty() { kind } else { echoed(kind) };
-            self.inner.metrics.events(kind, told(outcome), 1);
+            let (kind, outcome) = counted(kind, outcome);
+            self.inner.metrics.events(kind, outcome, 1);
         }
         Ok(effects.replay)
     }
@@ -261,24 +261,18 @@ fn kind(event: &RawEvent) -> EventKind {
             | Meaning::PowerLevels { .. }
             | Meaning::Tombstone { .. },
         ) => EventKind::State,
-        Ok(Meaning::OwnNotice) => EventKind::Echo,
         Ok(Meaning::Nothing) | Err(_) => EventKind::Other,
     }
 }
 
-const fn echoed(kind: EventKind) -> EventKind {
-    match kind {
-        EventKind::Message => EventKind::Echo,
-        EventKind::Member | EventKind::State | EventKind::Echo | EventKind::Ephemeral | EventKind::Other => kind,
-    }
-}
-
-const fn told(outcome: Outcome) -> EventOutcome {
+/// As what an event is counted, after what became of it.
+const fn counted(kind: EventKind, outcome: Outcome) -> (EventKind, EventOutcome) {
     match outcome {
-        Outcome::Applied => EventOutcome::Applied,
-        Outcome::Duplicate => EventOutcome::Duplicate,
-        Outcome::Ignored => EventOutcome::Ignored,
-        Outcome::DeadLetter => EventOutcome::DeadLetter,
+        Outcome::Applied => (kind, EventOutcome::Applied),
+        Outcome::Echo => (EventKind::Echo, EventOutcome::Applied),
+        Outcome::Duplicate => (kind, EventOutcome::Duplicate),
+        Outcome::Ignored => (kind, EventOutcome::Ignored),
+        Outcome::DeadLetter => (kind, EventOutcome::DeadLetter),
     }
 }
 

@@ -54,6 +54,8 @@ pub enum Meaning {
         text: Text,
         /// Our marker, which counts only from a ghost.
         marker: Option<MessageId>,
+        /// Whether it is marked as a notice of the bridge itself, nobody's message. Counts only from one of our users.
+        notice: bool,
     },
     /// Something was said or done that the bridge cannot carry yet. Kept, so that a later version can.
     NotYet {
@@ -93,8 +95,6 @@ pub enum Meaning {
         /// Where it goes on.
         replacement: OwnedRoomId,
     },
-    /// A notice that the bridge itself left in the room; it is nobody's message.
-    OwnNotice,
     /// Nothing that concerns the bridge.
     Nothing,
 }
@@ -134,7 +134,7 @@ impl Meaning {
     #[must_use]
     pub const fn concerns_members(&self) -> bool {
         match self {
-            Self::Message { .. } | Self::NotYet { .. } | Self::OwnNotice | Self::Nothing => false,
+            Self::Message { .. } | Self::NotYet { .. } | Self::Nothing => false,
             Self::Encrypted
             | Self::Member(_)
             | Self::Create { .. }

@@ -38,21 +38,26 @@ impl Ghosts {
         format!("@{LOCALPART_PREFIX}{user}:{}", self.server)
     }
 
-    /// The Nova account behind a Matrix id, or `None` where the id is no ghost of ours.
+    /// The Nova account whose ghost `mxid` is, or `None` where the id is no ghost of ours.
     ///
-    /// Reads the un-hyphenated form too; upper-case letters are no valid ghost, because Matrix ids are case-sensitive
-    /// and Synapse would hold the two apart.
+    /// Only the canonical spelling counts: it alone is reserved by the registration, so anybody could register another
+    /// one. For who does something or to whom something is done.
     #[must_use]
     pub fn nova_user(&self, mxid: &str) -> Option<UserId> {
+        self.nova_user_asked_for(mxid).filter(|user| self.mxid(*user) == mxid)
+    }
+
+    /// The Nova account that somebody means by `mxid`: also without hyphens, and in upper case.
+    ///
+    /// Only for questions (whom to look up, whom to talk to), never for what a homeserver says that somebody did.
+    #[must_use]
+    pub fn nova_user_asked_for(&self, mxid: &str) -> Option<UserId> {
         let (localpart, server) = mxid.strip_prefix('@')?.split_once(':')?;
-        if server != &*self.server {
+        if !server.eq_ignore_ascii_case(&self.server) {
             return None;
         }
-        let uuid = localpart.strip_prefix(LOCALPART_PREFIX)?;
-        let plain = uuid
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-');
-        if !plain || !matches!(uuid.len(), 32 | 36) {
+        let (prefix, uuid) = localpart.split_at_checked(LOCALPART_PREFIX.len())?;
+        if !prefix.eq_ignore_ascii_case(LOCALPART_PREFIX) || !matches!(uuid.len(), 32 | 36) {
             return None;
         }
         Uuid::try_parse(uuid).ok().map(UserId)
@@ -107,9 +112,19 @@ mod tests {
         #[test]
         fn no_other_text_is_taken_for_a_ghost(text in "@?nova-?[0-9a-fA-F-]{0,40}:?(example.org|other.org)?") {
             if let Some(user) = ghosts().nova_user(&text) {
-                let hyphenated = ghosts().mxid(user);
-                prop_assert!(text == hyphenated || text == hyphenated.replacen(&user.to_string(), &user.0.simple().to_string(), 1));
+                prop_assert_eq!(ghosts().mxid(user), text);
             }
+        }
+
+        #[test]
+        fn somebody_who_asks_may_leave_out_hyphens_and_shout(bytes: [u8; 16]) {
+            let user = UserId(Uuid::from_bytes(bytes));
+            let plain = format!("@nova-{}:example.org", user.0.simple());
+            for asked in [ghosts().mxid(user), plain.clone(), plain.to_uppercase()] {
+                prop_assert_eq!(ghosts().nova_user_asked_for(&asked), Some(user));
+            }
+            prop_assert_eq!(ghosts().nova_user(&plain), None);
+            prop_assert_eq!(ghosts().person(&plain), matrix_user_id(&plain));
         }
     }
 
@@ -118,11 +133,24 @@ mod tests {
         for id in [
             "@nova-service:example.org",
             "@nova-3f2b8c1e-9d47-4a06-b1c5-7e0a9f6d2c11:other.org",
-            "@nova-3F2B8C1E-9D47-4A06-B1C5-7E0A9F6D2C11:example.org",
             "@alice:example.org",
+            "@nové:example.org",
             "",
         ] {
             assert_eq!(ghosts().nova_user(id), None, "{id}");
+            assert_eq!(ghosts().nova_user_asked_for(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn nobody_becomes_a_ghost_by_a_spelling_that_is_not_reserved() {
+        for id in [
+            "@nova-3f2b8c1e9d474a06b1c57e0a9f6d2c11:example.org",
+            "@nova-3F2B8C1E-9D47-4A06-B1C5-7E0A9F6D2C11:example.org",
+            "@nova-3f2b8c1e-9d47-4a06-b1c5-7e0a9f6d2c11:EXAMPLE.org",
+        ] {
+            assert_eq!(ghosts().nova_user(id), None, "{id}");
+            assert!(ghosts().nova_user_asked_for(id).is_some(), "{id}");
         }
     }
 

@@ -8,6 +8,7 @@ mod context;
 mod effects;
 mod membership;
 mod rooms;
+mod third;
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,10 @@ impl Planner<'_> {
                 self.effects.processed.push(event.id);
                 Outcome::Applied
             }
+            Verdict::Echo => {
+                self.effects.processed.push(event.id);
+                Outcome::Echo
+            }
             Verdict::Ignored => {
                 // State without a meaning now must not get one when the transaction is repeated: what came after it has
                 // been applied by then.
@@ -101,7 +106,8 @@ impl Planner<'_> {
         let bot = self.is_bot(&event.sender);
         match &event.meaning {
             Meaning::Message { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => Verdict::Ignored,
-            Meaning::Message { text, marker } => self.message(event, text, *marker),
+            Meaning::Message { notice: true, .. } if self.is_ghost(&event.sender) => Verdict::Echo,
+            Meaning::Message { text, marker, .. } => self.message(event, text, *marker),
             Meaning::NotYet { kind, marker } => self.not_yet(event, kind, *marker),
             Meaning::Encrypted => self.encrypted(event),
             Meaning::Member(member) => self.member(event, member),
@@ -120,13 +126,17 @@ impl Planner<'_> {
             Meaning::Name(_) | Meaning::Topic(_) | Meaning::Avatar(_) => self.described(event),
             Meaning::PowerLevels { users, default } => self.power_levels(event, users, *default),
             Meaning::Tombstone { replacement } => self.tombstone(event, replacement),
-            Meaning::OwnNotice | Meaning::Nothing => Verdict::Ignored,
+            Meaning::Nothing => Verdict::Ignored,
         }
     }
 
     /// Whether it is one of the bridge's own users, which take part in nothing.
     fn is_bot(&self, mxid: &MatrixId) -> bool {
         self.context.bots.iter().any(|bot| bot == mxid.as_str())
+    }
+
+    fn is_ghost(&self, mxid: &MatrixId) -> bool {
+        self.context.ghosts.nova_user(mxid.as_str()).is_some()
     }
 
     /// Something was said: the echo of our own event, or a new message.
@@ -138,9 +148,9 @@ impl Planner<'_> {
         let sender = self.context.ghosts.person(event.sender.as_str());
         if let Some(message) = marker.and_then(|id| self.own(conversation, id, event)) {
             self.echo(message, event);
-            return Verdict::Applied;
+            return Verdict::Echo;
         }
-        let from_ghost = self.context.ghosts.nova_user(event.sender.as_str()).is_some();
+        let from_ghost = self.is_ghost(&event.sender);
         if from_ghost && !self.context.people.contains(&sender) {
             return Verdict::dead(reason::UNKNOWN_ACCOUNT, "the sending ghost belongs to no account");
         }
@@ -203,7 +213,7 @@ impl Planner<'_> {
         };
         if let Some(message) = marker.and_then(|id| self.own(portal.conversation, id, event)) {
             self.echo(message, event);
-            return Verdict::Applied;
+            return Verdict::Echo;
         }
         Verdict::dead(reason::NOT_CARRIED_YET, kind)
     }
@@ -215,6 +225,8 @@ enum Verdict {
     Message,
     /// Applied in some other way, so its id has to be remembered.
     Applied,
+    /// What the bridge itself sent came back. Its id has to be remembered too.
+    Echo,
     /// Without any meaning to us.
     Ignored,
     /// To be kept, because it could not be applied.

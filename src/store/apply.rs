@@ -29,7 +29,15 @@ pub async fn apply(
     regrouped(connection, &effects.regrouped).await?;
     pairs(connection, &effects.pairs).await?;
     for (conversation, room) in &effects.portals {
-        portal(connection, *conversation, room.as_str(), now).await?;
+        let from = effects.split_off.iter().find(|(group, _)| group == conversation);
+        let from = from.map(|(_, direct)| *direct);
+        portal(connection, *conversation, room.as_str(), from, now).await?;
+    }
+    let moved: Vec<Uuid> = effects.moved.iter().map(|id| id.0).collect();
+    if !moved.is_empty() {
+        sqlx::query!("UPDATE conversations SET has_moved = true WHERE id = ANY ($1)", &moved)
+            .execute(&mut *connection)
+            .await?;
     }
     former(connection, &effects.former, now).await?;
     for id in &effects.wants_portal {
@@ -109,13 +117,30 @@ async fn regrouped(connection: &mut PgConnection, grown: &[ConversationId]) -> R
     Ok(())
 }
 
-/// Makes `room` the current room of a conversation, and the one before it a former one.
+/// Makes `room` the current room of a conversation, and the one before it a former one. A group that was split off from a
+/// direct conversation takes the room from it, with what is known of the room.
 async fn portal(
     connection: &mut PgConnection,
     conversation: ConversationId,
     room: &str,
+    from: Option<ConversationId>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if let Some(direct) = from {
+        let taken = sqlx::query!(
+            "UPDATE matrix_room_mapping SET conversation_id = $1, updated_at = $4
+             WHERE matrix_room_id = $2 AND conversation_id = $3",
+            conversation.0,
+            room,
+            direct.0,
+            now,
+        )
+        .execute(&mut *connection)
+        .await?;
+        if taken.rows_affected() > 0 {
+            return Ok(());
+        }
+    }
     // The room of a deleted conversation is free for a new one.
     sqlx::query!(
         "DELETE FROM matrix_room_mapping AS m USING conversations AS c

@@ -37,6 +37,7 @@ pub async fn enter(
         people: HashSet::new(),
         profiles: people::Profiles::new(),
         direct: HashMap::new(),
+        moved: HashSet::new(),
         seen: HashSet::new(),
         marked: HashMap::new(),
         creating: HashMap::new(),
@@ -115,7 +116,6 @@ impl Wanted {
             | Meaning::Topic(_)
             | Meaning::Avatar(_)
             | Meaning::PowerLevels { .. }
-            | Meaning::OwnNotice
             | Meaning::Nothing => {}
         }
     }
@@ -226,22 +226,34 @@ async fn creating(connection: &mut PgConnection, wanted: &Wanted, context: &mut 
     Ok(())
 }
 
-/// Conversations that the events name in other ways than by their rooms: pairs, and room creations of ours. They are
-/// locked like the others, still before the first write.
+/// The pairs of direct conversations, and conversations that the events name in other ways than by their rooms: by pairs,
+/// and by room creations of ours. They are locked like the others, still before the first write.
 async fn direct(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
     let (lesser, greater): (Vec<Uuid>, Vec<Uuid>) = wanted.pairs.iter().map(|(one, two)| (one.0, two.0)).unzip();
+    let created = context.creating.values().map(|job| job.conversation);
+    let named: Vec<Uuid> = context
+        .conversations
+        .keys()
+        .copied()
+        .chain(created)
+        .map(|id| id.0)
+        .collect();
     let pairs = sqlx::query!(
-        "SELECT lesser_user_id, greater_user_id, conversation_id FROM direct_conversations
-         JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (lesser, greater)
-           ON lesser_user_id = lesser AND greater_user_id = greater",
+        r#"SELECT d.lesser_user_id AS "lesser!", d.greater_user_id AS "greater!", c.id AS "id!", c.has_moved AS "has_moved!"
+           FROM (SELECT * FROM direct_conversations WHERE conversation_id = ANY ($3)
+                 UNION SELECT direct_conversations.* FROM direct_conversations
+                       JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (lesser, greater)
+                         ON lesser_user_id = lesser AND greater_user_id = greater) AS d
+           JOIN conversations AS c ON c.id = d.conversation_id"#,
         &lesser,
-        &greater
+        &greater,
+        &named
     )
     .fetch_all(&mut *connection)
     .await?;
     let ids: BTreeSet<ConversationId> = pairs
         .iter()
-        .map(|row| ConversationId(row.conversation_id))
+        .map(|row| ConversationId(row.id))
         .chain(context.creating.values().map(|job| job.conversation))
         .filter(|id| !context.conversations.contains_key(id))
         .collect();
@@ -252,11 +264,12 @@ async fn direct(connection: &mut PgConnection, wanted: &Wanted, context: &mut Co
             context.conversations.insert(conversation.id, conversation);
         }
     }
-    context.direct.extend(pairs.into_iter().map(|row| {
-        (
-            (UserId(row.lesser_user_id), UserId(row.greater_user_id)),
-            ConversationId(row.conversation_id),
-        )
-    }));
+    for row in pairs {
+        let id = ConversationId(row.id);
+        context.direct.insert((UserId(row.lesser), UserId(row.greater)), id);
+        if row.has_moved {
+            context.moved.insert(id);
+        }
+    }
     Ok(())
 }

@@ -107,7 +107,8 @@ pub async fn next_due(connection: &mut PgConnection) -> Result<Option<Timestamp>
     )
 }
 
-/// The head of a lane, and the lane's version when it was read.
+/// The head of a lane, and the lane's version when it was read. Where a room is to be made, that comes first, whatever
+/// waited before it was decided: all the rest happens in the room.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -119,7 +120,9 @@ pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<(i64, Opt
     let row = sqlx::query!(
         r#"SELECT seq, id, conversation_id, actor_id, message_id, job::text AS "job!", attempts, uncertain,
                   first_tried_at, created_at
-           FROM outbox WHERE lane = $1 ORDER BY seq LIMIT 1"#,
+           FROM outbox WHERE seq = coalesce(
+               (SELECT min(seq) FROM outbox WHERE lane = $1 AND job->>'do' = 'create_room'),
+               (SELECT min(seq) FROM outbox WHERE lane = $1))"#,
         lane
     )
     .fetch_optional(connection)

@@ -176,6 +176,8 @@ export class NovaConnection extends EventTarget {
     if (frame.type === 'pong') return;
     if (frame.type === 'ack') return void this.#settle(frame.request_id, 'resolve', frame);
     if (frame.type === 'error' && frame.request_id) return void this.#settle(frame.request_id, 'reject', new NovaError(frame));
+    // We were away for longer than frames are kept: what is replayed now has a hole, so ask for a snapshot after all.
+    if (frame.type === 'error' && frame.code === 'RESUME_GAP') return this.#announce({ status: 'online', resumed: false });
     this.dispatchEvent(new CustomEvent('frame', { detail: frame }));
     if (frame.stream_id && (!this.cursor || compareStreamIds(frame.stream_id, this.cursor) > 0)) this.cursor = frame.stream_id;
   }

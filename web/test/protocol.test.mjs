@@ -53,6 +53,15 @@ test('without a cursor a reconnect says that nothing is replayed', () => {
   assert.deepEqual(statuses.at(-1), { status: 'online', resumed: false });
 });
 
+test('a cursor that is too old asks for a snapshot', () => {
+  const { nova, WebSocket, statuses, frames } = setUp();
+  nova.connect();
+  WebSocket.last.open();
+  WebSocket.last.receive({ type: 'error', code: 'RESUME_GAP', detail: 'older frames are not kept' });
+  assert.deepEqual(statuses.at(-1), { status: 'online', resumed: false });
+  assert.deepEqual(frames, []);
+});
+
 test('what is not a JSON object is ignored', () => {
   const { nova, WebSocket } = setUp();
   nova.connect();

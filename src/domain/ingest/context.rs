@@ -31,8 +31,11 @@ pub struct Context {
     pub people: HashSet<UserId>,
     /// The rows of those whose names matter: targets of membership events.
     pub profiles: BTreeMap<UserId, Person>,
-    /// Direct conversations of the pairs that the events' invites name, in the order of [`crate::domain::conversation::pair`].
+    /// The pairs of those of the conversations that are direct, and the direct conversations of the pairs that the events'
+    /// invites name, in the order of [`crate::domain::conversation::pair`].
     pub direct: HashMap<(UserId, UserId), ConversationId>,
+    /// Of the direct conversations, those that hold what was said elsewhere than in the room that they have now.
+    pub moved: HashSet<ConversationId>,
     /// Event ids that were applied or put aside before.
     pub seen: HashSet<String>,
     /// Our messages that the events' markers name.

@@ -37,6 +37,10 @@ pub struct Effects {
     pub pairs: Vec<(UserId, UserId, ConversationId)>,
     /// Rooms that become a conversation's current one; the room before it becomes a former one.
     pub portals: Vec<(ConversationId, OwnedRoomId)>,
+    /// Conversations that take another room than the one that they began in.
+    pub moved: Vec<ConversationId>,
+    /// New groups that take their room (one of `portals`) from a direct conversation, and that conversation.
+    pub split_off: Vec<(ConversationId, ConversationId)>,
     /// Rooms that are a conversation's without being its current one: made at the same moment as another one.
     pub former: Vec<(ConversationId, OwnedRoomId)>,
     /// Conversations that shall have a room from now on.
@@ -80,6 +84,8 @@ pub struct Effects {
 pub enum Outcome {
     /// It had its effect.
     Applied,
+    /// It is what the bridge itself sent.
+    Echo,
     /// It had its effect before.
     Duplicate,
     /// It has no meaning here.

@@ -39,11 +39,11 @@ impl Planner<'_> {
                     Some(conversation) if !member.is_direct || bot => conversation,
                     _ => self.portal_for_invite(event, member, ghost),
                 };
-                self.come(conversation, ghost, &event.sender, Membership::Joined);
+                let (conversation, _) = self.come(event, conversation, ghost, Membership::Joined);
                 let room = event.room.to_string();
                 let lane = Lane::Conversation(conversation);
                 self.job(lane, ghost, Job::Join { room: room.clone() });
-                if known.is_none() {
+                if known != Some(conversation) {
                     // What happened in the room before the ghost was invited was never pushed.
                     self.job(lane, ghost, Job::SyncRoom { room });
                 }
@@ -64,7 +64,10 @@ impl Planner<'_> {
                     );
                     made
                 };
-                self.come(conversation, ghost, &event.sender, Membership::Joined);
+                let (came_to, _) = self.come(event, conversation, ghost, Membership::Joined);
+                if came_to != conversation {
+                    self.read_room(event, came_to);
+                }
                 Verdict::Applied
             }
             RoomMembership::Leave | RoomMembership::Ban => self.gone(event, ghost),
@@ -91,9 +94,12 @@ impl Planner<'_> {
                 } else {
                     Membership::Invited
                 };
-                let came = self.come(conversation, user, &event.sender, membership);
+                let (came_to, came) = self.come(event, conversation, user, membership);
+                if came_to != conversation {
+                    self.read_room(event, came_to);
+                }
                 if renamed && !came {
-                    self.direct_looks_different(conversation, user);
+                    self.direct_looks_different(came_to, user);
                 }
                 Verdict::Applied
             }
@@ -102,36 +108,32 @@ impl Planner<'_> {
         }
     }
 
-    /// Gives somebody a place. Returns whether that is news.
+    /// Gives somebody a place in a conversation, or, where they are a third person, in the group that is split off from
+    /// it. Returns where, and whether that is news.
     pub(super) fn come(
         &mut self,
+        event: &InboundEvent,
         conversation: ConversationId,
         user: UserId,
-        by: &OwnedUserId,
         membership: Membership,
-    ) -> bool {
+    ) -> (ConversationId, bool) {
+        let conversation = self.open_to(event, conversation, user);
         if self.context.departing.contains(&(conversation, user)) {
-            return false;
+            return (conversation, false);
         }
-        let by = self.context.ghosts.person(by.as_str());
+        let by = self.context.ghosts.person(event.sender.as_str());
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
-            return false;
+            return (conversation, false);
         };
         let before = state.members.get(&user).copied();
         if before.is_some_and(|member| member.membership == membership || member.membership == Membership::Joined) {
-            return false;
+            return (conversation, false);
         }
         let member = Member {
             role: before.map_or_else(Role::default, |member| member.role),
             membership,
         };
         state.members.insert(user, member);
-        if state.kind == Kind::Direct && state.members.len() > 2 {
-            state.kind = Kind::Group;
-            self.effects.regrouped.push(conversation);
-            self.effects.pairs.retain(|(_, _, made)| *made != conversation);
-            self.context.direct.retain(|_, direct| *direct != conversation);
-        }
         self.effects.members.push(MemberEdit {
             conversation,
             user,
@@ -150,7 +152,7 @@ impl Planner<'_> {
             membership,
         };
         self.effects.feed.push(NewEntry::change(conversation, change));
-        true
+        (conversation, true)
     }
 
     fn gone(&mut self, event: &InboundEvent, user: UserId) -> Verdict {

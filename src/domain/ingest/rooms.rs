@@ -31,7 +31,7 @@ impl Planner<'_> {
         }
         if !member.is_direct {
             let made = self.new_conversation(event, inviter, Kind::Group);
-            self.come(made, inviter, &event.sender, Membership::Joined);
+            self.come(event, made, inviter, Membership::Joined);
             return made;
         }
         let existing = self
@@ -42,14 +42,18 @@ impl Planner<'_> {
             .or_else(|| self.context.direct.get(&pair(inviter, ghost)).copied())
             .filter(|id| self.context.conversations.contains_key(id));
         if let Some(conversation) = existing {
-            self.move_to(conversation, &event.room, ghost);
-            self.come(conversation, inviter, &event.sender, Membership::Joined);
-            return conversation;
+            let conversation = if self.is_for(conversation, ghost) {
+                self.move_to(conversation, &event.room, ghost);
+                conversation
+            } else {
+                self.open_to(event, conversation, ghost)
+            };
+            return self.come(event, conversation, inviter, Membership::Joined).0;
         }
         let made = self.new_conversation(event, inviter, Kind::Direct);
         self.context.direct.insert(pair(inviter, ghost), made);
         self.effects.pairs.push((inviter, ghost, made));
-        self.come(made, inviter, &event.sender, Membership::Joined);
+        self.come(event, made, inviter, Membership::Joined);
         made
     }
 
@@ -97,6 +101,13 @@ impl Planner<'_> {
         self.effects.replay.push(room.clone());
     }
 
+    /// The conversation goes on in another room than before.
+    fn moves(&mut self, conversation: ConversationId) {
+        if self.context.moved.insert(conversation) {
+            self.effects.moved.push(conversation);
+        }
+    }
+
     fn belongs(&mut self, conversation: ConversationId, room: &OwnedRoomId, current: bool) {
         self.context.rooms.entry(room.clone()).or_insert_with(|| Portal {
             conversation,
@@ -119,6 +130,7 @@ impl Planner<'_> {
             return;
         }
         self.become_portal(conversation, room);
+        self.moves(conversation);
         if let Some(old) = old {
             let notice = format!("This conversation goes on in {room}.");
             let leave = Job::Leave {
@@ -192,7 +204,6 @@ impl Planner<'_> {
             | Meaning::Create { .. }
             | Meaning::PowerLevels { .. }
             | Meaning::Tombstone { .. }
-            | Meaning::OwnNotice
             | Meaning::Nothing => return Verdict::Ignored,
         };
         // A picture that Nova gave keeps its own address; the room's mxc is only a copy of it.
@@ -278,6 +289,7 @@ impl Planner<'_> {
             );
         }
         self.become_portal(conversation, replacement);
+        self.moves(conversation);
         let ghosts = self.nova_members(conversation);
         let lane = Lane::Conversation(conversation);
         for ghost in &ghosts {
@@ -314,7 +326,7 @@ impl Planner<'_> {
         Verdict::dead(reason::ENCRYPTED, "the room is encrypted")
     }
 
-    fn nova_members(&self, conversation: ConversationId) -> Vec<UserId> {
+    pub(super) fn nova_members(&self, conversation: ConversationId) -> Vec<UserId> {
         let Some(state) = self.context.conversations.get(&conversation) else {
             return Vec::new();
         };

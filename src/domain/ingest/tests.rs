@@ -6,8 +6,9 @@ mod messages;
 mod model;
 mod portals;
 mod properties;
+mod third;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta};
 use ruma::{OwnedRoomId, OwnedUserId};
@@ -66,6 +67,16 @@ fn marked_text(body: &str, marker: Option<MessageId>) -> Meaning {
     Meaning::Message {
         text: Text::plain(body),
         marker,
+        notice: false,
+    }
+}
+
+/// A text that is marked as a notice of the bridge itself.
+fn notice(body: &str) -> Meaning {
+    Meaning::Message {
+        text: Text::plain(body),
+        marker: None,
+        notice: true,
     }
 }
 

@@ -114,9 +114,6 @@ fn message_like(event_type: &str, content: &Value) -> Meaning {
 }
 
 fn message(content: &Value, marker: Option<MessageId>, not_yet: impl Fn(&str) -> Meaning) -> Meaning {
-    if content.get(NOTICE_MARKER).is_some_and(|it| it == true) {
-        return Meaning::OwnNotice;
-    }
     if content
         .pointer("/m.relates_to/rel_type")
         .is_some_and(|it| it == "m.replace")
@@ -145,6 +142,7 @@ fn message(content: &Value, marker: Option<MessageId>, not_yet: impl Fn(&str) ->
             formatted,
         },
         marker,
+        notice: content.get(NOTICE_MARKER).is_some_and(|it| it == true),
     }
 }
 

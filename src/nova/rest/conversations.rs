@@ -95,7 +95,7 @@ pub(super) async fn open_any(
 ) -> Result<Conversation, ApiError> {
     let ghosts = state.bridge.ghosts();
     let is_caller = |id: &str| match id.strip_prefix('@') {
-        Some(_) => ghosts.nova_user(id) == Some(caller.user),
+        Some(_) => ghosts.nova_user_asked_for(id) == Some(caller.user),
         None => id.parse() == Ok(caller.user),
     };
     let id = match request.wanted(is_caller)? {

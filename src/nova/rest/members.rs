@@ -99,7 +99,10 @@ fn role(name: &str) -> Result<Role, ApiError> {
 fn person(state: &NovaState, text: &str) -> Result<UserId, ApiError> {
     if text.starts_with('@') {
         let mxid = parse_mxid(text).ok_or_else(|| ApiError::Invalid("not a Matrix id".to_owned()))?;
-        return Ok(state.bridge.ghosts().person(mxid.as_str()));
+        let ghosts = state.bridge.ghosts();
+        return Ok(ghosts
+            .nova_user_asked_for(mxid.as_str())
+            .unwrap_or_else(|| ghosts.person(mxid.as_str())));
     }
     text.parse()
         .map_err(|_| ApiError::Invalid("the user is neither a UUID nor a Matrix id".to_owned()))

@@ -131,7 +131,7 @@ impl Session {
             drop(timeout(Duration::from_secs(2), socket.send(close)).await);
         }
         if self.acks > 0
-            && let Err(error) = self.look_after_floor().await
+            && let Err(error) = Box::pin(self.look_after_floor()).await
         {
             tracing::debug!(%error, "the floor stays");
         }
@@ -148,7 +148,8 @@ impl Session {
         if self.greet {
             self.write(socket, frames::greeting(self.user, id)).await?;
         }
-        self.begin(socket).await?;
+        // What happens rarely is put on the heap while it lasts: an idle socket must not hold room for it.
+        Box::pin(self.begin(socket)).await?;
         let stopping = self.state.stopping.clone();
         let mut ping = interval(PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -160,14 +161,14 @@ impl Session {
                     return Err(End::told(ClosedBecause::Shutdown, close_code::RESTART, "restart"));
                 }
                 message = socket.recv() => match message {
-                    Some(Ok(message)) => self.hear(socket, message).await?,
+                    Some(Ok(message)) => Box::pin(self.hear(socket, message)).await?,
                     Some(Err(error)) => return Err(broken(&error)),
                     None => return Ok(()),
                 },
                 Some(delivery) = entries.recv() => {
                     self.deliver(socket, &delivery).await?;
                     if entries.is_empty() && member.slot().take_lagging() {
-                        self.catch_up(socket).await?;
+                        Box::pin(self.catch_up(socket)).await?;
                     }
                     member.slot().came_to(self.cursor);
                 }
@@ -177,7 +178,7 @@ impl Session {
                     }
                     self.send(socket, Message::Ping(Vec::new().into())).await?;
                     if entries.is_empty() && member.slot().take_lagging() {
-                        self.catch_up(socket).await?;
+                        Box::pin(self.catch_up(socket)).await?;
                     }
                 }
             }

@@ -30,6 +30,7 @@ fn text(marker: Option<MessageId>) -> Meaning {
     Meaning::Message {
         text: Text::plain("x"),
         marker,
+        notice: false,
     }
 }
 

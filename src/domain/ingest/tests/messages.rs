@@ -23,7 +23,7 @@ fn an_echo_completes_its_message_and_tells_only_its_author() {
     let message = model.says(id, ANNA);
     let echo = marked_text("hello", Some(message));
     let (effects, outcomes) = model.run(&[event("$1", ROOM, &ghost(ANNA), echo.clone())]);
-    assert_eq!(outcomes, [Outcome::Applied]);
+    assert_eq!(outcomes, [Outcome::Echo]);
     assert_eq!(effects.echoes, [(message, "$1".to_owned())]);
     assert!(effects.messages.is_empty());
     assert_eq!(
@@ -31,8 +31,34 @@ fn an_echo_completes_its_message_and_tells_only_its_author() {
         (vec!["delivery"], Some(ANNA))
     );
     let (effects, outcomes) = model.run(&[event("$2", ROOM, &ghost(ANNA), echo)]);
-    assert_eq!(outcomes, [Outcome::Applied], "sent twice by accident, and told once");
+    assert_eq!(outcomes, [Outcome::Echo], "sent twice by accident, and told once");
     assert!(effects.echoes.is_empty() && effects.messages.is_empty() && effects.feed.is_empty());
+}
+
+#[test]
+fn an_echo_in_a_batch_leaves_the_other_messages_what_they_are() {
+    let (mut model, id) = with_direct();
+    let message = model.says(id, ANNA);
+    let (_, outcomes) = model.run(&[
+        event("$1", ROOM, ALICE, text("one")),
+        event("$2", ROOM, &ghost(ANNA), marked_text("hello", Some(message))),
+        event("$3", ROOM, ALICE, text("two")),
+    ]);
+    assert_eq!(outcomes, [Outcome::Applied, Outcome::Echo, Outcome::Applied]);
+}
+
+#[test]
+fn a_notice_of_the_bridge_is_nobodys_message_and_anybody_elses_is() {
+    let (mut model, id) = with_direct();
+    let (effects, outcomes) = model.run(&[
+        event("$1", ROOM, &ghost(ANNA), notice("from the bridge")),
+        event("$2", ROOM, BOT, notice("from the bridge too")),
+        event("$3", ROOM, ALICE, notice("from Alice")),
+    ]);
+    assert_eq!(outcomes, [Outcome::Echo, Outcome::Ignored, Outcome::Applied]);
+    let said: Vec<_> = effects.messages.iter().map(|it| (it.sender, &*it.text.plain)).collect();
+    assert_eq!(said, [(model.person(ALICE), "from Alice")]);
+    assert_eq!(model.conversations[&id].last_sequence, 1);
 }
 
 #[test]
@@ -73,6 +99,19 @@ fn a_ghost_without_marker_speaks_for_its_nova_user() {
         (ANNA, Some(Delivery::Sent))
     );
     assert!(effects.people.is_empty());
+}
+
+#[test]
+fn whoever_registers_another_spelling_of_a_ghost_speaks_for_themselves() {
+    let (mut model, id) = with_direct();
+    let squatter = format!("@nova-{}:example.org", ANNA.0.simple());
+    let (effects, _) = model.run(&[
+        event("$1", ROOM, &squatter, text("I am Anna")),
+        event("$2", ROOM, &squatter, membership(&squatter, RoomMembership::Leave)),
+    ]);
+    assert_eq!(effects.messages[0].sender, model.person(&squatter));
+    assert_ne!(effects.messages[0].sender, ANNA);
+    assert!(model.member(id, ANNA).is_some(), "and leaves for nobody else");
 }
 
 #[test]
@@ -126,7 +165,7 @@ fn what_cannot_be_carried_yet_is_kept_and_its_own_echo_is_not() {
         event("$1", ROOM, ALICE, image(None)),
         event("$2", ROOM, &ghost(ANNA), image(Some(message))),
     ]);
-    assert_eq!(outcomes, [Outcome::DeadLetter, Outcome::Applied]);
+    assert_eq!(outcomes, [Outcome::DeadLetter, Outcome::Echo]);
     assert_eq!(reasons(&effects), [reason::NOT_CARRIED_YET]);
     assert_eq!(effects.dead_letters[0].conversation, Some(id));
     assert_eq!(effects.echoes.len(), 1);

@@ -18,6 +18,7 @@ pub(super) struct Model {
     pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) rooms: BTreeMap<OwnedRoomId, Portal>,
     pub(super) pairs: BTreeMap<(UserId, UserId), ConversationId>,
+    pub(super) moved: BTreeSet<ConversationId>,
     pub(super) messages: Vec<NewMessage>,
     pub(super) marked: BTreeMap<MessageId, Marked>,
     pub(super) creating: BTreeMap<OutboxId, CreateJob>,
@@ -45,6 +46,7 @@ impl Model {
             conversations: BTreeMap::new(),
             rooms: BTreeMap::new(),
             pairs: BTreeMap::new(),
+            moved: BTreeSet::new(),
             messages: Vec::new(),
             marked: BTreeMap::new(),
             creating: BTreeMap::new(),
@@ -171,7 +173,6 @@ impl Model {
                 | Meaning::Topic(_)
                 | Meaning::Avatar(_)
                 | Meaning::PowerLevels { .. }
-                | Meaning::OwnNotice
                 | Meaning::Nothing => {}
             }
             rooms.extend(
@@ -183,6 +184,8 @@ impl Model {
         wanted.extend(rooms.values().map(|portal| portal.conversation));
         wanted.extend(direct.values().copied());
         wanted.extend(creating.values().map(|job| job.conversation));
+        let pairs = self.pairs.iter().filter(|(_, id)| members && wanted.contains(id));
+        direct.extend(pairs.map(|(both, id)| (*both, *id)));
         let conversations: HashMap<ConversationId, Conversation> = wanted
             .iter()
             .map(|id| {
@@ -213,6 +216,7 @@ impl Model {
             } else {
                 BTreeMap::new()
             },
+            moved: direct.values().filter(|id| self.moved.contains(id)).copied().collect(),
             direct,
             seen: self.done.iter().cloned().collect::<HashSet<_>>(),
             marked: self.marked.iter().map(|(id, row)| (*id, *row)).collect(),

@@ -56,7 +56,7 @@ fn meaning() -> impl Strategy<Value = Meaning> {
         1 => (who(), 0..101_i64).prop_map(|(user, level)| powers(&[(&user, level)], 0)),
         1 => proptest::sample::select(&ROOMS).prop_map(|id| Meaning::Tombstone { replacement: room(id) }),
         1 => Just(Meaning::Nothing),
-        1 => Just(Meaning::OwnNotice),
+        1 => Just(notice("n")),
     ]
 }
 
@@ -132,7 +132,12 @@ fn check(model: &Model, start: &Model) {
             usize::from(state.kind == Kind::Direct),
             "direct conversations, and only they, hold a pair"
         );
-        assert!(state.kind == Kind::Group || state.members.len() <= 2);
+        let pair = model.pairs.iter().find(|(_, direct)| *direct == id);
+        let of_pair = |user: &UserId| pair.is_some_and(|((one, other), _)| one == user || other == user);
+        assert!(
+            state.kind == Kind::Group || state.members.keys().all(of_pair),
+            "nobody else is in it"
+        );
         let current: Vec<_> = model
             .rooms
             .iter()

@@ -84,6 +84,16 @@ fn a_marker_is_read_and_a_wrong_one_is_none() {
 }
 
 #[test]
+fn a_notice_of_the_bridge_is_read_as_a_message_with_a_mark() {
+    let content = |mark: Value| json!({ "msgtype": "m.notice", "body": "x", NOTICE_MARKER: mark });
+    for (mark, expected) in [(json!(true), true), (json!("true"), false), (json!(false), false)] {
+        assert!(
+            matches!(meaning("m.room.message", None, content(mark)), Meaning::Message { notice, .. } if notice == expected)
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_carried_yet_is_named() {
     let cases = [
         (

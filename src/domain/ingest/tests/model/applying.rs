@@ -23,6 +23,10 @@ impl Model {
             assert!(self.conversations.insert(made.id, row).is_none());
         }
         for id in &effects.regrouped {
+            assert!(
+                !self.moved.contains(id),
+                "what was said elsewhere stays between two people"
+            );
             self.conversations.get_mut(id).unwrap().kind = Kind::Group;
             self.pairs.retain(|_, direct| direct != id);
         }
@@ -33,8 +37,20 @@ impl Model {
             );
         }
         for (id, new) in &effects.portals {
-            self.portal(*id, new);
+            let from = effects.split_off.iter().find(|(group, _)| group == id);
+            if let Some((_, direct)) = from.filter(|(_, direct)| self.has_room(*direct, new)) {
+                self.rooms.get_mut(new).unwrap().conversation = *id;
+                self.conversations.get_mut(direct).unwrap().room = None;
+                self.conversations.get_mut(id).unwrap().room = Some(new.clone());
+            } else {
+                if let Some((_, direct)) = from {
+                    self.rooms
+                        .retain(|room, portal| room != new || portal.conversation != *direct);
+                }
+                self.portal(*id, new);
+            }
         }
+        self.moved.extend(&effects.moved);
         for (id, old) in &effects.former {
             let portal = Portal {
                 conversation: *id,
@@ -104,6 +120,10 @@ impl Model {
         for letter in &effects.dead_letters {
             self.once(letter.event_id.as_ref().unwrap());
         }
+    }
+
+    fn has_room(&self, id: ConversationId, room: &OwnedRoomId) -> bool {
+        self.conversations[&id].room.as_ref() == Some(room)
     }
 
     fn once(&mut self, event: &str) {
