@@ -80,7 +80,9 @@ impl State {
             // There was nothing: numbers of others.
             Some(refused) if number == refused => {
                 self.refused = None;
-                let belief = self.believed.map_or(BELIEF.0, |(_, belief)| (belief * FACTOR).min(BELIEF.1));
+                let belief = self
+                    .believed
+                    .map_or(BELIEF.0, |(_, belief)| (belief * FACTOR).min(BELIEF.1));
                 self.believed = Some((now + belief, belief));
                 false
             }
