@@ -1,23 +1,21 @@
 //! One socket, owned by one loop: nothing else reads or writes it.
 
+mod acks;
+mod hearing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 use super::WsState;
-use super::protocol::{self, ClientFrame, Refused};
-use crate::bridge::CommandError;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, UserId};
-use crate::domain::message::Text;
 use crate::metrics::ClosedBecause;
-use crate::nova::error::ApiError;
 use crate::nova::frames::{self, Frames};
 use crate::nova::hub::{Delivery, Membership};
 use crate::store::{StoreError, feed};
@@ -37,12 +35,6 @@ const FRAMES: Quota = match (std::num::NonZeroU32::new(50), std::num::NonZeroU32
     (Some(rate), Some(burst)) => Quota::per_second(rate).allow_burst(burst),
     _ => unreachable!(),
 };
-
-/// How many frames over the limit end the socket.
-const PATIENCE: u32 = 1000;
-
-/// How many acknowledgements until the floor is looked after.
-const ACKS: u32 = 50;
 
 /// Why a socket ends.
 struct End {
@@ -199,12 +191,6 @@ impl Session {
         Ok(())
     }
 
-    async fn set_floor(&self) -> Result<i64, StoreError> {
-        let mut connection = self.state.nova.bridge.store().read().await?;
-        feed::floor(&mut connection, self.user, self.since.unwrap_or(self.cursor)).await?;
-        feed::pruned(&mut connection).await
-    }
-
     /// Reads the feed from where the socket is to its end.
     async fn catch_up(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         loop {
@@ -277,162 +263,6 @@ impl Session {
             Ok(Err(error)) => Err(broken(&error)),
             Err(_) => Err(End::told(ClosedBecause::Slow, close_code::AGAIN, "too slow")),
         }
-    }
-
-    async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
-        let text = match message {
-            Message::Ping(_) | Message::Pong(_) => {
-                self.heard = Instant::now();
-                return Ok(());
-            }
-            Message::Binary(_) => return Ok(()),
-            Message::Close(_) => return Err(End::silent(ClosedBecause::Client)),
-            Message::Text(text) => text,
-        };
-        let (request_id, frame) = protocol::read(&text);
-        let result = if self.limiter.check().is_ok() {
-            match frame {
-                Ok(frame) => self.act(socket, frame).await?,
-                Err(refused) => Err(refused),
-            }
-        } else {
-            self.refused += 1;
-            if self.refused > PATIENCE {
-                return Err(End::told(
-                    ClosedBecause::Protocol,
-                    close_code::POLICY,
-                    "too many frames",
-                ));
-            }
-            Err(Refused {
-                code: "RATE_LIMITED",
-                detail: "too many frames".to_owned(),
-            })
-        };
-        let answer = match result {
-            Ok(None) => return Ok(()),
-            Ok(Some(fields)) => frames::ack(request_id.as_ref(), fields),
-            Err(refused) => frames::error(request_id.as_ref(), refused.code, &refused.detail),
-        };
-        self.write(socket, answer).await
-    }
-
-    /// Carries a frame out. Some are answered with fields.
-    async fn act(&mut self, socket: &mut WebSocket, frame: ClientFrame) -> Result<Result<Option<Value>, Refused>, End> {
-        match frame {
-            ClientFrame::Ping => self.write(socket, r#"{"type":"pong"}"#.into()).await?,
-            ClientFrame::Ack(cursor) => self.acknowledge(cursor).await.map_err(|error| database(&error))?,
-            ClientFrame::GetUnacked => self.resend(socket).await?,
-            ClientFrame::Send {
-                conversation,
-                text,
-                idempotency_key,
-            } => {
-                return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
-            }
-            ClientFrame::Unknown => {}
-        }
-        Ok(Ok(None))
-    }
-
-    async fn say(
-        &self,
-        conversation: ConversationId,
-        text: Text,
-        idempotency_key: Option<String>,
-    ) -> Result<Value, Refused> {
-        let nova = &self.state.nova;
-        if let Some(only) = self.only
-            && only != conversation
-        {
-            return Err(Refused::invalid("this socket is for another conversation"));
-        }
-        if let Err(wait) = nova.sends.check(self.user) {
-            let detail = format!("too many messages; again in {} ms", wait.as_millis());
-            return Err(Refused {
-                code: "RATE_LIMITED",
-                detail,
-            });
-        }
-        match nova
-            .bridge
-            .send_message(self.user, conversation, text, idempotency_key)
-            .await
-        {
-            Ok(message) => Ok(json!({
-                "id": message.id,
-                "sequence_number": message.sequence,
-                "conversation_id": message.conversation,
-                "sender_id": message.sender,
-                "created_at": frames::time(message.created_at),
-                "delivery_status": message.delivery,
-            })),
-            Err(error) => Err(refusal(error)),
-        }
-    }
-
-    async fn acknowledge(&mut self, cursor: Cursor) -> Result<(), StoreError> {
-        // What was never sent cannot have been seen.
-        if cursor > self.cursor {
-            return Ok(());
-        }
-        let mut connection = self.state.nova.bridge.store().read().await?;
-        feed::acknowledge(&mut connection, self.user, cursor).await?;
-        drop(connection);
-        self.acks += 1;
-        if self.acks >= ACKS {
-            self.acks = 0;
-            self.look_after_floor().await?;
-        }
-        Ok(())
-    }
-
-    /// Raises the floor over everything that is acknowledged without a gap. Returns it.
-    async fn look_after_floor(&self) -> Result<Cursor, StoreError> {
-        let store = self.state.nova.bridge.store();
-        let mut connection = store.read().await?;
-        let mut floor = feed::floor(&mut connection, self.user, self.cursor).await?;
-        loop {
-            let below = self.cursor.position.saturating_add(1);
-            let entries = feed::of_user(&mut connection, self.user, None, floor, below, PAGE).await?;
-            let cursors: Vec<Cursor> = entries.iter().map(|entry| entry.cursor).collect();
-            let seen = feed::acknowledged(&mut connection, self.user, &cursors).await?;
-            let run = cursors.iter().take_while(|cursor| seen.contains(cursor)).count();
-            let Some(top) = run.checked_sub(1).and_then(|last| cursors.get(last)) else {
-                return Ok(floor);
-            };
-            floor = *top;
-            feed::raise_floor(&mut connection, self.user, floor).await?;
-            if run < cursors.len() || cursors.is_empty() {
-                return Ok(floor);
-            }
-        }
-    }
-
-    /// Sends again everything from the oldest entry that is not acknowledged.
-    async fn resend(&mut self, socket: &mut WebSocket) -> Result<(), End> {
-        let mut from = self.look_after_floor().await.map_err(|error| database(&error))?;
-        while from < self.cursor {
-            let (entries, _) = self.read_feed(from).await.map_err(|error| database(&error))?;
-            let Some((last, _)) = entries.last() else { break };
-            from = *last;
-            for (cursor, frames) in &entries {
-                if *cursor <= self.cursor {
-                    self.write_entry(socket, frames).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// An error of the use cases, by the code that REST has for it too.
-fn refusal(error: CommandError) -> Refused {
-    let error = ApiError::from(error);
-    error.log("WS", "message.send");
-    Refused {
-        code: error.code(),
-        detail: error.detail(),
     }
 }
 

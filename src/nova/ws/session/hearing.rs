@@ -1,0 +1,125 @@
+//! What a client says, and what it is answered.
+
+use axum::extract::ws::{Message, WebSocket, close_code};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{End, Session, database};
+use crate::bridge::CommandError;
+use crate::domain::ids::ConversationId;
+use crate::domain::message::Text;
+use crate::metrics::ClosedBecause;
+use crate::nova::error::ApiError;
+use crate::nova::frames;
+use crate::nova::ws::protocol::{self, ClientFrame, Refused};
+
+/// How many frames over the limit end the socket.
+const PATIENCE: u32 = 1000;
+
+impl Session {
+    pub(super) async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
+        let text = match message {
+            Message::Ping(_) | Message::Pong(_) => {
+                self.heard = Instant::now();
+                return Ok(());
+            }
+            Message::Binary(_) => return Ok(()),
+            Message::Close(_) => return Err(End::silent(ClosedBecause::Client)),
+            Message::Text(text) => text,
+        };
+        let (request_id, frame) = protocol::read(&text);
+        let result = if self.limiter.check().is_ok() {
+            match frame {
+                Ok(frame) => self.act(socket, frame).await?,
+                Err(refused) => Err(refused),
+            }
+        } else {
+            self.refused += 1;
+            if self.refused > PATIENCE {
+                return Err(End::told(
+                    ClosedBecause::Protocol,
+                    close_code::POLICY,
+                    "too many frames",
+                ));
+            }
+            Err(Refused {
+                code: "RATE_LIMITED",
+                detail: "too many frames".to_owned(),
+            })
+        };
+        let answer = match result {
+            Ok(None) => return Ok(()),
+            Ok(Some(fields)) => frames::ack(request_id.as_ref(), fields),
+            Err(refused) => frames::error(request_id.as_ref(), refused.code, &refused.detail),
+        };
+        self.write(socket, answer).await
+    }
+
+    /// Carries a frame out. Some are answered with fields.
+    pub(super) async fn act(
+        &mut self,
+        socket: &mut WebSocket,
+        frame: ClientFrame,
+    ) -> Result<Result<Option<Value>, Refused>, End> {
+        match frame {
+            ClientFrame::Ping => self.write(socket, r#"{"type":"pong"}"#.into()).await?,
+            ClientFrame::Ack(cursor) => self.acknowledge(cursor).await.map_err(|error| database(&error))?,
+            ClientFrame::GetUnacked => self.resend(socket).await?,
+            ClientFrame::Send {
+                conversation,
+                text,
+                idempotency_key,
+            } => {
+                return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
+            }
+            ClientFrame::Unknown => {}
+        }
+        Ok(Ok(None))
+    }
+
+    pub(super) async fn say(
+        &self,
+        conversation: ConversationId,
+        text: Text,
+        idempotency_key: Option<String>,
+    ) -> Result<Value, Refused> {
+        let nova = &self.state.nova;
+        if let Some(only) = self.only
+            && only != conversation
+        {
+            return Err(Refused::invalid("this socket is for another conversation"));
+        }
+        if let Err(wait) = nova.sends.check(self.user) {
+            let detail = format!("too many messages; again in {} ms", wait.as_millis());
+            return Err(Refused {
+                code: "RATE_LIMITED",
+                detail,
+            });
+        }
+        match nova
+            .bridge
+            .send_message(self.user, conversation, text, idempotency_key)
+            .await
+        {
+            Ok(message) => Ok(json!({
+                "id": message.id,
+                "sequence_number": message.sequence,
+                "conversation_id": message.conversation,
+                "sender_id": message.sender,
+                "created_at": frames::time(message.created_at),
+                "delivery_status": message.delivery,
+            })),
+            Err(error) => Err(refusal(error)),
+        }
+    }
+}
+
+/// An error of the use cases, by the code that REST has for it too.
+fn refusal(error: CommandError) -> Refused {
+    let error = ApiError::from(error);
+    error.log("WS", "message.send");
+    Refused {
+        code: error.code(),
+        detail: error.detail(),
+    }
+}
