@@ -179,13 +179,14 @@ impl Session {
 
     /// Sets the acknowledgements' floor at the first connection, and replays what the client asks for.
     async fn begin(&mut self, socket: &mut WebSocket) -> Result<(), End> {
-        let pruned = self.set_floor().await.map_err(|error| database(&error))?;
+        let kept = self.set_floor().await.map_err(|error| database(&error))?;
         if let Some(since) = self.since {
-            if since.position < pruned {
+            // Too old, or from another database: a restored one, say.
+            if !kept.contains(&since.position) {
                 let detail = "older frames are not kept; please load the conversations anew";
                 self.write(socket, frames::error(None, "RESUME_GAP", detail)).await?;
             }
-            self.cursor = since;
+            self.cursor = since.min(self.cursor);
             self.catch_up(socket).await?;
         }
         Ok(())

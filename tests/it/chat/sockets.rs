@@ -67,6 +67,21 @@ async fn a_socket_resumes_where_it_was(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_cursor_of_another_database_is_told_and_misses_nothing(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let (room, _) = direct(&bridge, &ana).await;
+    let mut socket = ana.socket_with("&since=9000000000000000000-0").await;
+    let told = socket.frame().await;
+    assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("RESUME_GAP")));
+    bridge
+        .homeserver
+        .user("@alice:example.org")
+        .send_text(&room, "still here");
+    assert_eq!(socket.texts(1).await, ["still here"]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn what_is_not_acknowledged_is_sent_again(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let ana = bridge.account("ana").await;

@@ -1,5 +1,7 @@
 //! What a client has seen: acknowledgements, and what is sent again for lack of them (nova-api §3).
 
+use std::ops::Range;
+
 use axum::extract::ws::WebSocket;
 
 use super::{End, PAGE, Session, database};
@@ -10,10 +12,14 @@ use crate::store::{StoreError, feed};
 const ACKS: u32 = 50;
 
 impl Session {
-    pub(super) async fn set_floor(&self) -> Result<i64, StoreError> {
-        let mut connection = self.state.nova.bridge.store().read().await?;
-        feed::floor(&mut connection, self.user, self.since.unwrap_or(self.cursor)).await?;
-        feed::pruned(&mut connection).await
+    /// Makes sure that the user has a floor. Returns the positions of the feed that can be resumed from.
+    pub(super) async fn set_floor(&self) -> Result<Range<i64>, StoreError> {
+        let store = self.state.nova.bridge.store();
+        let mut connection = store.read().await?;
+        let first = self.since.map_or(self.cursor, |since| since.min(self.cursor));
+        feed::floor(&mut connection, self.user, first).await?;
+        let horizon = store.feed_horizon(&mut connection).await?;
+        Ok(feed::pruned(&mut connection).await?..horizon.position)
     }
 
     pub(super) async fn acknowledge(&mut self, cursor: Cursor) -> Result<(), StoreError> {
