@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::bridge::Bridge;
@@ -16,6 +16,10 @@ use crate::nova::auth::FetchKeys;
 
 /// How long between two looks at whether the database is back.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long transactions are turned away for the sake of their order. Whoever pushes for longer while it seems to be away is
+/// not away, whatever it answers to our question.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long between two pings that fail, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -58,8 +62,12 @@ async fn outlast(bridge: &Bridge, away: &AtomicBool) {
     let since = bridge.now();
     away.store(true, Ordering::Release);
     tracing::warn!("the homeserver or the database is away");
+    let begun = Instant::now();
     loop {
         sleep(LOOK).await;
+        if begun.elapsed() > PATIENCE {
+            away.store(false, Ordering::Release);
+        }
         if bridge.something_is_away().await {
             continue;
         }

@@ -28,6 +28,9 @@ const MAX_FRAME: usize = 256 * 1024;
 /// What tungstenite reads at once, in bytes. Its own default of 128 KiB would be most of an idle socket's memory.
 const READ_BUFFER: usize = 2 * 1024;
 
+/// How much is gathered before it is written, in bytes; a flush writes whatever there is.
+const WRITE_BUFFER: usize = 8 * 1024;
+
 /// What the sockets need besides the handlers' state.
 #[derive(Clone)]
 pub struct WsState {
@@ -121,7 +124,7 @@ async fn upgrade(
     let (session, seat) = Session::new(state, caller.user, asked.conversation, asked.since, greet);
     upgrade
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(4 * 1024 * 1024)
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)

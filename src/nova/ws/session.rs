@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use futures_util::SinkExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -159,6 +160,11 @@ impl Session {
                 },
                 Some(delivery) = entries.recv() => {
                     self.deliver(socket, &delivery).await?;
+                    // What waits already goes out in the same write.
+                    while let Ok(next) = entries.try_recv() {
+                        self.deliver(socket, &next).await?;
+                    }
+                    self.flush(socket).await?;
                     if entries.is_empty() && member.slot().take_lagging() {
                         Box::pin(self.catch_up(socket)).await?;
                     }
@@ -203,7 +209,7 @@ impl Session {
             }
             if !more {
                 self.cursor = self.cursor.max(end);
-                return Ok(());
+                return self.flush(socket).await;
             }
         }
     }
@@ -244,14 +250,17 @@ impl Session {
         Ok(())
     }
 
+    /// Queues the frames of an entry; [`Self::flush`] sends them.
     async fn write_entry(&self, socket: &mut WebSocket, frames: &Frames) -> Result<(), End> {
-        for frame in &frames.all {
-            self.write(socket, frame.clone()).await?;
+        let bare = frames.bare.iter().filter(|_| frames.author != Some(self.user));
+        for frame in frames.all.iter().chain(bare) {
+            in_time(socket.feed(Message::Text(frame.clone()))).await?;
         }
-        match &frames.bare {
-            Some(bare) if frames.author != Some(self.user) => self.write(socket, bare.clone()).await,
-            Some(_) | None => Ok(()),
-        }
+        Ok(())
+    }
+
+    async fn flush(&self, socket: &mut WebSocket) -> Result<(), End> {
+        in_time(socket.flush()).await
     }
 
     async fn write(&self, socket: &mut WebSocket, frame: Utf8Bytes) -> Result<(), End> {
@@ -259,11 +268,16 @@ impl Session {
     }
 
     async fn send(&self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
-        match timeout(WRITE, socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(broken(&error)),
-            Err(_) => Err(End::told(ClosedBecause::Slow, close_code::AGAIN, "too slow")),
-        }
+        in_time(socket.send(message)).await
+    }
+}
+
+/// A client that does not take what is written in time is too slow; it resumes when it can.
+async fn in_time(written: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+    match timeout(WRITE, written).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(broken(&error)),
+        Err(_) => Err(End::told(ClosedBecause::Slow, close_code::AGAIN, "too slow")),
     }
 }
 

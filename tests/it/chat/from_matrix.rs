@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use super::{conversation_of, direct, membership};
 use crate::support::bridge::TestBridge;
-use crate::support::homeserver::{Fault, On};
+use crate::support::homeserver::{Fault, On, World};
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn a_dm_that_element_opens_is_a_conversation_in_nova(pool: PgPool) {
@@ -285,12 +285,17 @@ async fn what_synapse_forgot_to_push_when_it_died_is_found_in_the_room(pool: PgP
     bridge
         .homeserver
         .fail_every(On::Any, Fault::Status(502, "M_UNKNOWN", None));
-    let before = bridge.homeserver.requests().len();
+    let looks = |world: &World| {
+        world
+            .requests
+            .iter()
+            .filter(|request| request.target.contains("/profile/@novabot"))
+            .count()
+    };
+    let before = bridge.homeserver.inspect(looks);
     bridge
         .homeserver
-        .wait_for("the bridge notices", |world| {
-            (world.requests.len() > before + 1).then_some(())
-        })
+        .wait_for("the bridge notices", |world| (looks(world) > before + 1).then_some(()))
         .await;
     bridge.homeserver.heal();
     alice.send_text(&room, "afterwards");

@@ -73,6 +73,6 @@ impl Session {
                 }
             }
         }
-        Ok(())
+        self.flush(socket).await
     }
 }
