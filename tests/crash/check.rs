@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::burst::Ledger;
 use crate::cast::{Cast, Place};
+use crate::support::sync::Room;
 use crate::support::wait::until;
 
 /// A message as one side has it.
@@ -69,6 +70,7 @@ pub(crate) async fn all_is_there(cast: &Cast, ledger: &Ledger) {
         }
         in_step_with(ledger, n, place, "Element", &in_element);
         in_step_with(ledger, n, place, "Nova", &in_nova);
+        let pushed = in_stream_order(cast, place, in_element.len()).await;
         let from_matrix = |side: &[Heard]| -> Vec<Heard> {
             side.iter()
                 .filter(|heard| !heard.sender.starts_with("@nova-"))
@@ -76,7 +78,7 @@ pub(crate) async fn all_is_there(cast: &Cast, ledger: &Ledger) {
                 .collect()
         };
         assert_eq!(
-            from_matrix(&in_element),
+            from_matrix(&pushed),
             from_matrix(&in_nova),
             "{}: the order of Synapse",
             place.name
@@ -96,6 +98,20 @@ fn heard(sender: &Value, text: &Value) -> Heard {
         sender: sender.as_str().unwrap().to_owned(),
         text: text.as_str().unwrap().to_owned(),
     }
+}
+
+/// What a syncing client has seen. Synapse pushes and syncs in the order of its stream; `/messages` sorts what was said at
+/// the same moment by depth instead.
+async fn in_stream_order(cast: &Cast, place: &Place, count: usize) -> Vec<Heard> {
+    let said = |room: &Room| {
+        let heard = |(sender, text): (&str, &str)| Heard {
+            sender: sender.to_owned(),
+            text: text.to_owned(),
+        };
+        let said: Vec<Heard> = room.said().into_iter().map(heard).collect();
+        (said.len() >= count).then_some(said)
+    };
+    cast.reader(place).sees_in(&place.room, "everything", said).await
 }
 
 /// Nova's ids as Matrix ids.
