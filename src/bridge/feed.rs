@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Bridge;
 use super::ingest::error_chain;
 use crate::domain::feed::{Cursor, FeedEntry};
+use crate::store::feed::Horizon;
 use crate::store::{StoreError, feed};
 
 /// How often the feed is looked at without being told to.
@@ -79,17 +80,18 @@ impl Bridge {
     async fn follow_once(&self, cursor: &mut Cursor, sink: &impl FeedSink) -> Result<bool, StoreError> {
         let mut connection = self.inner.store.read().await?;
         let horizon = self.inner.store.feed_horizon(&mut connection).await?;
+        drop(connection);
         loop {
-            let entries = feed::after(&mut connection, *cursor, horizon.position, PAGE).await?;
-            let Some(last) = entries.last() else { break };
-            *cursor = last.cursor;
-            let full = i64::try_from(entries.len()).is_ok_and(|read| read >= PAGE);
-            let oldest = entries.first().map(|entry| entry.at);
-            sink.publish(entries).await;
-            if let Some(lag) = oldest.and_then(|at| (self.now() - at).to_std().ok()) {
-                self.inner.metrics.feed_lag(lag);
+            let page = self.feed_page(*cursor, horizon).await?;
+            let Some(last) = page.last else { break };
+            *cursor = last;
+            if let Some(oldest) = page.entries.first().map(|entry| entry.at) {
+                sink.publish(page.entries).await;
+                if let Ok(lag) = (self.now() - oldest).to_std() {
+                    self.inner.metrics.feed_lag(lag);
+                }
             }
-            if !full {
+            if !page.full {
                 break;
             }
         }
@@ -103,6 +105,12 @@ impl Bridge {
         }
         sink.reached(*cursor);
         Ok(horizon.held)
+    }
+
+    /// Gives the connection back before anybody is told: the sink takes one of its own, and there may be no other.
+    async fn feed_page(&self, cursor: Cursor, horizon: Horizon) -> Result<feed::Page, StoreError> {
+        let mut connection = self.inner.store.read().await?;
+        feed::after(&mut connection, cursor, horizon.position, PAGE).await
     }
 
     /// Drops feed entries that are older than `retention`, now and every hour, until `stop`.

@@ -63,6 +63,15 @@ impl End {
     }
 }
 
+/// What a socket is shown of the feed at once.
+struct Part {
+    entries: Vec<(Cursor, Frames)>,
+    /// Everything up to here is in it.
+    reached: Cursor,
+    /// Whether there may be more.
+    more: bool,
+}
+
 pub(super) struct Session {
     state: WsState,
     user: UserId,
@@ -200,37 +209,38 @@ impl Session {
     /// Reads the feed from where the socket is to its end.
     async fn catch_up(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         loop {
-            let (entries, end) = self.read_feed(self.cursor).await.map_err(|error| database(&error))?;
-            let more = i64::try_from(entries.len()).is_ok_and(|read| read >= PAGE);
-            for (cursor, frames) in entries {
+            let part = self.read_feed(self.cursor).await.map_err(|error| database(&error))?;
+            for (cursor, frames) in part.entries {
                 self.write_entry(socket, &frames).await?;
                 self.cursor = cursor;
             }
-            if !more {
-                self.cursor = self.cursor.max(end);
+            self.cursor = self.cursor.max(part.reached);
+            if !part.more {
                 return Ok(());
             }
         }
     }
 
-    async fn read_feed(&self, from: Cursor) -> Result<(Vec<(Cursor, Frames)>, Cursor), StoreError> {
+    async fn read_feed(&self, from: Cursor) -> Result<Part, StoreError> {
         let store = self.state.nova.bridge.store();
         let mut connection = store.read().await?;
         let horizon = store.feed_horizon(&mut connection).await?;
         let below = horizon.position;
-        let entries = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
+        let page = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
         let bare = self.state.hub.bare_frames();
-        let frames = entries
-            .into_iter()
-            .map(|entry| (entry.cursor, frames::of_entry(&entry, bare)))
-            .collect();
-        Ok((
-            frames,
-            Cursor {
-                position: below - 1,
-                n: i32::MAX,
-            },
-        ))
+        let end = Cursor {
+            position: below - 1,
+            n: i32::MAX,
+        };
+        Ok(Part {
+            entries: page
+                .entries
+                .iter()
+                .map(|entry| (entry.cursor, frames::of_entry(entry, bare)))
+                .collect(),
+            reached: page.last.filter(|_| page.full).unwrap_or(end),
+            more: page.full,
+        })
     }
 
     async fn deliver(&mut self, socket: &mut WebSocket, delivery: &Delivery) -> Result<(), End> {
@@ -386,16 +396,20 @@ impl Session {
         let mut floor = feed::floor(&mut connection, self.user, self.cursor).await?;
         loop {
             let below = self.cursor.position.saturating_add(1);
-            let entries = feed::of_user(&mut connection, self.user, None, floor, below, PAGE).await?;
-            let cursors: Vec<Cursor> = entries.iter().map(|entry| entry.cursor).collect();
+            let page = feed::of_user(&mut connection, self.user, None, floor, below, PAGE).await?;
+            let cursors: Vec<Cursor> = page.entries.iter().map(|entry| entry.cursor).collect();
             let seen = feed::acknowledged(&mut connection, self.user, &cursors).await?;
             let run = cursors.iter().take_while(|cursor| seen.contains(cursor)).count();
-            let Some(top) = run.checked_sub(1).and_then(|last| cursors.get(last)) else {
-                return Ok(floor);
+            // What cannot be read is never sent, and nobody can acknowledge it.
+            let top = if run == cursors.len() {
+                page.last
+            } else {
+                run.checked_sub(1).and_then(|last| cursors.get(last).copied())
             };
-            floor = *top;
+            let Some(top) = top else { return Ok(floor) };
+            floor = top;
             feed::raise_floor(&mut connection, self.user, floor).await?;
-            if run < cursors.len() || cursors.is_empty() {
+            if run < cursors.len() || !page.full {
                 return Ok(floor);
             }
         }
@@ -405,13 +419,15 @@ impl Session {
     async fn resend(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         let mut from = self.look_after_floor().await.map_err(|error| database(&error))?;
         while from < self.cursor {
-            let (entries, _) = self.read_feed(from).await.map_err(|error| database(&error))?;
-            let Some((last, _)) = entries.last() else { break };
-            from = *last;
-            for (cursor, frames) in &entries {
+            let part = self.read_feed(from).await.map_err(|error| database(&error))?;
+            from = part.reached;
+            for (cursor, frames) in &part.entries {
                 if *cursor <= self.cursor {
                     self.write_entry(socket, frames).await?;
                 }
+            }
+            if !part.more {
+                break;
             }
         }
         Ok(())

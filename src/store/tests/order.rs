@@ -103,7 +103,8 @@ async fn told(pool: &PgPool) -> Vec<MessageId> {
     let mut connection = pool.acquire().await.unwrap();
     let entries = feed::after(&mut connection, Cursor::default(), i64::MAX, 100)
         .await
-        .unwrap();
+        .unwrap()
+        .entries;
     entries
         .into_iter()
         .filter_map(|entry| match entry.event {
