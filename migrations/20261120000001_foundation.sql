@@ -14,6 +14,8 @@ CREATE TABLE users (
     display_name    text,
     -- Nova accounts: an HTTP(S) address. Matrix users: an mxc address.
     avatar_url      text,
+    -- Nova accounts: the admin or the profile source said what it is called, so what a token says does not count.
+    is_described    boolean NOT NULL DEFAULT false,
     -- Ghosts only: when the homeserver knew it, and the profile that it was last given.
     registered_at   timestamptz,
     synced_profile  text,

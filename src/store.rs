@@ -25,6 +25,9 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Postgres, Transaction};
 
+/// The feed keeps one connection to itself; whoever is told by it needs another.
+const LEAST_CONNECTIONS: u32 = 3;
+
 /// How long a connection is taken to work after it was used.
 const FRESH: Duration = Duration::from_millis(500);
 
@@ -129,7 +132,7 @@ impl Store {
             .application_name("nova-bridge")
             .options([("enable_seqscan", "off"), ("jit", "off")]);
         Ok(PgPoolOptions::new()
-            .max_connections(max_connections)
+            .max_connections(max_connections.max(LEAST_CONNECTIONS))
             .acquire_timeout(Duration::from_secs(10))
             // A connection that worked just now is not asked again whether it does: that is a round trip.
             .test_before_acquire(false)

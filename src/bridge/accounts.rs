@@ -14,7 +14,7 @@ use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{shortened, storable};
 use crate::matrix::{HomeserverError, Profile};
-use crate::store::people;
+use crate::store::{StoreError, people};
 
 /// The largest picture that a ghost is given, in bytes.
 const MAX_AVATAR_BYTES: usize = 5 * 1024 * 1024;
@@ -52,42 +52,61 @@ impl Bridge {
             Some(account) if account.deactivated_at.is_some() => {
                 return Err(CommandError::Forbidden("this account was deleted"));
             }
-            Some(account) => AccountProfile {
+            Some(account) if account.described => None,
+            Some(account) => Some(AccountProfile {
                 username: username.to_owned(),
                 display_name: account.person.display_name,
                 avatar_url: account.person.avatar_url,
-            },
+            }),
             None => {
                 let found = self.look_up(user).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, nova.user = %user, "the profile source did not answer");
                     None
                 });
-                let unknown = AccountProfile {
-                    username: username.to_owned(),
-                    display_name: None,
-                    avatar_url: None,
-                };
-                found.unwrap_or(unknown)
+                if let Some(profile) = found {
+                    self.put_account(user, profile).await?;
+                    None
+                } else {
+                    Some(AccountProfile {
+                        username: username.to_owned(),
+                        display_name: None,
+                        avatar_url: None,
+                    })
+                }
             }
         };
-        self.put_account(user, profile).await?;
+        if let Some(profile) = profile {
+            self.write_account(user, profile, false).await?;
+        }
         self.inner.accounts.insert(user, Arc::from(username));
         Ok(())
     }
 
-    /// Writes an account, and has its ghost made or brought in step. Returns whether anything is news.
+    /// Writes an account as somebody who knows it describes it, and has its ghost made or brought in step. Returns whether
+    /// anything is news.
     ///
     /// # Errors
     /// When a field makes no sense.
     pub async fn put_account(&self, user: UserId, profile: AccountProfile) -> Result<bool, CommandError> {
+        self.write_account(user, profile, true).await
+    }
+
+    async fn write_account(
+        &self,
+        user: UserId,
+        profile: AccountProfile,
+        described: bool,
+    ) -> Result<bool, CommandError> {
         let person = self.checked(user, profile)?;
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let changed = people::put_account(&mut tx, &person, now).await?;
-        self.inner.accounts.invalidate(&user);
+        let changed = people::put_account(&mut tx, &person, described, now).await?;
         if !changed {
+            tx.commit().await.map_err(StoreError::from)?;
+            self.inner.accounts.invalidate(&user);
             return Ok(false);
         }
+        self.inner.accounts.invalidate(&user);
         self.inner.provisioned.invalidate(&user);
         let job = self.account_job(user, Job::ProvisionGhost);
         self.commit(
@@ -109,17 +128,7 @@ impl Bridge {
                 "username must have 1 to {MAX_NAME_BYTES} bytes"
             )));
         }
-        let picture = |url: &String| {
-            let known = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "mxc"));
-            if known {
-                Ok(())
-            } else {
-                Err(CommandError::Invalid(
-                    "avatar_url must be an HTTP(S) address".to_owned(),
-                ))
-            }
-        };
-        profile.avatar_url.as_ref().map(picture).transpose()?;
+        profile.avatar_url.as_deref().map(checked_picture).transpose()?;
         let person = self
             .ghost_person(user, &username)
             .ok_or_else(|| CommandError::Invalid("the ghost's name is no Matrix id".to_owned()))?;
@@ -378,13 +387,23 @@ impl Bridge {
     }
 }
 
+/// Refuses a picture's address that nothing could be fetched from.
+pub(super) fn checked_picture(url: &str) -> Result<(), CommandError> {
+    if Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "mxc")) {
+        Ok(())
+    } else {
+        let complaint = "avatar_url must be an HTTP(S) address";
+        Err(CommandError::Invalid(complaint.to_owned()))
+    }
+}
+
 /// Why a ghost could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProvisionError {
     #[error("there is no such account")]
     NoAccount,
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
     #[error(transparent)]
     Homeserver(#[from] HomeserverError),
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::accounts::checked_picture;
 use super::{Bridge, CommandError, CreateRooms};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, Member, Membership, Person};
@@ -55,6 +56,7 @@ impl Looks {
         if too_long(&self.avatar_url, 2000) {
             return Err(CommandError::Invalid("avatar_url is too long".to_owned()));
         }
+        self.avatar_url.as_deref().map(checked_picture).transpose()?;
         Ok(Self {
             name: self.name.map(storable),
             description: self.description.map(storable),
@@ -228,7 +230,7 @@ impl Bridge {
         let matrix_user = others.iter().any(|person| !person.is_nova);
         let has_portal = matrix_user || self.inner.settings.create_rooms == CreateRooms::Always;
         let mut effects = Effects {
-            people: others
+            met: others
                 .iter()
                 .filter(|person| !person.is_nova)
                 .map(|person| (*person).clone())

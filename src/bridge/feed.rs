@@ -91,16 +91,16 @@ impl Bridge {
         };
         let horizon = self.inner.store.feed_horizon(connection).await?;
         loop {
-            let entries = feed::after(connection, *cursor, horizon.position, PAGE).await?;
-            let Some(last) = entries.last() else { break };
-            *cursor = last.cursor;
-            let full = i64::try_from(entries.len()).is_ok_and(|read| read >= PAGE);
-            let oldest = entries.first().map(|entry| entry.at);
-            sink.publish(entries).await;
-            if let Some(lag) = oldest.and_then(|at| (self.now() - at).to_std().ok()) {
-                self.inner.metrics.feed_lag(lag);
+            let page = feed::after(connection, *cursor, horizon.position, PAGE).await?;
+            let Some(last) = page.last else { break };
+            *cursor = last;
+            if let Some(oldest) = page.entries.first().map(|entry| entry.at) {
+                sink.publish(page.entries).await;
+                if let Ok(lag) = (self.now() - oldest).to_std() {
+                    self.inner.metrics.feed_lag(lag);
+                }
             }
-            if !full {
+            if !page.full {
                 break;
             }
         }

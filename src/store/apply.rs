@@ -23,7 +23,7 @@ pub async fn apply(
     effects: &Effects,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    people::know(connection, &effects.people, now).await?;
+    people::know(connection, &effects.met, &effects.people, now).await?;
     conversations(connection, &effects.conversations, now).await?;
     // A pair whose conversation became a group may have got a new one at once.
     regrouped(connection, &effects.regrouped).await?;

@@ -87,6 +87,41 @@ impl TryFrom<Row> for FeedEntry {
     }
 }
 
+/// A part of the feed.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The entries that can be read, in order.
+    pub entries: Vec<FeedEntry>,
+    /// The cursor of the last row, readable or not; `None` where there is none.
+    pub last: Option<Cursor>,
+    /// Whether the limit was reached, so that there may be more.
+    pub full: bool,
+}
+
+impl Page {
+    /// A row that a newer version wrote must not keep everybody from everything else.
+    fn read(rows: Vec<Row>, limit: i64) -> Self {
+        let mut page = Self {
+            full: i64::try_from(rows.len()).is_ok_and(|read| read >= limit),
+            ..Self::default()
+        };
+        for row in rows {
+            let cursor = Cursor {
+                position: row.position,
+                n: row.n,
+            };
+            page.last = Some(cursor);
+            match FeedEntry::try_from(row) {
+                Ok(entry) => page.entries.push(entry),
+                Err(error) => {
+                    tracing::error!(%error, feed.cursor = %cursor, "a feed entry cannot be read and is skipped")
+                }
+            }
+        }
+        page
+    }
+}
+
 impl Store {
     /// Up to where the feed is complete now.
     ///
@@ -107,12 +142,7 @@ impl Store {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn after(
-    connection: &mut PgConnection,
-    cursor: Cursor,
-    below: i64,
-    limit: i64,
-) -> Result<Vec<FeedEntry>, StoreError> {
+pub async fn after(connection: &mut PgConnection, cursor: Cursor, below: i64, limit: i64) -> Result<Page, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT f.position, f.n, f.conversation_id, f.audience, f.created_at, f.payload::text AS payload, f.message_id,
@@ -129,7 +159,7 @@ pub async fn after(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(FeedEntry::try_from).collect()
+    Ok(Page::read(rows, limit))
 }
 
 /// What one person may see after a cursor and below a horizon, in all their conversations or in one.
@@ -143,7 +173,7 @@ pub async fn of_user(
     cursor: Cursor,
     below: i64,
     limit: i64,
-) -> Result<Vec<FeedEntry>, StoreError> {
+) -> Result<Page, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT f.position AS "position!", f.n AS "n!", f.conversation_id AS "conversation_id!", f.audience,
@@ -172,7 +202,7 @@ pub async fn of_user(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(FeedEntry::try_from).collect()
+    Ok(Page::read(rows, limit))
 }
 
 /// The position below which entries were dropped because of their age.

@@ -19,6 +19,8 @@ pub type Profiles = BTreeMap<UserId, Person>;
 pub struct Account {
     /// Who it is.
     pub person: Person,
+    /// Whether somebody who knows the account said what it is called, so that its tokens need not.
+    pub described: bool,
     /// Whether the homeserver knows the ghost.
     pub registered: bool,
     /// The profile that the ghost was last given.
@@ -56,26 +58,34 @@ impl TryFrom<Row> for Person {
     }
 }
 
-/// Makes Matrix users known, or known better. A profile that is not given does not erase one that is there.
+/// Makes Matrix users known: those who were only `met` if they are not yet, the others with the profile that they `show`.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn know(connection: &mut PgConnection, people: &[Person], now: Timestamp) -> Result<(), StoreError> {
+pub async fn know(
+    connection: &mut PgConnection,
+    met: &[Person],
+    show: &[Person],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     // In one order, so that two transactions with the same people cannot wait for each other; stable, so that the last
     // word on somebody counts.
-    let mut people: Vec<&Person> = people.iter().collect();
-    people.sort_by_key(|person| person.id);
-    for person in people {
+    let met = met.iter().map(|person| (person, false));
+    let mut people: Vec<(&Person, bool)> = met.chain(show.iter().map(|person| (person, true))).collect();
+    people.sort_by_key(|(person, _)| person.id);
+    for (person, shown) in people {
         sqlx::query!(
             "INSERT INTO users (id, mxid, is_nova, display_name, avatar_url, created_at, updated_at)
              VALUES ($1, $2, false, $3, $4, $5, $5)
              ON CONFLICT (id) DO UPDATE SET display_name = $3, avatar_url = $4, updated_at = $5
-             WHERE NOT users.is_nova AND ($3 IS NOT NULL OR $4 IS NOT NULL)",
+             WHERE NOT users.is_nova AND $6
+               AND (users.display_name, users.avatar_url) IS DISTINCT FROM ($3, $4)",
             person.id.0,
             person.mxid.as_str(),
             person.display_name.as_deref(),
             person.avatar_url.as_deref(),
             now,
+            shown,
         )
         .execute(&mut *connection)
         .await?;
@@ -131,7 +141,7 @@ pub async fn accounts_by_username(connection: &mut PgConnection, username: &str)
 /// When Postgres fails.
 pub async fn account(connection: &mut PgConnection, id: UserId) -> Result<Option<Account>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT id, mxid, is_nova, username, display_name, avatar_url, synced_profile, deactivated_at,
+        r#"SELECT id, mxid, is_nova, username, display_name, avatar_url, synced_profile, deactivated_at, is_described,
                   registered_at IS NOT NULL AS "registered!"
            FROM users WHERE id = $1 AND is_nova"#,
         id.0
@@ -140,6 +150,7 @@ pub async fn account(connection: &mut PgConnection, id: UserId) -> Result<Option
     .await?;
     row.map(|row| {
         Ok(Account {
+            described: row.is_described,
             registered: row.registered,
             synced_profile: row.synced_profile,
             deactivated_at: row.deactivated_at,
@@ -179,16 +190,24 @@ pub async fn accounts(
 
 /// Writes a Nova account. Returns whether its username, name or picture is news.
 ///
+/// Once an account was `described` by somebody who knows it (the admin, the profile source), nothing else changes it.
+///
 /// # Errors
 /// When Postgres fails.
-pub async fn put_account(connection: &mut PgConnection, person: &Person, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn put_account(
+    connection: &mut PgConnection,
+    person: &Person,
+    described: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let changed = sqlx::query_scalar!(
         "INSERT INTO users (id, mxid, is_nova, username, display_name, avatar_url, created_at, updated_at)
          VALUES ($1, $2, true, $3, $4, $5, $6, $6)
          ON CONFLICT (id) DO UPDATE
          SET username = $3, display_name = $4, avatar_url = $5, updated_at = $6, deactivated_at = NULL
-         WHERE (users.username, users.display_name, users.avatar_url) IS DISTINCT FROM ($3, $4, $5)
-            OR users.deactivated_at IS NOT NULL
+         WHERE ((users.username, users.display_name, users.avatar_url) IS DISTINCT FROM ($3, $4, $5)
+                OR users.deactivated_at IS NOT NULL)
+           AND ($7 OR NOT users.is_described)
          RETURNING id",
         person.id.0,
         person.mxid.as_str(),
@@ -196,9 +215,18 @@ pub async fn put_account(connection: &mut PgConnection, person: &Person, now: Ti
         person.display_name.as_deref(),
         person.avatar_url.as_deref(),
         now,
+        described,
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
+    if described {
+        sqlx::query!(
+            "UPDATE users SET is_described = true WHERE id = $1 AND NOT is_described",
+            person.id.0
+        )
+        .execute(connection)
+        .await?;
+    }
     Ok(changed.is_some())
 }
 

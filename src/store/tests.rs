@@ -73,12 +73,12 @@ async fn open(pool: &PgPool) -> Store {
     let store = Store::open(pool.clone()).await.unwrap();
     let mut connection = store.read().await.unwrap();
     for person in [account(ANNA, "anna"), account(BERT, "bert")] {
-        super::people::put_account(&mut connection, &person, at(0))
+        super::people::put_account(&mut connection, &person, false, at(0))
             .await
             .unwrap();
     }
     let matrix = [matrix_user(ALICE, Some("Alice")), matrix_user(BOB, None)];
-    super::people::know(&mut connection, &matrix, at(0)).await.unwrap();
+    super::people::know(&mut connection, &[], &matrix, at(0)).await.unwrap();
     store
 }
 

@@ -16,7 +16,7 @@ use ruma::{owned_user_id, server_name};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-async fn bridge(database: PgPool) -> (Bridge, Registry) {
+pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
     let (metrics, registry) = metrics::new();
     let nowhere = "http://127.0.0.1:1".parse().unwrap();
     let settings = matrix::Settings::new(nowhere, "as-token".to_owned().into(), Duration::from_secs(1));

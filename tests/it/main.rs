@@ -17,4 +17,5 @@ mod homeserver_errors;
 mod homeserver_media;
 mod homeserver_requests;
 mod layering;
+mod small_pool;
 mod support;

@@ -44,7 +44,7 @@ impl Bridge {
             }
             let member = arriving(person, role);
             if !person.is_nova {
-                effects.people.push(person.clone());
+                effects.met.push(person.clone());
                 if !portal {
                     portal = true;
                     effects.wants_portal.push(id);

@@ -29,7 +29,9 @@ pub mod reason {
 /// All writes of a transaction, in the order in which they are applied.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Matrix users to be known, or known better.
+    /// Matrix users to be known, if they are not yet; what is known of them stays.
+    pub met: Vec<Person>,
+    /// Matrix users with the whole of their profile as it is now.
     pub people: Vec<Person>,
     /// New conversations, with their members.
     pub conversations: Vec<Conversation>,

@@ -186,24 +186,31 @@ impl Planner<'_> {
 
     /// Makes a Matrix user known, with the profile that the event shows. Returns whether name or picture changed.
     pub(super) fn know(&mut self, mxid: &OwnedUserId, id: UserId, member: Option<&MemberEvent>) -> bool {
-        let known = self.context.profiles.get(&id);
+        // Whoever invites somebody need not know their profile; whoever joins shows all that there is.
+        let shown = member.filter(|member| {
+            member.membership == RoomMembership::Join || member.display_name.is_some() || member.avatar_url.is_some()
+        });
         let profile = Person {
             id,
             mxid: mxid.clone(),
             is_nova: false,
             username: None,
-            display_name: member.and_then(|member| member.display_name.clone()),
-            avatar_url: member.and_then(|member| member.avatar_url.clone()),
+            display_name: shown.and_then(|member| member.display_name.clone()),
+            avatar_url: shown.and_then(|member| member.avatar_url.clone()),
         };
-        let changed = known
-            .is_some_and(|known| known.display_name != profile.display_name || known.avatar_url != profile.avatar_url);
-        let news = match member {
-            Some(_) => known.is_none() || changed,
-            None => !self.context.people.contains(&id),
-        };
-        if news {
-            self.context.people.insert(id);
-            self.context.profiles.insert(id, profile.clone());
+        let new = self.context.people.insert(id);
+        if shown.is_none() {
+            if new {
+                self.context.profiles.entry(id).or_insert_with(|| profile.clone());
+                self.effects.met.push(profile);
+            }
+            return false;
+        }
+        let before = self.context.profiles.insert(id, profile.clone());
+        let changed = before.as_ref().is_some_and(|before| {
+            before.display_name != profile.display_name || before.avatar_url != profile.avatar_url
+        });
+        if before.is_none() || changed {
             self.effects.people.push(profile);
         }
         changed

@@ -64,6 +64,15 @@ pub(super) struct Seat {
     entries: mpsc::Receiver<Arc<Delivery>>,
 }
 
+/// What a socket is shown of the feed at once.
+struct Part {
+    entries: Vec<(Cursor, Frames)>,
+    /// Everything up to here is in it.
+    reached: Cursor,
+    /// Whether there may be more.
+    more: bool,
+}
+
 pub(super) struct Session {
     state: WsState,
     user: UserId,
@@ -201,37 +210,38 @@ impl Session {
     /// Reads the feed from where the socket is to its end.
     async fn catch_up(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         loop {
-            let (entries, end) = self.read_feed(self.cursor).await.map_err(|error| database(&error))?;
-            let more = i64::try_from(entries.len()).is_ok_and(|read| read >= PAGE);
-            for (cursor, frames) in entries {
+            let part = self.read_feed(self.cursor).await.map_err(|error| database(&error))?;
+            for (cursor, frames) in part.entries {
                 self.write_entry(socket, &frames).await?;
                 self.cursor = cursor;
             }
-            if !more {
-                self.cursor = self.cursor.max(end);
+            self.cursor = self.cursor.max(part.reached);
+            if !part.more {
                 return self.flush(socket).await;
             }
         }
     }
 
-    async fn read_feed(&self, from: Cursor) -> Result<(Vec<(Cursor, Frames)>, Cursor), StoreError> {
+    async fn read_feed(&self, from: Cursor) -> Result<Part, StoreError> {
         let store = self.state.nova.bridge.store();
         let mut connection = store.read().await?;
         let horizon = store.feed_horizon(&mut connection).await?;
         let below = horizon.position;
-        let entries = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
+        let page = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
         let bare = self.state.hub.bare_frames();
-        let frames = entries
-            .into_iter()
-            .map(|entry| (entry.cursor, frames::of_entry(&entry, bare)))
-            .collect();
-        Ok((
-            frames,
-            Cursor {
-                position: below - 1,
-                n: i32::MAX,
-            },
-        ))
+        let end = Cursor {
+            position: below - 1,
+            n: i32::MAX,
+        };
+        Ok(Part {
+            entries: page
+                .entries
+                .iter()
+                .map(|entry| (entry.cursor, frames::of_entry(entry, bare)))
+                .collect(),
+            reached: page.last.filter(|_| page.full).unwrap_or(end),
+            more: page.full,
+        })
     }
 
     async fn deliver(&mut self, socket: &mut WebSocket, delivery: &Delivery) -> Result<(), End> {

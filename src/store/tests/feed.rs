@@ -29,7 +29,8 @@ async fn entries_come_back_as_they_were_written_and_in_their_order(pool: PgPool)
     let mut connection = store.read().await.unwrap();
     let entries = feed::after(&mut connection, Cursor::default(), i64::MAX, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .entries;
     assert_eq!(entries.len(), 2);
     let (first, second) = (&entries[0], &entries[1]);
     assert!(matches!(&first.event, FeedEvent::Message(it) if it.id == said.id && it.text == said.text));
@@ -39,11 +40,15 @@ async fn entries_come_back_as_they_were_written_and_in_their_order(pool: PgPool)
         (second.cursor.position, 0, 1)
     );
     assert_eq!((first.conversation, first.audience, first.at), (id, None, at(1)));
-    let rest = feed::after(&mut connection, first.cursor, i64::MAX, 10).await.unwrap();
+    let rest = feed::after(&mut connection, first.cursor, i64::MAX, 10)
+        .await
+        .unwrap()
+        .entries;
     assert_eq!(rest, entries[1..]);
     let none = feed::after(&mut connection, Cursor::default(), first.cursor.position, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .entries;
     assert!(none.is_empty(), "the horizon is not part of it");
 }
 
@@ -68,7 +73,8 @@ async fn a_person_reads_what_is_theirs_and_nothing_else(pool: PgPool) {
     let read = async |connection: &mut PgConnection, user, only, limit| {
         let entries = feed::of_user(connection, user, only, Cursor::default(), i64::MAX, limit)
             .await
-            .unwrap();
+            .unwrap()
+            .entries;
         entries
             .into_iter()
             .map(|entry| (entry.conversation, entry.cursor.n))
@@ -100,7 +106,8 @@ async fn who_is_only_invited_reads_nothing(pool: PgPool) {
     let mut connection = store.read().await.unwrap();
     let entries = feed::of_user(&mut connection, BERT, None, Cursor::default(), i64::MAX, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .entries;
     assert!(entries.is_empty());
 }
 
@@ -185,7 +192,8 @@ async fn what_is_old_is_dropped_and_the_feed_says_from_where_on_it_is_whole(pool
     }
     let entries = feed::after(&mut connection, Cursor::default(), i64::MAX, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .entries;
     let cursors: Vec<Cursor> = entries.iter().map(|entry| entry.cursor).collect();
     feed::floor(&mut connection, ANNA, Cursor::default()).await.unwrap();
     for it in &cursors {
@@ -196,7 +204,8 @@ async fn what_is_old_is_dropped_and_the_feed_says_from_where_on_it_is_whole(pool
     assert_eq!(pruned, cursors[1].position + 1);
     let left = feed::after(&mut connection, Cursor::default(), i64::MAX, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .entries;
     assert_eq!(left, entries[2..]);
     assert_eq!(
         feed::acknowledged(&mut connection, ANNA, &cursors).await.unwrap(),
@@ -209,4 +218,37 @@ async fn what_is_old_is_dropped_and_the_feed_says_from_where_on_it_is_whole(pool
         .await
         .unwrap();
     assert_eq!(remembered, ["$event3"]);
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn an_entry_that_cannot_be_read_is_skipped_and_counts_for_the_page(pool: PgPool) {
+    let store = open(&pool).await;
+    let id = made(&store, Kind::Direct, &[ANNA, alice()]).await;
+    for sequence in 1..=3 {
+        write(&store, id, &saying(vec![message(id, ANNA, sequence, "x")])).await;
+    }
+    let spoil = "UPDATE conversation_feed SET message_id = NULL, payload = '{\"type\":\"newer\"}'
+                 WHERE message_id = (SELECT id FROM messages WHERE sequence_number = 2)";
+    sqlx::query(spoil).execute(&pool).await.unwrap();
+    let mut connection = store.read().await.unwrap();
+    let mut cursor = Cursor::default();
+    let mut read = Vec::new();
+    for (limit, left) in [(2, true), (2, false)] {
+        let all = feed::after(&mut connection, cursor, i64::MAX, limit).await.unwrap();
+        let own = feed::of_user(&mut connection, ANNA, None, cursor, i64::MAX, limit)
+            .await
+            .unwrap();
+        assert_eq!((&all.entries, all.last, all.full), (&own.entries, own.last, own.full));
+        assert_eq!(all.full, left);
+        cursor = all.last.unwrap();
+        read.extend(all.entries);
+    }
+    let numbers: Vec<i64> = read
+        .iter()
+        .map(|entry| match &entry.event {
+            FeedEvent::Message(message) => message.sequence,
+            FeedEvent::Change(_) => 0,
+        })
+        .collect();
+    assert_eq!(numbers, [1, 3]);
 }

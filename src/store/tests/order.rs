@@ -81,16 +81,16 @@ async fn people_are_written_in_one_order_whatever_order_they_come_in(pool: PgPoo
     people.sort_by_key(|person| person.id);
     let [lesser, greater] = people;
     let mut first = store.begin().await.unwrap();
-    crate::store::people::know(&mut first, std::slice::from_ref(&lesser), at(1))
+    crate::store::people::know(&mut first, &[], std::slice::from_ref(&lesser), at(1))
         .await
         .unwrap();
     let mut second = store.begin().await.unwrap();
     let waiting = pid(&mut second).await;
     let both = [greater.clone(), lesser];
-    let (known, ()) = tokio::join!(crate::store::people::know(&mut second, &both, at(1)), async {
+    let (known, ()) = tokio::join!(crate::store::people::know(&mut second, &[], &both, at(1)), async {
         until_blocked(&pool, waiting).await;
         // The one that waits has not touched the other row, so this does not wait for it.
-        crate::store::people::know(&mut first, std::slice::from_ref(&greater), at(1))
+        crate::store::people::know(&mut first, &[], std::slice::from_ref(&greater), at(1))
             .await
             .unwrap();
         first.commit().await.unwrap();
@@ -103,7 +103,8 @@ async fn told(pool: &PgPool) -> Vec<MessageId> {
     let mut connection = pool.acquire().await.unwrap();
     let entries = feed::after(&mut connection, Cursor::default(), i64::MAX, 100)
         .await
-        .unwrap();
+        .unwrap()
+        .entries;
     entries
         .into_iter()
         .filter_map(|entry| match entry.event {

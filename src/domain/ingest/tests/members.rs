@@ -120,3 +120,31 @@ fn a_new_name_is_kept_and_told_where_it_shows() {
     let (effects, _) = model.run(&[event("$3", ROOM, ALICE, named(ALICE, "Alice B."))]);
     assert!(effects.feed.is_empty() && effects.people.is_empty());
 }
+
+#[test]
+fn who_takes_name_and_picture_away_has_none_from_then_on() {
+    let (mut model, _) = with_direct();
+    let alice = model.person(ALICE);
+    model.run(&[event("$1", ROOM, ALICE, named(ALICE, "Alice"))]);
+    let nameless = membership(ALICE, RoomMembership::Join);
+    let (effects, _) = model.run(&[event("$2", ROOM, ALICE, nameless.clone())]);
+    assert_eq!((changes(&effects), effects.people.len()), (vec!["updated"], 1));
+    assert_eq!(model.people[&alice].display_name, None);
+    let (effects, _) = model.run(&[event("$3", ROOM, ALICE, nameless)]);
+    assert!(
+        effects.feed.is_empty() && effects.people.is_empty(),
+        "that is told once"
+    );
+}
+
+#[test]
+fn an_invite_without_a_profile_says_nothing_about_it() {
+    let (mut model, _) = with_group();
+    model.run(&[
+        event("$1", ROOM, BOB, named(BOB, "Bob")),
+        event("$2", ROOM, BOB, membership(BOB, RoomMembership::Leave)),
+    ]);
+    let (effects, _) = model.run(&[event("$3", ROOM, ALICE, membership(BOB, RoomMembership::Invite))]);
+    assert!(effects.people.is_empty());
+    assert_eq!(model.people[&model.person(BOB)].display_name.as_deref(), Some("Bob"));
+}

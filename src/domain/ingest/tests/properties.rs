@@ -164,6 +164,7 @@ fn is_nothing(effects: &Effects) -> bool {
         && effects.jobs.is_empty()
         && effects.echoes.is_empty()
         && effects.people.is_empty()
+        && effects.met.is_empty()
         && effects.dead_letters.is_empty()
         && effects.processed.is_empty()
 }

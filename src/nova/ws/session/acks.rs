@@ -45,16 +45,20 @@ impl Session {
         let mut floor = feed::floor(&mut connection, self.user, self.cursor).await?;
         loop {
             let below = self.cursor.position.saturating_add(1);
-            let entries = feed::of_user(&mut connection, self.user, None, floor, below, PAGE).await?;
-            let cursors: Vec<Cursor> = entries.iter().map(|entry| entry.cursor).collect();
+            let page = feed::of_user(&mut connection, self.user, None, floor, below, PAGE).await?;
+            let cursors: Vec<Cursor> = page.entries.iter().map(|entry| entry.cursor).collect();
             let seen = feed::acknowledged(&mut connection, self.user, &cursors).await?;
             let run = cursors.iter().take_while(|cursor| seen.contains(cursor)).count();
-            let Some(top) = run.checked_sub(1).and_then(|last| cursors.get(last)) else {
-                return Ok(floor);
+            // What cannot be read is never sent, and nobody can acknowledge it.
+            let top = if run == cursors.len() {
+                page.last
+            } else {
+                run.checked_sub(1).and_then(|last| cursors.get(last).copied())
             };
-            floor = *top;
+            let Some(top) = top else { return Ok(floor) };
+            floor = top;
             feed::raise_floor(&mut connection, self.user, floor).await?;
-            if run < cursors.len() || cursors.is_empty() {
+            if run < cursors.len() || !page.full {
                 return Ok(floor);
             }
         }
@@ -64,13 +68,15 @@ impl Session {
     pub(super) async fn resend(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         let mut from = self.look_after_floor().await.map_err(|error| database(&error))?;
         while from < self.cursor {
-            let (entries, _) = self.read_feed(from).await.map_err(|error| database(&error))?;
-            let Some((last, _)) = entries.last() else { break };
-            from = *last;
-            for (cursor, frames) in &entries {
+            let part = self.read_feed(from).await.map_err(|error| database(&error))?;
+            from = part.reached;
+            for (cursor, frames) in &part.entries {
                 if *cursor <= self.cursor {
                     self.write_entry(socket, frames).await?;
                 }
+            }
+            if !part.more {
+                break;
             }
         }
         self.flush(socket).await

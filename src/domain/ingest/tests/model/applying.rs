@@ -9,6 +9,9 @@ use crate::domain::conversation::{Conversation, Kind, pair};
 impl Model {
     /// As `store::apply`, with the checks of the database's keys.
     pub(super) fn apply(&mut self, effects: &Effects, locked: &BTreeSet<ConversationId>) {
+        for person in &effects.met {
+            self.people.entry(person.id).or_insert_with(|| person.clone());
+        }
         for person in &effects.people {
             self.people.insert(person.id, person.clone());
         }
