@@ -121,7 +121,8 @@ impl App {
 
         let sockets = Listeners::bind(&config).await?;
         let addresses = sockets.addresses()?;
-        let hub = Hub::new(store.clone(), metrics.clone(), config.nova.bare_frames);
+        let feed_end = bridge.feed_end().await?;
+        let hub = Hub::new(store.clone(), metrics.clone(), config.nova.bare_frames, feed_end);
         let turned_away = Arc::new(AtomicBool::new(false));
         let away = Arc::new(AtomicBool::new(false));
         let appservice = appservice::router(AppserviceState {
@@ -283,8 +284,10 @@ fn start_tasks(
     let retention = TimeDelta::from_std(config.feed.retention).unwrap_or(TimeDelta::days(7));
     let task = bridge.clone();
     let stopping = stop.clone();
+    let end = hub.reached();
     lifecycle.spawn("the feed", async move {
-        task.follow_feed(hub, stopping).await.map_err(Into::into)
+        task.follow_feed(end, hub, stopping).await;
+        Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the sender", async move {

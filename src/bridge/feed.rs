@@ -27,19 +27,11 @@ const PAGE: i64 = 500;
 pub trait FeedSink: Send + Sync + 'static {
     /// Entries in the order of their cursors. Called by one task, never twice with the same.
     fn publish(&self, entries: Vec<FeedEntry>) -> impl Future<Output = ()> + Send;
-
-    /// Everything up to here was published.
-    fn reached(&self, cursor: Cursor);
 }
 
 impl Bridge {
-    /// Follows the feed until `stop`. Starts at its end: what is older is there to be asked for.
-    ///
-    /// # Errors
-    /// When the database cannot be reached at the start. Later it waits for it.
-    pub async fn follow_feed(&self, sink: impl FeedSink, stop: CancellationToken) -> Result<(), StoreError> {
-        let mut cursor = self.feed_end().await?;
-        sink.reached(cursor);
+    /// Follows the feed after `cursor` until `stop`. What is older is there to be asked for.
+    pub async fn follow_feed(&self, mut cursor: Cursor, sink: impl FeedSink, stop: CancellationToken) {
         let mut patience = HELD.0;
         // One connection as long as it works: this is asked after every commit.
         let mut connection = None;
@@ -62,20 +54,25 @@ impl Bridge {
             };
             let next = Instant::now() + wait;
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return,
                 _ = timeout_at(next, self.inner.feed_wake.notified()) => {}
             }
         }
     }
 
-    /// The newest cursor that is safe to hand out.
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+    /// Where the feed ends now: its newest entry below which nothing will be committed any more.
+    ///
+    /// Always an entry, never just a position that is free: after a crash Postgres gives out transaction ids again of
+    /// which nothing had been written.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn feed_end(&self) -> Result<Cursor, StoreError> {
         let mut connection = self.inner.store.read().await?;
         let horizon = self.inner.store.feed_horizon(&mut connection).await?;
-        Ok(Cursor {
-            position: horizon.position - 1,
-            n: i32::MAX,
-        })
+        Ok(feed::newest(&mut connection, horizon.position)
+            .await?
+            .unwrap_or_default())
     }
 
     /// Publishes what is new. Returns whether a running transaction holds more back.
@@ -104,15 +101,6 @@ impl Bridge {
                 break;
             }
         }
-        // Nothing below the horizon is left, so the end may move there even where no entry is.
-        let end = Cursor {
-            position: horizon.position - 1,
-            n: i32::MAX,
-        };
-        if *cursor < end {
-            *cursor = end;
-        }
-        sink.reached(*cursor);
         Ok(horizon.held)
     }
 

@@ -92,16 +92,16 @@ struct Inner {
 }
 
 impl Hub {
-    /// A hub without sockets.
+    /// A hub without sockets. Everything up to `reached` counts as published.
     #[must_use]
-    pub fn new(store: Store, metrics: Metrics, bare_frames: bool) -> Self {
+    pub fn new(store: Store, metrics: Metrics, bare_frames: bool, reached: Cursor) -> Self {
         let inner = Inner {
             store,
             metrics,
             bare_frames,
             slots: Mutex::default(),
             audiences: Cache::new(REMEMBERED),
-            reached: Mutex::default(),
+            reached: Mutex::new(reached),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -138,7 +138,7 @@ impl Hub {
         )
     }
 
-    /// Everything up to here was published.
+    /// Everything up to here was published. What a socket was not given of it, it has to read for itself.
     #[must_use]
     pub fn reached(&self) -> Cursor {
         *self.inner.reached.lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,9 +167,29 @@ impl Hub {
         }
     }
 
-    /// Makes everybody read the feed for themselves: what they were to be shown is not known here.
-    fn doubt(&self) {
-        for slot in self.slots() {
+    /// Whether there are no sockets: then everything up to `last` counts as published.
+    fn nobody_looks_on(&self, last: Cursor) -> bool {
+        let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slots.is_empty() {
+            return false;
+        }
+        self.published(last);
+        // What is remembered of members has to stay true.
+        self.inner.audiences.invalidate_all();
+        true
+    }
+
+    /// To be called under the lock of the slots, as [`Self::join`] reads it: so a socket is given an entry, or knows that it
+    /// was published before.
+    fn published(&self, cursor: Cursor) {
+        *self.inner.reached.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
+    }
+
+    /// Makes everybody read the feed for themselves: what they were to be shown up to `last` is not known here.
+    fn doubt(&self, last: Cursor) {
+        let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        self.published(last);
+        for slot in slots.values().flatten() {
             slot.lagging.store(true, Ordering::SeqCst);
         }
     }
@@ -181,6 +201,7 @@ impl Hub {
         };
         let slots: Vec<Arc<Slot>> = {
             let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            self.published(entry.cursor);
             let here = recipients.iter().filter_map(|user| slots.get(user)).flatten();
             here.filter(|slot| slot.only.is_none_or(|only| only == entry.conversation))
                 .cloned()
@@ -264,31 +285,23 @@ impl Hub {
 
 impl FeedSink for Hub {
     async fn publish(&self, entries: Vec<FeedEntry>) {
-        if self
-            .inner
-            .slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
-        {
-            // Nobody looks on; but what is remembered of members has to stay true.
-            self.inner.audiences.invalidate_all();
+        let Some(last) = entries.last().map(|entry| entry.cursor) else {
+            return;
+        };
+        if self.nobody_looks_on(last) {
             return;
         }
-        if let Err(error) = self.remember(&entries).await {
-            tracing::warn!(%error, "members cannot be read, sockets read the feed themselves");
-            return self.doubt();
-        }
-        for entry in entries {
-            if let Err(error) = self.show(entry).await {
-                tracing::warn!(%error, "members cannot be read, sockets read the feed themselves");
-                return self.doubt();
+        let shown = async {
+            self.remember(&entries).await?;
+            for entry in entries {
+                self.show(entry).await?;
             }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = shown.await {
+            tracing::warn!(%error, "members cannot be read, sockets read the feed themselves");
+            self.doubt(last);
         }
-    }
-
-    fn reached(&self, cursor: Cursor) {
-        *self.inner.reached.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
     }
 }
 

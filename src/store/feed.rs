@@ -114,7 +114,7 @@ impl Page {
             match FeedEntry::try_from(row) {
                 Ok(entry) => page.entries.push(entry),
                 Err(error) => {
-                    tracing::error!(%error, feed.cursor = %cursor, "a feed entry cannot be read and is skipped")
+                    tracing::error!(%error, feed.cursor = %cursor, "a feed entry cannot be read and is skipped");
                 }
             }
         }
@@ -203,6 +203,23 @@ pub async fn of_user(
     .fetch_all(connection)
     .await?;
     Ok(Page::read(rows, limit))
+}
+
+/// The newest entry below a horizon.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn newest(connection: &mut PgConnection, below: i64) -> Result<Option<Cursor>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT position, n FROM conversation_feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1",
+        below
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Cursor {
+        position: row.position,
+        n: row.n,
+    }))
 }
 
 /// The position below which entries were dropped because of their age.

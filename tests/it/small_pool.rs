@@ -1,16 +1,17 @@
-//! A pool with a single connection is slow, and nothing worse.
+//! The smallest pool is slow, and nothing worse.
 
 use std::time::Duration;
 
 use nova_bridge::bridge::accounts::AccountProfile;
 use nova_bridge::bridge::feed::FeedSink;
-use nova_bridge::domain::feed::{Cursor, FeedEntry};
+use nova_bridge::domain::feed::FeedEntry;
 use nova_bridge::domain::ids::UserId;
 use nova_bridge::store::Store;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Looks something up for each entry, as the hub does.
@@ -26,27 +27,27 @@ impl FeedSink for Curious {
             self.told.send(entries.len()).unwrap();
         }
     }
-
-    fn reached(&self, _: Cursor) {}
 }
 
 #[sqlx::test]
 async fn whoever_is_told_of_the_feed_finds_a_free_connection(database: PgPool) {
-    let single = PgPoolOptions::new()
-        .max_connections(1)
+    // The feed's own, and one more.
+    let small = PgPoolOptions::new()
+        .max_connections(2)
         .connect_with((*database.connect_options()).clone())
         .await
         .unwrap();
-    let (bridge, _registry) = crate::gauges::bridge(single).await;
+    let (bridge, _registry) = crate::gauges::bridge(small).await;
     let (told, mut heard) = mpsc::unbounded_channel();
     let sink = Curious {
         store: bridge.store().clone(),
         told,
     };
     let stop = CancellationToken::new();
-    let follows = tokio::spawn({
+    let end = bridge.feed_end().await.unwrap();
+    let follows = TaskTracker::new().spawn({
         let (bridge, stop) = (bridge.clone(), stop.clone());
-        async move { bridge.follow_feed(sink, stop).await }
+        async move { bridge.follow_feed(end, sink, stop).await }
     });
     let people = ["ana", "ben"].map(|name| (UserId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())), name));
     for (user, name) in people {
@@ -61,7 +62,7 @@ async fn whoever_is_told_of_the_feed_finds_a_free_connection(database: PgPool) {
     let told = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await;
     assert_eq!(told.unwrap(), Some(1));
     stop.cancel();
-    follows.await.unwrap().unwrap();
+    follows.await.unwrap();
 }
 
 #[sqlx::test]

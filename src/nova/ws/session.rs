@@ -225,21 +225,20 @@ impl Session {
     async fn read_feed(&self, from: Cursor) -> Result<Part, StoreError> {
         let store = self.state.nova.bridge.store();
         let mut connection = store.read().await?;
+        // What was published here is decided, even where the horizon looks lower for a moment because of a transaction that
+        // has nothing to do with the feed.
+        let published = self.state.hub.reached();
         let horizon = store.feed_horizon(&mut connection).await?;
-        let below = horizon.position;
+        let below = horizon.position.max(published.position.saturating_add(1));
         let page = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
         let bare = self.state.hub.bare_frames();
-        let end = Cursor {
-            position: below - 1,
-            n: i32::MAX,
-        };
         Ok(Part {
             entries: page
                 .entries
                 .iter()
                 .map(|entry| (entry.cursor, frames::of_entry(entry, bare)))
                 .collect(),
-            reached: page.last.filter(|_| page.full).unwrap_or(end),
+            reached: page.last.unwrap_or(from),
             more: page.full,
         })
     }

@@ -58,7 +58,7 @@ async fn a_matrix_user_is_known_better_and_better(pool: PgPool) {
     let store = open(&pool).await;
     let mut connection = store.read().await.unwrap();
     let nameless = matrix_user(ALICE, None);
-    people::know(&mut connection, &[nameless.clone()], &[], at(1))
+    people::know(&mut connection, std::slice::from_ref(&nameless), &[], at(1))
         .await
         .unwrap();
     let known = people::person(&mut connection, alice()).await.unwrap().unwrap();

@@ -67,6 +67,37 @@ async fn a_socket_resumes_where_it_was(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_resuming_socket_is_shown_what_was_published_though_the_horizon_looks_lower(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let (room, _) = direct(&bridge, &ana).await;
+    let alice = bridge.homeserver.user("@alice:example.org");
+    let mut socket = ana.socket().await;
+    alice.send_text(&room, "one");
+    let cursor = socket.next("message.new").await["stream_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // A transaction that is none of the feed's while the next entry is published, and looks like one afterwards.
+    let mut other = bridge.pool.begin().await.unwrap();
+    sqlx::query("SELECT pg_current_xact_id()")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    alice.send_text(&room, "two");
+    assert_eq!(socket.texts(1).await, ["two"]);
+    sqlx::query("SELECT pg_advisory_xact_lock(20261120, 7)")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let mut resumed = ana.socket_with(&format!("&since={cursor}")).await;
+    assert_eq!(resumed.texts(1).await, ["two"]);
+    other.rollback().await.unwrap();
+    alice.send_text(&room, "three");
+    assert_eq!(resumed.texts(1).await, ["three"]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn a_cursor_of_another_database_is_told_and_misses_nothing(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let ana = bridge.account("ana").await;
