@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use nova_bridge::domain::ghost::Ghosts;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -50,7 +51,7 @@ impl BridgeProcess {
             "id": "nova", "url": "http://localhost:1", "as_token": "benchmark-as-token", "hs_token": HS_TOKEN,
             "sender_localpart": "_nova_bridge", "rate_limited": false, "receive_ephemeral": true,
             "namespaces": {
-                "users": [{ "exclusive": true, "regex": format!("^@nova-.*:{}$", DOMAIN.replace('.', "\\.")) }],
+                "users": [{ "exclusive": true, "regex": Ghosts::new(DOMAIN.try_into().unwrap()).namespace_regex() }],
                 "aliases": [], "rooms": [],
             },
         });

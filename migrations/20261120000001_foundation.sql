@@ -232,12 +232,10 @@ $$;
 -- Locks conversations against other writers until the transaction ends. In one order, so that two cannot wait for each
 -- other. Must come before the first write of the transaction.
 CREATE FUNCTION lock_conversations(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    key integer;
 BEGIN
-    FOR key IN SELECT DISTINCT hashtext(id::text) FROM unnest(ids) AS id ORDER BY 1 LOOP
-        PERFORM pg_advisory_xact_lock(20261120, key);
-    END LOOP;
+    -- The subquery is sorted before the first lock is taken: DISTINCT keeps it apart from the outer one.
+    PERFORM pg_advisory_xact_lock(20261120, key)
+    FROM (SELECT DISTINCT hashtext(id::text) AS key FROM unnest(ids) AS id ORDER BY 1) AS keys;
 END
 $$;
 

@@ -126,11 +126,14 @@ impl Store {
     /// When the address cannot be read.
     pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
         let options: PgConnectOptions = url.parse().map_err(StoreError::Address)?;
-        // Every statement goes by a key. A plan that was made while a table was empty must not stay with reading all of
-        // it when it has grown, so whole tables are read only where nothing else is possible.
-        let options = options
-            .application_name("nova-bridge")
-            .options([("enable_seqscan", "off"), ("jit", "off")]);
+        // Every statement goes by a key, so it is planned once for each connection; left to itself, Postgres would plan
+        // those with arrays again at each call. Such a plan may be made while a table is empty and must not stay with
+        // reading all of it when it has grown: whole tables are read only where nothing else is possible.
+        let options = options.application_name("nova-bridge").options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
+        ]);
         Ok(PgPoolOptions::new()
             .max_connections(max_connections.max(LEAST_CONNECTIONS))
             .acquire_timeout(Duration::from_secs(10))
