@@ -26,6 +26,7 @@ pub async fn apply(
     people::know(connection, &effects.met, &effects.people, now).await?;
     conversations(connection, &effects.conversations, now).await?;
     // A pair whose conversation became a group may have got a new one at once.
+    made_direct(connection, &effects.made_direct).await?;
     regrouped(connection, &effects.regrouped).await?;
     pairs(connection, &effects.pairs).await?;
     for (conversation, room) in &effects.portals {
@@ -101,6 +102,15 @@ async fn pairs(connection: &mut PgConnection, claims: &[(UserId, UserId, Convers
         )
         .execute(&mut *connection)
         .await?;
+    }
+    Ok(())
+}
+
+async fn made_direct(connection: &mut PgConnection, made: &[ConversationId]) -> Result<(), StoreError> {
+    for id in made {
+        sqlx::query!("UPDATE conversations SET kind = 'direct' WHERE id = $1", id.0)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

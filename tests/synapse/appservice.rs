@@ -133,7 +133,6 @@ async fn a_nova_user_opens_a_room_with_their_own_matrix_client() {
 }
 
 #[tokio::test]
-#[ignore = "open: a direct room that a ghost's own client makes becomes a group (domain/ingest/membership.rs)"]
 async fn a_direct_room_of_their_own_matrix_client_is_the_direct_conversation() {
     let Some(world) = World::open().await else { return };
     let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));

@@ -63,6 +63,8 @@ pub struct Effects {
     pub edits: Vec<ConversationEdit>,
     /// Direct conversations that a third person made a group.
     pub regrouped: Vec<ConversationId>,
+    /// Groups of one person that turned out to be a direct chat with the person invited now.
+    pub made_direct: Vec<ConversationId>,
     /// New messages, in order.
     pub messages: Vec<NewMessage>,
     /// Messages of ours that are in the room, with their event.

@@ -3,7 +3,7 @@
 use ruma::OwnedUserId;
 
 use super::{ConversationEdit, Effects, MemberEdit, NewEntry, Planner, Verdict, reason};
-use crate::domain::conversation::{Kind, Member, Membership, Person};
+use crate::domain::conversation::{Kind, Member, Membership, Person, pair};
 use crate::domain::event::{InboundEvent, MemberEvent, RoomMembership};
 use crate::domain::feed::{Change, UpdatedField};
 use crate::domain::ids::{ConversationId, UserId};
@@ -75,6 +75,32 @@ impl Planner<'_> {
         }
     }
 
+    /// A Nova user made this room with a Matrix client of their own. That it is direct shows only now, when they invite the
+    /// other one: it becomes the direct conversation of the two, unless they have one already.
+    fn direct_by_own_client(
+        &mut self,
+        event: &InboundEvent,
+        member: &MemberEvent,
+        conversation: ConversationId,
+        user: UserId,
+    ) {
+        let inviter = self.context.ghosts.person(event.sender.as_str());
+        if member.membership != RoomMembership::Invite || !member.is_direct {
+            return;
+        }
+        let Some(state) = self.context.conversations.get_mut(&conversation) else {
+            return;
+        };
+        let alone = state.members.len() == 1 && state.members.contains_key(&inviter);
+        let two = pair(inviter, user);
+        if state.kind == Kind::Group && state.last_sequence == 0 && alone && !self.context.direct.contains_key(&two) {
+            state.kind = Kind::Direct;
+            self.context.direct.insert(two, conversation);
+            self.effects.made_direct.push(conversation);
+            self.effects.pairs.push((inviter, user, conversation));
+        }
+    }
+
     fn matrix_user(&mut self, event: &InboundEvent, member: &MemberEvent) -> Verdict {
         let Some(portal) = self.context.rooms.get(&event.room) else {
             // A room of strangers: only the ghosts in it would make it ours.
@@ -89,6 +115,7 @@ impl Planner<'_> {
         match member.membership {
             RoomMembership::Invite | RoomMembership::Join => {
                 let renamed = self.know(&member.target, user, Some(member));
+                self.direct_by_own_client(event, member, conversation, user);
                 let membership = if member.membership == RoomMembership::Join {
                     Membership::Joined
                 } else {

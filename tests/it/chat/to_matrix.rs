@@ -97,3 +97,20 @@ async fn both_sides_open_the_chat_at_the_same_moment_and_get_one(pool: PgPool) {
     let (_, list) = ana.get("/conversations").await;
     assert_eq!(list["conversations"].as_array().unwrap().len(), 1, "{list}");
 }
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_direct_room_of_their_own_matrix_client_is_the_direct_conversation(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let mut socket = ana.socket().await;
+    bridge.homeserver.user("@alice:example.org");
+    let room = bridge.homeserver.user(&ana.mxid).create_dm("@alice:example.org");
+    bridge.homeserver.user("@alice:example.org").join(&room);
+    while socket.next("member.joined").await["username"] != "@alice:example.org" {}
+    let conversation = conversation_of(&ana, &room).await;
+    assert_eq!(ana.open("@alice:example.org").await, conversation);
+    assert_eq!(
+        ana.get(&format!("/conversations/{conversation}")).await.1["kind"],
+        "direct"
+    );
+}

@@ -25,6 +25,9 @@ impl Model {
             };
             assert!(self.conversations.insert(made.id, row).is_none());
         }
+        for id in &effects.made_direct {
+            self.conversations.get_mut(id).unwrap().kind = Kind::Direct;
+        }
         for id in &effects.regrouped {
             assert!(
                 !self.moved.contains(id),
