@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::call::News;
 use super::clock::Timestamp;
 use super::conversation::{Kind, Membership};
-use super::ids::{ConversationId, MessageId, UserId};
+use super::ids::{CallId, ConversationId, MessageId, UserId};
 use super::message::{Delivery, Message};
 use super::power::Role;
 
@@ -128,6 +129,13 @@ pub enum Change {
         old: Role,
         /// Now.
         new: Role,
+    },
+    /// Something happened in a call of the audience.
+    Call {
+        /// Which.
+        call: CallId,
+        /// What.
+        news: News,
     },
     /// A message of the audience came further on its way to Matrix, or did not.
     Delivery {

@@ -48,6 +48,14 @@ uuid_id!(
     MessageId
 );
 uuid_id!(
+    /// A call, by the id that Nova's clients know. On the Matrix side it has another one.
+    CallId
+);
+uuid_id!(
+    /// One person's part in one call. Whoever holds it is the device that takes part.
+    ParticipantId
+);
+uuid_id!(
     /// A row of the outbox; also the Matrix transaction id of the request that it stands for.
     OutboxId
 );

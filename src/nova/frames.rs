@@ -1,6 +1,8 @@
 //! Feed entries as the frames that Nova's clients know (nova-client-protocol §5, nova-api §1): flat, with the nested
 //! copies that old decoders read.
 
+mod calls;
+
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -48,6 +50,7 @@ pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
                 | Change::Deleted { .. }
                 | Change::MemberJoined { .. }
                 | Change::RoleChanged { .. }
+                | Change::Call { .. }
                 | Change::Delivery { .. } => None,
             };
             let all = change_frames(entry, change).iter().map(text).collect();
@@ -237,6 +240,7 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             Some(*by),
             json!({ "user_id": user, "old_role": old, "new_role": new }),
         )],
+        Change::Call { call, news } => calls::frames(entry, *call, news),
         Change::Delivery {
             message,
             state,

@@ -35,6 +35,8 @@ pub struct Delivery {
     pub conversation: ConversationId,
     /// What is sent.
     pub frames: Frames,
+    /// What it shows, for who speaks another protocol.
+    pub entry: FeedEntry,
 }
 
 /// One open socket, as the hub sees it.
@@ -214,6 +216,7 @@ impl Hub {
             cursor: entry.cursor,
             conversation: entry.conversation,
             frames: frames::of_entry(&entry, self.inner.bare_frames),
+            entry,
         });
         let frames = slots.len() * delivery.frames.all.len();
         for slot in slots {
@@ -238,7 +241,11 @@ impl Hub {
             }
             FeedEvent::Message(_)
             | FeedEvent::Change(
-                Change::Updated { .. } | Change::Deleted { .. } | Change::RoleChanged { .. } | Change::Delivery { .. },
+                Change::Updated { .. }
+                | Change::Deleted { .. }
+                | Change::RoleChanged { .. }
+                | Change::Call { .. }
+                | Change::Delivery { .. },
             ) => None,
         };
         let members = self.audience(entry.conversation).await?;
