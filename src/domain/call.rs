@@ -10,7 +10,15 @@ pub mod media;
 pub mod news;
 pub mod signal;
 
+mod ending;
+mod group;
+mod matrix;
 mod place;
+mod talk;
+mod timers;
+
+#[cfg(test)]
+mod tests;
 
 pub use input::{Dialect, Effect, Input, Refused};
 pub use media::{Candidate, Description, DescriptionKind, Sdp, StreamMetadata};
@@ -117,6 +125,8 @@ pub struct MatrixLeg {
     pub negotiates: bool,
     /// Whether the peer selected our answer, where it had to.
     pub selected: bool,
+    /// Candidates of the peer's devices that came before one of them answered, with the device.
+    pub early: Vec<(Option<String>, Vec<Candidate>)>,
     /// Candidates that wait for their batch, and when it is due.
     pub outgoing: Vec<Candidate>,
     /// See `outgoing`.
@@ -148,6 +158,8 @@ pub struct Call {
     pub created_at: Timestamp,
     /// Until when it rings.
     pub rings_until: Timestamp,
+    /// Until when an answer has to follow, once somebody has taken it.
+    pub answer_due: Option<Timestamp>,
     /// How long it rings at most, in milliseconds.
     pub ring_ms: i64,
     /// How long somebody may be without a socket, in milliseconds.
@@ -173,8 +185,11 @@ impl Call {
     ///
     /// # Errors
     /// Why the input changes nothing.
-    pub fn apply(&mut self, _now: Timestamp, _input: Input) -> Result<Vec<Effect>, Refused> {
-        todo!()
+    pub fn apply(&mut self, now: Timestamp, input: Input) -> Result<Vec<Effect>, Refused> {
+        match self.topology {
+            Topology::Direct => self.apply_direct(now, input),
+            Topology::Group => self.apply_group(now, input),
+        }
     }
 
     /// Somebody's part.
@@ -261,9 +276,5 @@ impl Call {
             .map(|it| it.user)
             .filter(|user| !self.is_matrix(*user))
             .collect()
-    }
-
-    fn log(&self, by: Option<UserId>, what: &'static str) -> Effect {
-        Effect::Log { by, what }
     }
 }

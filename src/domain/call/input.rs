@@ -143,6 +143,11 @@ pub enum Input {
         /// What it says.
         event: CallEvent,
     },
+    /// The callee took or refused it with a Matrix client of their own, on the same account.
+    Elsewhere {
+        /// Whether they took it.
+        answered: bool,
+    },
     /// Somebody left the conversation, or its room. For a peer in Matrix that is a hangup.
     Left {
         /// Who.
@@ -187,6 +192,12 @@ pub enum Effect {
         /// What, a short name.
         what: &'static str,
     },
+}
+
+impl Effect {
+    pub(super) const fn log(by: Option<UserId>, what: &'static str) -> Self {
+        Self::Log { by, what }
+    }
 }
 
 /// Why an input changes nothing.

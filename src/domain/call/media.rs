@@ -292,6 +292,32 @@ impl StreamMetadata {
         (of("audio_muted"), of("video_muted"))
     }
 
+    /// What was said before, with what is said now: entries and fields that are left out stay.
+    #[must_use]
+    pub fn merged(before: Option<Self>, now: &Self) -> Self {
+        let mut merged = before.unwrap_or_default();
+        for (stream, entry) in &now.0 {
+            match (
+                merged.0.get_mut(stream).and_then(Value::as_object_mut),
+                entry.as_object(),
+            ) {
+                (Some(old), Some(new)) => old.extend(new.clone()),
+                _ => {
+                    merged.0.insert(stream.clone(), entry.clone());
+                }
+            }
+        }
+        merged
+    }
+
+    /// Whether a screen is among the streams.
+    #[must_use]
+    pub fn has_screen(&self) -> bool {
+        self.0
+            .values()
+            .any(|it| it.get("purpose").is_some_and(|it| it == "m.screenshare"))
+    }
+
     /// Whether it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {

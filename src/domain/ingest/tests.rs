@@ -135,6 +135,7 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::MemberJoined { .. }) => "joined",
             Some(Change::MemberLeft { .. }) => "left",
             Some(Change::RoleChanged { .. }) => "role",
+            Some(Change::Call { .. }) => "call",
             Some(Change::Delivery { .. }) => "delivery",
         })
         .collect()

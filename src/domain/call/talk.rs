@@ -1,0 +1,489 @@
+//! What the two people of a direct call do, as far as they are in Nova.
+
+use chrono::TimeDelta;
+
+use super::input::{Dialect, Effect, Input, Refused};
+use super::media::{Candidate, Description, Sdp, StreamMetadata};
+use super::news::{EndReason, News};
+use super::signal::{HangupReason, Signal, SignalAct};
+use super::timers::{AFTER_ANSWER_MS, AFTER_INVITE_MS, ANSWER_MS};
+use super::{Call, MAX_EARLY_CANDIDATES, Participant, Phase, Presence};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::UserId;
+
+/// How many candidates are sent in one event at most.
+const BATCH: usize = 50;
+
+/// Before this, a failure of the connection means that it never was there.
+const FIRST_CONNECTION_MS: i64 = 30_000;
+
+impl Call {
+    pub(super) fn apply_direct(&mut self, now: Timestamp, input: Input) -> Result<Vec<Effect>, Refused> {
+        match input {
+            Input::Offer { by, offer, metadata } => self.offered(now, by, offer, metadata),
+            Input::Accept { by, dialect } => self.accepted(now, by, dialect),
+            Input::Answer {
+                by,
+                answer,
+                metadata,
+                dialect,
+            } => self.answered(now, by, answer, metadata, dialect),
+            Input::Reject { by, busy } => self.rejected(now, by, busy),
+            Input::End { by, reason } => self.hung_up(now, by, reason),
+            Input::Candidates { by, candidates, .. } => self.reachable(now, by, candidates),
+            Input::Negotiate {
+                by,
+                description,
+                metadata,
+                ..
+            } => self.negotiated(by, description, metadata),
+            Input::Media { by, audio, video } => self.switched(by, audio, video),
+            Input::Join { .. } | Input::Leave { .. } => Err(Refused::NotAGroup),
+            Input::Gone { who } => Ok(self.gone(now, who)),
+            Input::Back { who } => Ok(self.back(who)),
+            Input::Matrix { sender, event } => Ok(self.heard(now, &sender, event)),
+            Input::Elsewhere { answered } => Ok(self.taken_elsewhere(now, answered)),
+            Input::Left { who } => Ok(self.left(now, who)),
+            Input::RoomLost => Ok(self.end_with(now, EndReason::Error, None, None, Some("the room is gone"))),
+            Input::Refused { detail } => {
+                let last = SignalAct::End(HangupReason::UnknownError);
+                Ok(self.end_with(now, EndReason::Error, None, Some(last), Some(&detail)))
+            }
+            Input::Replace => {
+                let last = SignalAct::End(HangupReason::UserHangup);
+                Ok(self.end_with(now, EndReason::Replaced, None, Some(last), None))
+            }
+            Input::Deadline => Ok(self.direct_deadline(now)),
+        }
+    }
+
+    fn offered(
+        &mut self,
+        now: Timestamp,
+        by: UserId,
+        offer: Sdp,
+        metadata: Option<StreamMetadata>,
+    ) -> Result<Vec<Effect>, Refused> {
+        let caller = self.nova(by)?;
+        if caller.sdp.as_ref() == Some(&offer) {
+            return Ok(Vec::new());
+        }
+        match self.phase {
+            _ if by != self.initiator => Err(Refused::NotYours),
+            Phase::Ended => Err(Refused::Ended),
+            Phase::Preparing => {
+                offer.playable().map_err(|_| Refused::BadOffer)?;
+                self.is_video |= offer.sends_video();
+                Ok(self.begin_ringing(now, Some((offer, metadata))))
+            }
+            Phase::Ringing | Phase::Accepted | Phase::Connected => Err(Refused::HasOffer),
+        }
+    }
+
+    /// The callee's part, if it still rings for them.
+    fn rung(&self, by: UserId) -> Result<&Participant, Refused> {
+        let callee = self.nova(by)?;
+        let rings = self.phase == Phase::Ringing && callee.presence == Presence::Invited;
+        if rings { Ok(callee) } else { Err(Refused::NotRinging) }
+    }
+
+    fn accepted(&mut self, now: Timestamp, by: UserId, dialect: Dialect) -> Result<Vec<Effect>, Refused> {
+        self.rung(by)?;
+        let effects = self.take(now, by, dialect);
+        self.phase = Phase::Accepted;
+        self.answer_due = Some(now + TimeDelta::milliseconds(ANSWER_MS));
+        Ok(effects)
+    }
+
+    /// The call is taken: by this device, and so by no other.
+    fn take(&mut self, now: Timestamp, by: UserId, dialect: Dialect) -> Vec<Effect> {
+        let Some(callee) = self.participant_mut(by) else {
+            return Vec::new();
+        };
+        callee.presence = Presence::Joined;
+        callee.joined_at = Some(now);
+        callee.dialect = dialect;
+        let participant = callee.id;
+        let mut effects = vec![
+            Effect::log(Some(by), "accepted"),
+            Effect::Tell {
+                to: by,
+                news: News::AnsweredElsewhere { participant },
+            },
+        ];
+        if !self.is_matrix(self.initiator) {
+            effects.push(Effect::Tell {
+                to: self.initiator,
+                news: News::Answered {
+                    by,
+                    participant,
+                    answer: None,
+                    metadata: None,
+                },
+            });
+        }
+        effects
+    }
+
+    fn answered(
+        &mut self,
+        now: Timestamp,
+        by: UserId,
+        answer: Sdp,
+        metadata: Option<StreamMetadata>,
+        dialect: Dialect,
+    ) -> Result<Vec<Effect>, Refused> {
+        let callee = self.nova(by)?;
+        if by != self.initiator && self.phase == Phase::Connected && callee.sdp.as_ref() == Some(&answer) {
+            // The same answer again: its reply was lost.
+            return Ok(Vec::new());
+        }
+        let taken = self.phase == Phase::Accepted && by != self.initiator;
+        if !taken {
+            self.rung(by)?;
+        }
+        if answer.is_silent() {
+            return Err(Refused::BadAnswer);
+        }
+        let mut effects = if taken { Vec::new() } else { self.take(now, by, dialect) };
+        self.phase = Phase::Connected;
+        self.started_at = Some(now);
+        self.answer_due = None;
+        effects.push(Effect::log(Some(by), "answered"));
+        let Some(callee) = self.participant_mut(by) else {
+            return Ok(effects);
+        };
+        callee.describe(answer.clone(), metadata);
+        let waiting = std::mem::take(&mut callee.candidates);
+        let (participant, exact, told) = (callee.id, callee.metadata.clone(), callee.told_metadata());
+        if self.is_matrix(self.initiator) {
+            effects.extend(self.send(SignalAct::Answer { answer, metadata: told }));
+            effects.extend(self.queue(now, waiting));
+        } else {
+            let initiator = self.initiator;
+            // The caller first: media waits for it. The callee's other sockets see who is in the call.
+            effects.extend([initiator, by].map(|to| Effect::Tell {
+                to,
+                news: News::Answered {
+                    by,
+                    participant,
+                    answer: Some(answer.clone()),
+                    metadata: exact.clone(),
+                },
+            }));
+            if !waiting.is_empty() {
+                effects.push(Effect::Tell {
+                    to: initiator,
+                    news: News::Candidates {
+                        by,
+                        candidates: waiting,
+                    },
+                });
+            }
+        }
+        if let Some(caller) = self.participant_mut(self.initiator) {
+            caller.candidates.clear();
+        }
+        Ok(effects)
+    }
+
+    fn rejected(&mut self, now: Timestamp, by: UserId, busy: bool) -> Result<Vec<Effect>, Refused> {
+        self.rung(by)?;
+        let reason = if busy { EndReason::Busy } else { EndReason::Declined };
+        Ok(self.end_with(now, reason, Some(by), Some(SignalAct::Reject { busy }), None))
+    }
+
+    fn hung_up(&mut self, now: Timestamp, by: UserId, reason: EndReason) -> Result<Vec<Effect>, Refused> {
+        let presence = self.nova(by)?.presence;
+        let (reason, last) = match (self.phase, presence) {
+            (Phase::Ended, _) => return Ok(Vec::new()),
+            (Phase::Ringing, Presence::Invited) => (EndReason::Declined, SignalAct::Reject { busy: false }),
+            (Phase::Connected, _) => (said(reason, EndReason::UserHangup), self.end_as(now, reason)),
+            (Phase::Preparing | Phase::Ringing | Phase::Accepted, _) => {
+                let reason = said(reason, EndReason::Cancelled);
+                (reason, self.end_as(now, reason))
+            }
+        };
+        Ok(self.end_with(now, reason, Some(by), Some(last), None))
+    }
+
+    /// How the peer in Matrix is told of an end.
+    fn end_as(&self, now: Timestamp, reason: EndReason) -> SignalAct {
+        SignalAct::End(match reason {
+            EndReason::IceFailed if self.duration_ms(now) > FIRST_CONNECTION_MS => HangupReason::IceTimeout,
+            EndReason::IceFailed => HangupReason::IceFailed,
+            EndReason::MediaFailed => HangupReason::UserMediaFailed,
+            EndReason::Error | EndReason::Lost => HangupReason::UnknownError,
+            EndReason::UserHangup
+            | EndReason::Declined
+            | EndReason::Busy
+            | EndReason::NoAnswer
+            | EndReason::Cancelled
+            | EndReason::Replaced
+            | EndReason::Transferred
+            | EndReason::AnsweredElsewhere => HangupReason::UserHangup,
+        })
+    }
+
+    fn reachable(&mut self, now: Timestamp, by: UserId, new: Vec<Candidate>) -> Result<Vec<Effect>, Refused> {
+        let kept = self.nova(by)?.candidates.len();
+        if self.phase == Phase::Ended {
+            return Err(Refused::Ended);
+        }
+        let Some(peer) = self.peer_of(by) else {
+            return Err(Refused::NotYours);
+        };
+        // They follow their author's description, never go before it.
+        let described = match self.phase {
+            Phase::Preparing | Phase::Ended => false,
+            Phase::Ringing | Phase::Accepted => by == self.initiator,
+            Phase::Connected => true,
+        };
+        let to_matrix = self.is_matrix(peer);
+        // A callee who opens a socket while it rings, or takes the call and is told then, needs them again.
+        let keep = !described || (self.phase != Phase::Connected && !to_matrix);
+        if keep {
+            if kept + new.len() > MAX_EARLY_CANDIDATES {
+                return Err(Refused::TooMany);
+            }
+            if let Some(author) = self.participant_mut(by) {
+                author.candidates.extend(new.iter().cloned());
+            }
+        }
+        Ok(match (described, to_matrix) {
+            (false, _) => Vec::new(),
+            (true, true) => self.queue(now, new),
+            (true, false) => vec![Effect::Tell {
+                to: peer,
+                news: News::Candidates { by, candidates: new },
+            }],
+        })
+    }
+
+    /// Puts candidates into the batch for Matrix, which goes out soon, or at once when it is full or complete.
+    pub(super) fn queue(&mut self, now: Timestamp, new: Vec<Candidate>) -> Vec<Effect> {
+        let wait = if self.phase == Phase::Connected {
+            AFTER_ANSWER_MS
+        } else {
+            AFTER_INVITE_MS
+        };
+        let Some(leg) = self.matrix.as_mut() else {
+            return Vec::new();
+        };
+        if new.is_empty() {
+            return Vec::new();
+        }
+        let complete = new.last().is_some_and(Candidate::is_end);
+        leg.outgoing.extend(new);
+        leg.flush_at = leg.flush_at.or(Some(now + TimeDelta::milliseconds(wait)));
+        if complete || leg.outgoing.len() >= BATCH {
+            return self.flush();
+        }
+        Vec::new()
+    }
+
+    /// Sends the batch.
+    pub(super) fn flush(&mut self) -> Vec<Effect> {
+        let Some(leg) = self.matrix.as_mut() else {
+            return Vec::new();
+        };
+        leg.flush_at = None;
+        let mut batches = Vec::new();
+        while !leg.outgoing.is_empty() {
+            let rest = leg.outgoing.split_off(leg.outgoing.len().min(BATCH));
+            batches.push(std::mem::replace(&mut leg.outgoing, rest));
+        }
+        batches
+            .into_iter()
+            .filter_map(|batch| self.send(SignalAct::Candidates(batch)))
+            .collect()
+    }
+
+    fn negotiated(
+        &mut self,
+        by: UserId,
+        description: Description,
+        metadata: Option<StreamMetadata>,
+    ) -> Result<Vec<Effect>, Refused> {
+        self.nova(by)?;
+        match self.phase {
+            Phase::Ended => return Err(Refused::Ended),
+            Phase::Preparing | Phase::Ringing | Phase::Accepted => return Err(Refused::NotConnected),
+            Phase::Connected => {}
+        }
+        let Some(peer) = self.peer_of(by) else {
+            return Err(Refused::NotYours);
+        };
+        let to_matrix = self.is_matrix(peer);
+        let can = if to_matrix {
+            self.matrix.as_ref().is_some_and(|leg| leg.negotiates)
+        } else {
+            self.participant(peer).is_some_and(|it| it.dialect.negotiates())
+        };
+        if !can {
+            return Err(Refused::CannotNegotiate);
+        }
+        let Some(author) = self.participant_mut(by) else {
+            return Err(Refused::NotYours);
+        };
+        author.describe(description.sdp.clone(), metadata);
+        let metadata = author.metadata.clone().unwrap_or_default();
+        let mut effects = vec![Effect::log(Some(by), "negotiated")];
+        if to_matrix {
+            effects.extend(self.send(SignalAct::Negotiate { description, metadata }));
+        } else {
+            effects.push(Effect::Tell {
+                to: peer,
+                news: News::Negotiate {
+                    by,
+                    description,
+                    metadata: Some(metadata),
+                },
+            });
+        }
+        Ok(effects)
+    }
+
+    fn switched(&mut self, by: UserId, audio: Option<bool>, video: Option<bool>) -> Result<Vec<Effect>, Refused> {
+        self.nova(by)?;
+        if self.phase == Phase::Ended {
+            return Err(Refused::Ended);
+        }
+        if !self.switch(by, audio, video) || self.phase != Phase::Connected {
+            return Ok(Vec::new());
+        }
+        let Some(peer) = self.peer_of(by) else {
+            return Ok(Vec::new());
+        };
+        Ok(if self.is_matrix(peer) {
+            self.tell_switches(by)
+        } else {
+            self.media_state(by)
+                .map(|news| Effect::Tell { to: peer, news })
+                .into_iter()
+                .collect()
+        })
+    }
+
+    /// Notes the switches. Returns whether anything is different now.
+    pub(super) fn switch(&mut self, by: UserId, audio: Option<bool>, video: Option<bool>) -> bool {
+        let Some(author) = self.participant_mut(by) else {
+            return false;
+        };
+        let before = (author.audio, author.video);
+        author.audio = audio.unwrap_or(author.audio);
+        author.video = video.unwrap_or(author.video);
+        let (audio, video) = (author.audio, author.video);
+        author.metadata = author.metadata.as_ref().map(|it| it.switched(audio, video));
+        before != (audio, video)
+    }
+
+    /// The switches of a Nova user, for the peer in Matrix.
+    pub(super) fn tell_switches(&self, by: UserId) -> Vec<Effect> {
+        let told = self.participant(by).and_then(Participant::told_metadata);
+        told.filter(|it| !it.is_empty())
+            .and_then(|metadata| self.send(SignalAct::Metadata(metadata)))
+            .into_iter()
+            .collect()
+    }
+
+    pub(super) fn media_state(&self, by: UserId) -> Option<News> {
+        self.participant(by).map(|it| News::MediaState {
+            by,
+            audio: it.audio,
+            video: it.video,
+            metadata: it.metadata.clone(),
+        })
+    }
+
+    pub(super) fn gone(&mut self, now: Timestamp, who: UserId) -> Vec<Effect> {
+        let ended = self.phase == Phase::Ended;
+        match self.participant_mut(who) {
+            Some(it) if !ended && it.presence == Presence::Joined && it.gone_since.is_none() => {
+                it.gone_since = Some(now);
+                vec![Effect::log(Some(who), "gone")]
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    pub(super) fn back(&mut self, who: UserId) -> Vec<Effect> {
+        match self.participant_mut(who) {
+            Some(it) if it.gone_since.is_some() => {
+                it.gone_since = None;
+                vec![Effect::log(Some(who), "back")]
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    fn taken_elsewhere(&mut self, now: Timestamp, answered: bool) -> Vec<Effect> {
+        let Some(callee) = self.peer_of(self.initiator) else {
+            return Vec::new();
+        };
+        if self.phase != Phase::Ringing || self.is_matrix(callee) {
+            return Vec::new();
+        }
+        let reason = if answered {
+            EndReason::AnsweredElsewhere
+        } else {
+            EndReason::Declined
+        };
+        self.end_with(now, reason, Some(callee), None, None)
+    }
+
+    fn left(&mut self, now: Timestamp, who: UserId) -> Vec<Effect> {
+        if self.participant(who).is_none() || self.phase == Phase::Ended {
+            return Vec::new();
+        }
+        if self.is_matrix(who) {
+            let up = self.phase == Phase::Connected;
+            let reason = if up {
+                EndReason::UserHangup
+            } else if who == self.initiator {
+                EndReason::Cancelled
+            } else {
+                EndReason::Declined
+            };
+            return self.end_with(now, reason, Some(who), None, None);
+        }
+        self.hung_up(now, who, EndReason::UserHangup).unwrap_or_default()
+    }
+
+    /// The part of somebody who speaks through Nova.
+    pub(super) fn nova(&self, user: UserId) -> Result<&Participant, Refused> {
+        self.participant(user)
+            .filter(|_| !self.is_matrix(user))
+            .ok_or(Refused::NotYours)
+    }
+
+    /// An event of ours, where there is a side in Matrix.
+    pub(super) fn send(&self, act: SignalAct) -> Option<Effect> {
+        let leg = self.matrix.as_ref()?;
+        Some(Effect::Send {
+            actor: leg.ghost,
+            signal: Signal {
+                call: leg.call.clone(),
+                party: leg.our_party.clone(),
+                version: leg.version,
+                act,
+            },
+        })
+    }
+}
+
+/// Only failures are told as they are; everything else that a client may say is an ordinary end.
+const fn said(reason: EndReason, ordinary: EndReason) -> EndReason {
+    match reason {
+        EndReason::IceFailed | EndReason::MediaFailed | EndReason::Error => reason,
+        EndReason::UserHangup
+        | EndReason::Declined
+        | EndReason::Busy
+        | EndReason::NoAnswer
+        | EndReason::Cancelled
+        | EndReason::Replaced
+        | EndReason::Transferred
+        | EndReason::Lost
+        | EndReason::AnsweredElsewhere => ordinary,
+    }
+}
