@@ -14,6 +14,7 @@ pub mod feed;
 pub mod gauges;
 pub mod homeserver;
 pub mod ingest;
+pub mod login;
 pub mod messages;
 pub mod sender;
 
