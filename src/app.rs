@@ -291,7 +291,8 @@ fn start_tasks(
     });
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the sender", async move {
-        task.send_outbox(presence, stopping).await.map_err(Into::into)
+        task.send_outbox(presence, stopping).await;
+        Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the feed's retention", async move {

@@ -14,6 +14,7 @@ pub mod feed;
 pub mod gauges;
 pub mod homeserver;
 pub mod ingest;
+pub mod login;
 pub mod messages;
 pub mod sender;
 
@@ -79,7 +80,6 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
-    outage: sender::Outage,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
     /// Accounts that are known to be in the database as they are, with their usernames.
@@ -134,7 +134,6 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
-            outage: sender::Outage::default(),
             replay_forgotten: AtomicBool::new(true),
             accounts: Cache::builder()
                 .max_capacity(100_000)

@@ -71,7 +71,11 @@ async fn outlast(bridge: &Bridge, away: &AtomicBool) {
         if bridge.something_is_away().await {
             continue;
         }
-        match bridge.catch_up(since).await {
+        let back = async {
+            bridge.hurry_outbox().await?;
+            bridge.catch_up(since).await
+        };
+        match back.await {
             Ok(()) => break,
             Err(error) => tracing::warn!(%error, "the rooms cannot be looked into yet"),
         }

@@ -108,16 +108,8 @@ impl Bridge {
         }
         self.inner.accounts.invalidate(&user);
         self.inner.provisioned.invalidate(&user);
-        let job = self.account_job(user, Job::ProvisionGhost);
-        self.commit(
-            tx,
-            &Effects {
-                jobs: vec![job],
-                ..Effects::default()
-            },
-            now,
-        )
-        .await?;
+        self.commit(tx, &self.account_job(user, Job::ProvisionGhost), now)
+            .await?;
         Ok(true)
     }
 
@@ -154,29 +146,24 @@ impl Bridge {
             return Err(CommandError::NoSuchUser(user.to_string()));
         }
         people::deactivate(&mut tx, user, now).await?;
-        let job = self.account_job(user, Job::DeactivateGhost);
-        self.commit(
-            tx,
-            &Effects {
-                jobs: vec![job],
-                ..Effects::default()
-            },
-            now,
-        )
-        .await?;
+        self.commit(tx, &self.account_job(user, Job::DeactivateGhost), now)
+            .await?;
         self.inner.accounts.invalidate(&user);
         self.inner.provisioned.invalidate(&user);
         Ok(())
     }
 
-    fn account_job(&self, user: UserId, job: Job) -> NewJob {
-        let now = self.now();
-        NewJob {
-            id: self.id(now).into(),
+    fn account_job(&self, user: UserId, job: Job) -> Effects {
+        let job = NewJob {
+            id: self.id(self.now()).into(),
             lane: Lane::Account(user),
             actor: user,
             message: None,
             job,
+        };
+        Effects {
+            jobs: vec![job],
+            ..Effects::default()
         }
     }
 

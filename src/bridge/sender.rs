@@ -5,10 +5,7 @@
 
 mod find;
 mod jobs;
-mod outage;
 mod rooms;
-
-pub(super) use outage::Outage;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,11 +116,8 @@ impl Drop for Shift {
 }
 
 impl Bridge {
-    /// Works off the outbox until `stop`; then the requests in hand are finished.
-    ///
-    /// # Errors
-    /// Never for now: while the database is away, it waits.
-    pub async fn send_outbox(&self, mut presence: Presence, stop: CancellationToken) -> Result<(), StoreError> {
+    /// Works off the outbox until `stop`; then the requests in hand are finished. While the database is away, it waits.
+    pub async fn send_outbox(&self, mut presence: Presence, stop: CancellationToken) {
         let workers = TaskTracker::new();
         let crew = Arc::new(Crew::default());
         loop {
@@ -134,7 +128,6 @@ impl Bridge {
                     POLL
                 }
             };
-            self.watch_outage().await;
             let next = Instant::now() + wait;
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -144,6 +137,17 @@ impl Bridge {
         }
         workers.close();
         workers.wait().await;
+    }
+
+    /// Sends at once what waits for its back-off to end: the homeserver is back. What it told to wait goes on waiting.
+    ///
+    /// # Errors
+    /// When Postgres cannot work.
+    pub async fn hurry_outbox(&self) -> Result<(), StoreError> {
+        let mut connection = self.inner.store.read().await?;
+        let lanes = outbox::hurry(&mut connection, self.now()).await?;
+        tracing::info!(lanes, "the homeserver is back, what waited is sent now");
+        self.inner.sender_wake.notify_one();
         Ok(())
     }
 
@@ -307,10 +311,7 @@ impl Bridge {
     ) -> Result<bool, StoreError> {
         let text = storable(error_chain(&error));
         let (retry, uncertain) = match &error {
-            JobError::Homeserver(error) => {
-                self.inner.outage.suspect(error);
-                (error.retry(), error.outcome_unknown())
-            }
+            JobError::Homeserver(error) => (error.retry(), error.outcome_unknown()),
             JobError::Store(_) | JobError::Hopeless(_) => (Retry::Never, false),
         };
         let (wait, told_to_wait) = match retry {

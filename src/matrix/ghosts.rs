@@ -5,6 +5,8 @@ use ruma::api::client::account::register::{self, LoginType};
 use ruma::api::client::profile::{get_profile, set_profile_field};
 use ruma::profile::ProfileFieldValue;
 use ruma::{OwnedMxcUri, UserId};
+use secrecy::SecretString;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
@@ -106,6 +108,27 @@ impl Homeserver {
             Err(error) if error.status() == Some(404) && error.errcode().is_some() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Logs a device of the ghost's in, for a Matrix client of its owner. A login of the same device before ends.
+    ///
+    /// # Errors
+    ///
+    /// See [`HomeserverError`].
+    pub async fn log_in(&self, ghost: &UserId, device: &str, name: &str) -> Result<SecretString, HomeserverError> {
+        #[derive(Deserialize)]
+        struct LoggedIn {
+            access_token: SecretString,
+        }
+        let body = json!({
+            "type": "m.login.application_service",
+            "identifier": { "type": "m.id.user", "user": ghost },
+            "device_id": device,
+            "initial_device_display_name": name,
+        });
+        let path = (Method::POST, "/_matrix/client/v3/login");
+        let answer: LoggedIn = self.request_raw(Endpoint::Login, None, path, Some(&body)).await?;
+        Ok(answer.access_token)
     }
 
     /// Closes the ghost's account for good: it leaves its rooms and its id is never free again.

@@ -44,6 +44,8 @@ endpoints! {
     Ping = "ping",
     /// `POST /register`
     Register = "register",
+    /// `POST /login`
+    Login = "login",
     /// `POST /account/deactivate`
     Deactivate = "deactivate",
     /// `GET /profile/{user}`

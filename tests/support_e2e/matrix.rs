@@ -27,13 +27,18 @@ impl MatrixUser {
     pub(crate) async fn login(homeserver: &Api, name: &str, mut credentials: Value) -> Self {
         credentials["device_id"] = json!(format!("D{}", Uuid::new_v4().simple()));
         let login = homeserver.post(&format!("{V3}/login"), &credentials).await;
-        let api = homeserver.with_token(login["access_token"].as_str().unwrap());
+        let id = login["user_id"].as_str().unwrap();
+        Self::logged_in(homeserver, name, id, login["access_token"].as_str().unwrap())
+    }
+
+    /// Is logged in with this token.
+    pub(crate) fn logged_in(homeserver: &Api, name: &str, id: &str, token: &str) -> Self {
+        let api = homeserver.with_token(token);
         let (sender, seen) = watch::channel(Seen::default());
         let mut task = JoinSet::new();
         task.spawn(sync::follow(api.clone(), sender));
-        let id = login["user_id"].as_str().unwrap().to_owned();
         Self {
-            id,
+            id: id.to_owned(),
             name: name.to_owned(),
             api,
             seen,

@@ -101,13 +101,14 @@ impl World {
         .unwrap()
     }
 
-    /// A client of a Nova user's own that speaks Matrix: logged in on the account of the ghost.
+    /// A client of a Nova user's own that speaks Matrix: the bridge logs it in on the account of the ghost.
     pub(crate) async fn own_matrix_client(&self, user: &NovaUser) -> MatrixUser {
-        let login = json!({
-            "type": "m.login.application_service", "identifier": { "type": "m.id.user", "user": user.mxid },
-        });
-        let appservice = self.homeserver.with_token(self.env.get("AS_TOKEN"));
-        MatrixUser::login(&appservice, &user.username, login).await
+        let device = json!({ "device_id": format!("NOVA_{}", Uuid::new_v4().simple()) });
+        let login = user.api.post("/api/v2/matrix/token", &device).await;
+        assert_eq!(login["matrix_user_id"], user.mxid);
+        assert_eq!(login["homeserver_url"], self.env.get("HOMESERVER_URL"));
+        let token = login["access_token"].as_str().unwrap();
+        MatrixUser::logged_in(&self.homeserver, &user.username, &user.mxid, token)
     }
 
     /// The dead letters of some rooms.

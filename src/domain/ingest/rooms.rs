@@ -59,6 +59,13 @@ impl Planner<'_> {
 
     /// Makes a conversation around a room that has none.
     pub(super) fn new_conversation(&mut self, event: &InboundEvent, by: UserId, kind: Kind) -> ConversationId {
+        let id = self.found(event, by, kind);
+        self.become_portal(id, &event.room);
+        id
+    }
+
+    /// A new conversation for the event's room, which becomes its portal in whatever way.
+    pub(super) fn found(&mut self, event: &InboundEvent, by: UserId, kind: Kind) -> ConversationId {
         let id = ConversationId((self.new_id)());
         let conversation = Conversation {
             id,
@@ -78,7 +85,6 @@ impl Planner<'_> {
         self.effects
             .feed
             .push(NewEntry::change(id, Change::Created { by, kind, name: None }));
-        self.become_portal(id, &event.room);
         id
     }
 

@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{NewEntry, Planner};
+use super::Planner;
 use crate::domain::conversation::{Conversation, Kind, Membership};
 use crate::domain::event::InboundEvent;
-use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::job::{Job, Lane};
 
@@ -53,33 +52,12 @@ impl Planner<'_> {
         let Some(old) = self.context.conversations.get_mut(&direct) else {
             return direct;
         };
-        let id = ConversationId((self.new_id)());
         let sender = self.context.ghosts.person(event.sender.as_str());
         let known = self.context.people.contains(&sender);
         let by = if known { sender } else { old.created_by };
         let lost = old.room.take_if(|room| *room == event.room).is_some();
         let people = if lost { old.members.clone() } else { BTreeMap::new() };
-        let group = Conversation {
-            id,
-            kind: Kind::Group,
-            name: None,
-            description: None,
-            avatar_url: None,
-            created_by: by,
-            has_portal: true,
-            room: Some(event.room.clone()),
-            last_sequence: 0,
-            members: BTreeMap::new(),
-            created_at: self.context.now,
-        };
-        self.effects.conversations.push(group.clone());
-        self.context.conversations.insert(id, group);
-        let created = Change::Created {
-            by,
-            kind: Kind::Group,
-            name: None,
-        };
-        self.effects.feed.push(NewEntry::change(id, created));
+        let id = self.found(event, by, Kind::Group);
         if let Some(portal) = self.context.rooms.get_mut(&event.room) {
             portal.conversation = id;
             portal.current = true;

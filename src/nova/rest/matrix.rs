@@ -1,6 +1,8 @@
 //! `/api/v2/matrix`: which Matrix room belongs to which conversation, of the caller's own (nova-client-protocol §6.5).
 
 use axum::extract::State;
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +25,14 @@ pub(super) fn router() -> OpenApiRouter<NovaState> {
         .routes(routes!(rooms))
         .routes(routes!(room))
         .routes(routes!(conversation_of_room))
+        .routes(routes!(token))
+}
+
+/// After how long a client that is logged in asks again.
+const LOGIN_TERM: TimeDelta = TimeDelta::days(30);
+
+fn homeserver_url(state: &NovaState) -> String {
+    state.settings.homeserver_url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// What a Matrix client on the caller's account has to know.
@@ -45,13 +55,60 @@ struct Config {
 /// Where the homeserver is, and what works there.
 #[utoipa::path(get, path = "/config", tag = "matrix", responses((status = 200, body = Config), Failures))]
 async fn config(State(state): State<NovaState>, _caller: Caller) -> Json<Config> {
-    let url = state.settings.homeserver_url.as_str();
     Json(Config {
         enabled: true,
-        homeserver_url: url.trim_end_matches('/').to_owned(),
+        homeserver_url: homeserver_url(&state),
         e2ee_enabled: false,
         voip_enabled: false,
     })
+}
+
+/// Which device wants to log in.
+#[derive(Debug, Deserialize, ToSchema)]
+struct WhichDevice {
+    /// The device's own name for itself, the same at each login.
+    #[schema(example = "NOVA_IOS_1A2B3C4D")]
+    device_id: String,
+}
+
+/// A Matrix login.
+#[derive(Debug, Serialize, ToSchema)]
+struct Login {
+    access_token: String,
+    #[schema(example = "@nova-3f2b8c1e-7d64-4a90-b5f1-2c8e0d9a6b37:example.org")]
+    matrix_user_id: String,
+    #[schema(example = "NOVA_IOS_1A2B3C4D")]
+    device_id: String,
+    #[schema(example = "https://matrix.example.org")]
+    homeserver_url: String,
+    /// When to ask again, in seconds since 1970. The login itself does not end.
+    #[schema(example = 1_767_950_000)]
+    expires_at: i64,
+}
+
+/// Logs a device in as the caller's own Matrix user.
+#[utoipa::path(post, path = "/token", tag = "matrix", request_body = WhichDevice,
+    responses((status = 200, body = Login), Failures))]
+async fn token(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Json(which): Json<WhichDevice>,
+) -> Result<Json<Login>, ApiError> {
+    let named = (1..=255).contains(&which.device_id.len()) && which.device_id.chars().all(|it| it.is_ascii_graphic());
+    if !named {
+        return Err(ApiError::Invalid(
+            "device_id must have 1 to 255 visible ASCII characters".to_owned(),
+        ));
+    }
+    let login = state.bridge.log_in(caller.user, &which.device_id).await?;
+    let expires = state.bridge.now() + LOGIN_TERM;
+    Ok(Json(Login {
+        access_token: login.access_token.expose_secret().to_owned(),
+        matrix_user_id: login.ghost.to_string(),
+        device_id: which.device_id,
+        homeserver_url: homeserver_url(&state),
+        expires_at: expires.timestamp(),
+    }))
 }
 
 /// A conversation and its room.

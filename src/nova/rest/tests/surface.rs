@@ -73,7 +73,6 @@ async fn what_comes_later_is_not_there_yet(pool: PgPool) {
         ("POST", format!("/conversations/{id}/messages/{id}/recall")),
         ("POST", format!("/conversations/{id}/messages/{id}/forward")),
         ("GET", "/calls/ice-servers".to_owned()),
-        ("POST", "/api/v2/matrix/token".to_owned()),
         ("GET", "/api/v1/nothing".to_owned()),
         ("GET", "/api/v2/chat".to_owned()),
     ] {
