@@ -195,7 +195,7 @@ CREATE TABLE outbox_lanes (
     -- lease of a dead node ends with its connection; the head of such a lane may be half done.
     leased_by    integer
 );
-CREATE INDEX outbox_lanes_due ON outbox_lanes (due_at) WHERE due_at < 'infinity' AND NOT is_urgent;
+CREATE INDEX outbox_lanes_due ON outbox_lanes (due_at) WHERE due_at < 'infinity';
 CREATE INDEX outbox_lanes_due_urgent ON outbox_lanes (due_at) WHERE due_at < 'infinity' AND is_urgent;
 
 -- Events that are not messages, once applied: the same event may be pushed again, under any transaction id.

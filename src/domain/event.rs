@@ -153,11 +153,9 @@ impl Meaning {
     #[must_use]
     pub const fn concerns_members(&self) -> bool {
         match self {
-            Self::Message { .. }
-            | Self::NotYet { .. }
-            | Self::Call { .. }
-            | Self::RtcRing { .. }
-            | Self::Nothing => false,
+            Self::Message { .. } | Self::NotYet { .. } | Self::Call { .. } | Self::RtcRing { .. } | Self::Nothing => {
+                false
+            }
             Self::Encrypted
             | Self::Member(_)
             | Self::Create { .. }

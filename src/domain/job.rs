@@ -75,6 +75,12 @@ pub enum Job {
 }
 
 impl Job {
+    /// Whether somebody waits for it with a telephone in their hand.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self, Self::Signal { .. })
+    }
+
     /// A short name for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -272,7 +272,10 @@ impl Planner<'_> {
             .busy
             .iter()
             .any(|(user, id)| *user == two.callee && !calls.unfinished.contains_key(id));
-        let mut others = calls.unfinished.values().filter(|it| it.conversation != two.conversation);
+        let mut others = calls
+            .unfinished
+            .values()
+            .filter(|it| it.conversation != two.conversation);
         let mut busy = elsewhere || others.any(|it| it.occupies(two.callee));
         let here: Vec<(CallId, UserId, Phase)> = self
             .calls_in(two.conversation)

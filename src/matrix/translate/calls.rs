@@ -238,12 +238,7 @@ pub fn write(signal: &Signal, said: Said, lifetime_ms: i64) -> Option<(&'static 
     Some((event_type, Value::Object(content)))
 }
 
-fn act_into(
-    content: &mut Map<String, Value>,
-    signal: &Signal,
-    said: Said,
-    lifetime_ms: i64,
-) -> Option<&'static str> {
+fn act_into(content: &mut Map<String, Value>, signal: &Signal, said: Said, lifetime_ms: i64) -> Option<&'static str> {
     let mut put = |key: &str, value: Value| drop(content.insert(key.to_owned(), value));
     Some(match &signal.act {
         SignalAct::Invite {
@@ -276,14 +271,23 @@ fn act_into(
         SignalAct::Reject { busy } => end(content, signal.version, said, HangupReason::UserHangup, *busy)?,
         SignalAct::End(reason) => match said {
             Said::NoInvite => return None,
-            Said::NoAnswer => end(content, signal.version, said, *reason, *reason == HangupReason::UserBusy)?,
+            Said::NoAnswer => end(
+                content,
+                signal.version,
+                said,
+                *reason,
+                *reason == HangupReason::UserBusy,
+            )?,
             Said::Everything => {
                 put("reason", json!(reason.as_sent()));
                 "m.call.hangup"
             }
         },
         SignalAct::Negotiate { description, metadata } => {
-            put("description", json!({ "type": description.kind.as_str(), "sdp": description.sdp.as_str() }));
+            put(
+                "description",
+                json!({ "type": description.kind.as_str(), "sdp": description.sdp.as_str() }),
+            );
             put("lifetime", json!(NEGOTIATE_MS));
             put_metadata(content, Some(metadata));
             "m.call.negotiate"
