@@ -63,9 +63,24 @@ pub(super) fn frames(entry: &FeedEntry, call: CallId, news: &News) -> Vec<Value>
             "call.participant_left",
             Fields::of(json!({ "participant_id": participant })),
         ),
-        News::Rejected { .. } | News::Missed { .. } | News::Ended { .. } => end(news)
-            .map(|(name, own)| one(name, own))
-            .unwrap_or_default(),
+        News::Rejected { by, reason } => one(
+            "call.rejected",
+            Fields::of(json!({ "rejected_by": by, "reason": reason })),
+        ),
+        News::Missed { by, reason, is_video } => one(
+            "call.missed",
+            Fields::of(json!({ "initiator_id": by, "reason": reason, "is_video": is_video })),
+        ),
+        News::Ended {
+            by,
+            reason,
+            duration_ms,
+            detail,
+        } => one(
+            "call.ended",
+            Fields::of(json!({ "ended_by": by, "reason": reason, "duration_ms": duration_ms }))
+                .with("detail", detail.as_ref().map(|it| json!(it))),
+        ),
     }
 }
 
@@ -75,9 +90,10 @@ struct Fields(Map<String, Value>);
 
 impl Fields {
     fn of(fields: Value) -> Self {
-        match fields {
-            Value::Object(fields) => Self(fields),
-            _ => Self::default(),
+        if let Value::Object(fields) = fields {
+            Self(fields)
+        } else {
+            Self::default()
         }
     }
 
@@ -140,30 +156,6 @@ fn way(it: &Candidate) -> Fields {
         "candidate": it.candidate, "sdp_mid": it.sdp_mid, "sdp_mline_index": it.sdp_mline_index,
     }))
     .with("username_fragment", it.username_fragment.as_ref().map(|it| json!(it)))
-}
-
-fn end(news: &News) -> Option<(&'static str, Fields)> {
-    match news {
-        News::Rejected { by, reason } => Some((
-            "call.rejected",
-            Fields::of(json!({ "rejected_by": by, "reason": reason })),
-        )),
-        News::Missed { by, reason, is_video } => Some((
-            "call.missed",
-            Fields::of(json!({ "initiator_id": by, "reason": reason, "is_video": is_video })),
-        )),
-        News::Ended {
-            by,
-            reason,
-            duration_ms,
-            detail,
-        } => Some((
-            "call.ended",
-            Fields::of(json!({ "ended_by": by, "reason": reason, "duration_ms": duration_ms }))
-                .with("detail", detail.as_ref().map(|it| json!(it))),
-        )),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

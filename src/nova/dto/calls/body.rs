@@ -19,7 +19,7 @@ pub(super) fn invalid(what: impl Into<String>) -> ApiError {
 }
 
 /// The fields.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Body(Map<String, Value>);
 
 impl From<Map<String, Value>> for Body {
