@@ -295,6 +295,11 @@ fn start_tasks(
         Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("the calls", async move {
+        task.run_calls(stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the feed's retention", async move {
         task.prune_feed(retention, stopping).await;
         Ok(())

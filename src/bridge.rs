@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod avatars;
+pub mod calls;
 pub mod catch_up;
 pub mod conversations;
 pub mod dead_letters;
@@ -61,12 +62,20 @@ pub struct Settings {
     pub bot: OwnedUserId,
     /// The registration's own user, which does nothing.
     pub sender: OwnedUserId,
+    /// How calls are held.
+    pub calls: calls::CallSettings,
 }
 
 /// Everything the use cases need. Cheap to clone.
 #[derive(Clone)]
 pub struct Bridge {
     inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bridge")
+    }
 }
 
 struct Inner {
@@ -80,6 +89,8 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
+    calls_hint: calls::Hint,
+    attendances: calls::Attendances,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
     /// Accounts that are known to be in the database as they are, with their usernames.
@@ -134,6 +145,8 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
+            calls_hint: calls::Hint::default(),
+            attendances: calls::Attendances::default(),
             replay_forgotten: AtomicBool::new(true),
             accounts: Cache::builder()
                 .max_capacity(100_000)
@@ -182,6 +195,7 @@ impl Bridge {
         apply::apply(&mut tx, self.inner.store.clock_base(), effects, now).await?;
         tx.commit().await?;
         self.wake(effects);
+        self.calls_saved(effects);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use ruma::{OwnedUserId, ServerName, UserId};
 use secrecy::ExposeSecret;
 
 use crate::appservice::registration::{BOT_LOCALPART, Registration};
+use crate::bridge::calls::CallSettings;
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
 use crate::config::{self, Config};
 use crate::domain::clock::SystemClock;
@@ -102,6 +103,7 @@ pub fn bridge(
             create_rooms,
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
+            calls: CallSettings::default(),
         },
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

@@ -106,6 +106,7 @@ impl App {
                 create_rooms: CreateRooms::Always,
                 bot: user_id!("@nova:example.org").to_owned(),
                 sender: user_id!("@nova-sender:example.org").to_owned(),
+                calls: crate::bridge::calls::CallSettings::default(),
             },
             clock: Arc::<Standing>::clone(&clock),
             random: Arc::new(Counting(AtomicU64::new(1))),

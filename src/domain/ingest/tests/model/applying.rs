@@ -83,6 +83,25 @@ impl Model {
             };
         }
         self.say(effects, &writable);
+        for saved in &effects.calls {
+            assert!(
+                writable.contains(&saved.call.conversation),
+                "calls change under the lock"
+            );
+            let before = self.calls.insert(saved.call.id, saved.call.clone());
+            assert_eq!(
+                before.map(|it| it.phase),
+                saved.was,
+                "a call is told apart from a new one"
+            );
+        }
+        let taken = |early: &EarlyEvent| {
+            let key = (early.room.clone(), early.event.call.clone());
+            effects.early_taken.contains(&key)
+        };
+        self.early.retain(|early| !taken(early));
+        self.early.extend(effects.early.iter().cloned());
+        self.noticed.extend(effects.call_notices.iter().cloned());
         for id in &effects.done_jobs {
             assert!(self.creating.remove(id).is_some());
         }
