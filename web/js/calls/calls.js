@@ -474,7 +474,7 @@ export class Calls {
     peer.addEventListener('refused', () => this.#onRefused(run));
     run.peers.set(user, peer);
     if (!bare) peer.addMedia(run.media.stream, { audioMuted: this.store.state.active?.muted });
-    if (!bare && run.media.screen) peer.setScreen(run.media.screen);
+    if (!bare && run.media.sharing) peer.setScreen(run.media.screen);
     return peer;
   }
 

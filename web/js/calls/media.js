@@ -10,8 +10,8 @@ const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { id
 
 export class LocalMedia extends EventTarget {
   stream = new MediaStream();
-  /** The screen that is shared, a stream of its own. @type {MediaStream|null} */
-  screen = null;
+  /** The screen that is shared, likewise: a browser does not tell the other side of another stream in the same place. */
+  screen = new MediaStream();
   #devices;
   #facing = 'user';
 
@@ -22,6 +22,7 @@ export class LocalMedia extends EventTarget {
 
   get microphone() { return this.stream.getAudioTracks()[0] ?? null; }
   get camera() { return this.stream.getVideoTracks()[0] ?? null; }
+  get sharing() { return this.screen.getTracks().length > 0; }
 
   /**
    * Opens microphone and, if wanted, camera, with one question to the user. Without a camera the call goes on as a voice
@@ -76,14 +77,17 @@ export class LocalMedia extends EventTarget {
 
   /** @param {() => void} onStopped  the user ended it with the browser's own button */
   async openScreen(onStopped) {
-    this.screen = await this.#devices.getDisplayMedia({ video: { frameRate: { ideal: 15 } }, audio: false });
-    this.screen.getVideoTracks()[0].addEventListener('ended', onStopped, { once: true });
+    const [track] = (await this.#devices.getDisplayMedia({ video: { frameRate: { ideal: 15 } }, audio: false })).getVideoTracks();
+    track.addEventListener('ended', onStopped, { once: true });
+    this.screen.addTrack(track);
     return this.screen;
   }
 
   closeScreen() {
-    for (const track of this.screen?.getTracks() ?? []) track.stop();
-    this.screen = null;
+    for (const track of this.screen.getTracks()) {
+      track.stop();
+      this.screen.removeTrack(track);
+    }
   }
 
   close() {

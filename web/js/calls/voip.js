@@ -40,6 +40,7 @@ export class Peer extends EventTarget {
   #ignoring = false;
   #closed = false;
   #senders = { audio: null, video: null, screen: null };
+  #screen = null;
   #local = { stream: null, screenId: undefined, audioMuted: false, videoMuted: false };
   /** Streams that come in, by id, and what they are. */
   #streams = new Map();
@@ -106,17 +107,16 @@ export class Peer extends EventTarget {
   async setScreen(stream) {
     const [track] = stream?.getVideoTracks() ?? [];
     if (!track) {
-      this.#local.screenId = undefined;
       const transceiver = this.#transceiver(this.#senders.screen);
       await this.#senders.screen?.replaceTrack(null);
       if (transceiver) transceiver.direction = 'inactive';
       return;
     }
+    this.#screen = stream;
     this.#local.screenId = stream.id;
     if (!this.#senders.screen) this.#senders.screen = this.pc.addTrack(track, stream);
     else {
-      this.#senders.screen.setStreams(stream);
-      await this.#send(this.#senders.screen, track, stream);
+      await this.#senders.screen.replaceTrack(track);
       this.#transceiver(this.#senders.screen).direction = 'sendonly';
     }
   }
@@ -266,12 +266,12 @@ export class Peer extends EventTarget {
     this.pc.close();
     this.#streams.clear();
     const { stream, audioMuted, videoMuted } = this.#local;
-    const screen = this.#senders.screen?.track;
+    const screen = this.#senders.screen?.track && this.#screen;
     this.#build();
     this.#senders = { audio: null, video: null, screen: null };
     if (stream) this.addMedia(stream, { audioMuted });
     this.#local.videoMuted = videoMuted;
-    if (!screen) this.#local.screenId = undefined;
+    if (screen) await this.setScreen(screen);
     await this.#apply(description, metadata);
   }
 

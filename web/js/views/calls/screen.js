@@ -26,7 +26,7 @@ export function createCallScreen(session, { onMinimise }) {
   const face = h('div', { class: 'call-face' });
   const local = h('video', { class: 'call-local', autoplay: true, playsinline: true, 'data-testid': 'local-video', 'aria-label': 'Your own picture', hidden: true });
   local.muted = true;
-  const minimise = control('down', 'Back to the chats', onMinimise, { class: 'icon-button call-minimise' });
+  const minimise = control('fold', 'Back to the chats', onMinimise, { class: 'icon-button call-minimise' });
   const mute = control('mic', 'Mute', () => calls.toggleMute(), { 'data-testid': 'mute' });
   const camera = control('video', 'Camera', () => calls.toggleCamera(), { 'data-testid': 'camera' });
   const flip = control('flip', 'Switch camera', () => calls.switchCamera(), { 'data-testid': 'switch-camera' });
