@@ -7,7 +7,7 @@ mod strangers;
 mod to_matrix;
 
 use nova_bridge::bridge::calls::PlaceCall;
-use nova_bridge::domain::call::{Call, Candidate, Dialect, Input, News, Sdp, Topology};
+use nova_bridge::domain::call::{Call, Candidate, Dialect, EndReason, Input, News, Sdp, Topology};
 use nova_bridge::domain::feed::Change;
 use nova_bridge::domain::ids::{CallId, ConversationId, UserId};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ impl Stage {
     async fn hangs_up(&self, call: CallId) {
         let end = Input::End {
             by: self.ana_id(),
-            reason: nova_bridge::domain::call::EndReason::UserHangup,
+            reason: EndReason::UserHangup,
         };
         self.does(call, end).await;
     }
@@ -125,7 +125,7 @@ impl Stage {
     }
 
     /// What Alice's client sends of a call, with the fields that each of its events has.
-    fn says(&self, act: &str, call: &str, party: &str, content: Value) -> String {
+    fn says(&self, act: &str, call: &str, party: &str, content: &Value) -> String {
         let mut whole = json!({ "call_id": call, "party_id": party, "version": "1" });
         whole
             .as_object_mut()
@@ -140,17 +140,17 @@ impl Stage {
             "invite",
             call,
             "ALICE1",
-            json!({ "lifetime": 60_000, "offer": { "type": "offer", "sdp": sdp("alice") } }),
+            &json!({ "lifetime": 60_000, "offer": { "type": "offer", "sdp": sdp("alice") } }),
         );
     }
 
     fn answers(&self, call: &str, party: &str) {
         let answer = json!({ "answer": { "type": "answer", "sdp": sdp("alice") } });
-        self.says("answer", call, party, answer);
+        self.says("answer", call, party, &answer);
     }
 
     /// An event of Alice's as Synapse pushes it, of which everything can be chosen.
-    fn event(&self, id: &str, act: &str, content: Value) -> Value {
+    fn event(&self, id: &str, act: &str, content: &Value) -> Value {
         json!({
             "type": format!("m.call.{act}"), "event_id": id, "room_id": self.room, "sender": ALICE,
             "origin_server_ts": now_ms(), "unsigned": { "age": 5 }, "content": content,
@@ -162,7 +162,7 @@ impl Stage {
         self.event(
             id,
             "invite",
-            json!({ "call_id": call, "party_id": "ALICE1", "version": "1", "lifetime": 60_000, "offer": offer }),
+            &json!({ "call_id": call, "party_id": "ALICE1", "version": "1", "lifetime": 60_000, "offer": offer }),
         )
     }
 
@@ -198,7 +198,13 @@ impl Stage {
         self.seen = (position, n);
         match serde_json::from_str(&payload).unwrap() {
             Change::Call { call, news } => Some((call, news)),
-            other => panic!("no news of a call: {other:?}"),
+            other @ (Change::Created { .. }
+            | Change::Updated { .. }
+            | Change::Deleted { .. }
+            | Change::MemberJoined { .. }
+            | Change::MemberLeft { .. }
+            | Change::RoleChanged { .. }
+            | Change::Delivery { .. }) => panic!("no news of a call: {other:?}"),
         }
     }
 
@@ -220,6 +226,26 @@ impl Stage {
         }
     }
 
+    /// How the next call ends for Ana, and what is said about it.
+    async fn end(&mut self) -> (EndReason, Option<String>) {
+        self.until(|_, news| {
+            if let News::Ended { reason, detail, .. } = news {
+                Some((reason, detail))
+            } else {
+                None
+            }
+        })
+        .await
+    }
+
+    /// A direct room in which Ana's ghost has no power, in place of the one that was there.
+    async fn without_power(&mut self) {
+        let room = json!({ "preset": "private_chat", "is_direct": true, "invite": [self.ana.mxid] });
+        self.room = self.alice.create_room(&room);
+        crate::chat::membership(&self.bridge, &self.room, &self.ana.mxid, "join").await;
+        self.settled().await;
+    }
+
     /// A call that Alice made and Ana took.
     async fn in_call(&mut self) -> CallId {
         self.alice_calls(MINE);
@@ -230,7 +256,7 @@ impl Stage {
             "select_answer",
             MINE,
             "ALICE1",
-            json!({ "selected_party_id": self.our_party().await }),
+            &json!({ "selected_party_id": self.our_party().await }),
         );
         self.bridge.homeserver.wait_until_pushed().await;
         call

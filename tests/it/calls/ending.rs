@@ -1,6 +1,6 @@
 //! People and rooms go, and sockets do.
 
-use nova_bridge::domain::call::{EndReason, News};
+use nova_bridge::domain::call::EndReason;
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -11,11 +11,8 @@ async fn s48_a_peer_who_leaves_the_room_has_hung_up(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
     stage.in_call().await;
     stage.alice.leave(&stage.room);
-    let reason = stage.until(|_, news| match news {
-        News::Ended { reason, .. } => Some(reason),
-        _ => None,
-    });
-    assert_eq!(reason.await, EndReason::UserHangup);
+    let reason = stage.end().await.0;
+    assert_eq!(reason, EndReason::UserHangup);
     assert_eq!(stage.all_sent().await, ["m.call.answer"]);
     assert_eq!(stage.history().await, [ended("user_hangup")]);
 }
@@ -23,20 +20,10 @@ async fn s48_a_peer_who_leaves_the_room_has_hung_up(pool: PgPool) {
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn s49_a_ghost_that_is_put_out_is_in_no_call(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
-    let room = stage.alice.create_room(&json!({
-        "preset": "private_chat", "is_direct": true, "invite": [stage.ana.mxid],
-    }));
-    crate::chat::membership(&stage.bridge, &room, &stage.ana.mxid, "join").await;
-    stage.room = room;
-    stage.settled().await;
+    stage.without_power().await;
     stage.in_call().await;
     stage.alice.kick(&stage.room, &stage.ana.mxid);
-    let (reason, detail) = stage
-        .until(|_, news| match news {
-            News::Ended { reason, detail, .. } => Some((reason, detail)),
-            _ => None,
-        })
-        .await;
+    let (reason, detail) = stage.end().await;
     assert_eq!((reason, detail.is_some()), (EndReason::Error, true));
     assert_eq!(stage.all_sent().await, ["m.call.answer"]);
 }
@@ -46,11 +33,8 @@ async fn s49_nothing_is_sent_to_a_room_that_was_upgraded(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
     stage.in_call().await;
     let new = stage.alice.upgrade_room(&stage.room);
-    let reason = stage.until(|_, news| match news {
-        News::Ended { reason, .. } => Some(reason),
-        _ => None,
-    });
-    assert_eq!(reason.await, EndReason::Error);
+    let reason = stage.end().await.0;
+    assert_eq!(reason, EndReason::Error);
     stage.bridge.homeserver.wait_until_pushed().await;
     assert_eq!(
         stage

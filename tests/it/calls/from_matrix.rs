@@ -30,12 +30,9 @@ async fn s05_element_calls_and_nova_accepts(pool: PgPool) {
     );
     assert_eq!(sent[0]["content"]["answer"]["sdp"], sdp("ana"));
     assert_eq!(sent[0]["content"]["party_id"], sent[1]["content"]["party_id"]);
-    stage.says("hangup", MINE, "ALICE1", json!({}));
-    let reason = stage.until(|_, news| match news {
-        News::Ended { reason, .. } => Some(reason.as_str()),
-        _ => None,
-    });
-    assert_eq!(reason.await, "user_hangup");
+    stage.says("hangup", MINE, "ALICE1", &json!({}));
+    let reason = stage.end().await.0.as_str();
+    assert_eq!(reason, "user_hangup");
     assert_eq!(stage.all_sent().await.len(), 2);
     assert_eq!(stage.history().await, [ended("user_hangup")]);
 }
@@ -93,7 +90,7 @@ async fn s13_element_cancels(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
     stage.alice_calls(MINE);
     stage.rings().await;
-    stage.says("hangup", MINE, "ALICE1", json!({}));
+    stage.says("hangup", MINE, "ALICE1", &json!({}));
     assert!(matches!(stage.news().await.1, News::Missed { .. }));
     assert!(stage.all_sent().await.is_empty());
     assert_eq!(stage.history().await, [missed("cancelled")]);
@@ -102,7 +99,7 @@ async fn s13_element_cancels(pool: PgPool) {
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn s14_a_hangup_of_an_unknown_call_has_no_effect(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
-    stage.says("hangup", "never", "ALICE1", json!({}));
+    stage.says("hangup", "never", "ALICE1", &json!({}));
     stage.settled().await;
     assert!(stage.next_news().await.is_none());
     assert!(stage.history().await.is_empty());
@@ -119,7 +116,7 @@ async fn s34_it_still_rings_after_a_restart(pool: PgPool) {
         "candidates",
         MINE,
         "ALICE1",
-        json!({ "candidates": [{ "candidate": "c1", "sdpMid": "0" }] }),
+        &json!({ "candidates": [{ "candidate": "c1", "sdpMid": "0" }] }),
     );
     assert!(matches!(stage.news().await.1, News::Candidates { .. }));
     stage.bridge.restart().await;
@@ -207,7 +204,7 @@ async fn s39_candidates_reach_nova_in_order_whenever_they_come(pool: PgPool) {
             .map(|n| json!({ "candidate": format!("c{n}"), "sdpMid": "0", "sdpMLineIndex": 0 }))
             .collect();
         let content = json!({ "call_id": MINE, "party_id": "ALICE1", "version": "1", "candidates": list });
-        stage.event(id, "candidates", content)
+        stage.event(id, "candidates", &content)
     };
     let (before, same, first) = (event("$0", 0, 2), event("$1", 2, 2), event("$3", 4, 1));
     let invite = stage.invite_event("$2", MINE);
@@ -268,7 +265,7 @@ async fn s43_a_caller_of_version_0_is_answered_and_declined_in_version_0(pool: P
         stage.event(
             id,
             "invite",
-            json!({ "call_id": call, "version": 0, "lifetime": 60_000, "offer": offer }),
+            &json!({ "call_id": call, "version": 0, "lifetime": 60_000, "offer": offer }),
         )
     };
     let (declined, taken) = (invite("$1", "one"), invite("$2", "two"));
@@ -323,7 +320,7 @@ async fn s53_mute_flags_before_the_invite_and_before_the_answer_count(pool: PgPo
         let content = json!({
             "call_id": MINE, "party_id": "ALICE1", "version": "1", "org.matrix.msc3077.sdp_stream_metadata": streams,
         });
-        let mut event = stage.event(id, "sdp_stream_metadata_changed", content);
+        let mut event = stage.event(id, "sdp_stream_metadata_changed", &content);
         event["type"] = json!("org.matrix.call.sdp_stream_metadata_changed");
         event
     };
@@ -334,9 +331,12 @@ async fn s53_mute_flags_before_the_invite_and_before_the_answer_count(pool: PgPo
     let state = stage.bridge.app().bridge.call(call, stage.ana_id()).await.unwrap();
     assert!(!state.participant(state.initiator).unwrap().audio);
     stage.push(vec![third]).await;
-    let audio = stage.until(|_, news| match news {
-        News::MediaState { audio, .. } => Some(audio),
-        _ => None,
+    let audio = stage.until(|_, news| {
+        if let News::MediaState { audio, .. } = news {
+            Some(audio)
+        } else {
+            None
+        }
     });
     assert!(audio.await);
 }
@@ -347,7 +347,7 @@ async fn s55_an_empty_sdp_mid_is_none(pool: PgPool) {
     stage.alice_calls(MINE);
     stage.rings().await;
     let list = json!([{ "candidate": "c", "sdpMid": "", "sdpMLineIndex": 0 }, { "candidate": null }, 7]);
-    stage.says("candidates", MINE, "ALICE1", json!({ "candidates": list }));
+    stage.says("candidates", MINE, "ALICE1", &json!({ "candidates": list }));
     let (_, news) = stage.news().await;
     let News::Candidates { candidates, .. } = news else {
         panic!("{news:?}")
@@ -370,13 +370,10 @@ async fn s56_another_answer_that_is_selected_ends_the_call_here(pool: PgPool) {
         "select_answer",
         MINE,
         "ALICE1",
-        json!({ "selected_party_id": "SOMEONE" }),
+        &json!({ "selected_party_id": "SOMEONE" }),
     );
-    let reason = stage.until(|_, news| match news {
-        News::Ended { reason, .. } => Some(reason.as_str()),
-        _ => None,
-    });
-    assert_eq!(reason.await, "answered_elsewhere");
+    let reason = stage.end().await.0.as_str();
+    assert_eq!(reason, "answered_elsewhere");
     assert_eq!(stage.all_sent().await, ["m.call.answer"]);
 }
 
@@ -389,7 +386,7 @@ async fn s57_a_negotiation_of_another_device_or_too_late_is_dropped(pool: PgPool
         let content = json!({
             "call_id": MINE, "party_id": party, "version": "1", "lifetime": 10_000, "description": description,
         });
-        let mut event = stage.event(id, "negotiate", content);
+        let mut event = stage.event(id, "negotiate", &content);
         event["unsigned"] = json!({ "age": age });
         event
     };
@@ -399,9 +396,12 @@ async fn s57_a_negotiation_of_another_device_or_too_late_is_dropped(pool: PgPool
         negotiate("$3", "ALICE1", "good", 5),
     ];
     stage.push(events).await;
-    let heard = stage.until(|_, news| match news {
-        News::Negotiate { description, .. } => Some(description.sdp.as_str().to_owned()),
-        _ => None,
+    let heard = stage.until(|_, news| {
+        if let News::Negotiate { description, .. } = news {
+            Some(description.sdp.as_str().to_owned())
+        } else {
+            None
+        }
     });
     assert_eq!(heard.await, sdp("good"));
 }
@@ -411,11 +411,8 @@ async fn s58_a_call_that_is_handed_over_ends(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
     stage.in_call().await;
     let target = json!({ "replacement_id": "r", "target_user": { "id": "@bob:example.org" }, "create_call": "x" });
-    stage.says("replaces", MINE, "ALICE1", target);
-    let reason = stage.until(|_, news| match news {
-        News::Ended { reason, .. } => Some(reason.as_str()),
-        _ => None,
-    });
-    assert_eq!(reason.await, "transferred");
+    stage.says("replaces", MINE, "ALICE1", &target);
+    let reason = stage.end().await.0.as_str();
+    assert_eq!(reason, "transferred");
     assert_eq!(stage.all_sent().await, ["m.call.answer"]);
 }

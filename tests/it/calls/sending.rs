@@ -10,18 +10,12 @@ use crate::support::homeserver::{Fault, Gate, On};
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn s46_a_room_that_does_not_let_us_call_ends_the_call(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
-    stage.alice.set_power_levels(
-        &stage.room,
-        &json!({ "events": { "m.call.invite": 100 }, "users": { &stage.ana.mxid: 0 } }),
-    );
+    stage.without_power().await;
+    let levels = json!({ "events": { "m.call.invite": 100 } });
+    stage.alice.set_power_levels(&stage.room, &levels);
     stage.bridge.homeserver.wait_until_pushed().await;
     stage.calls().await;
-    let (reason, detail) = stage
-        .until(|_, news| match news {
-            News::Ended { reason, detail, .. } => Some((reason, detail)),
-            _ => None,
-        })
-        .await;
+    let (reason, detail) = stage.end().await;
     assert_eq!(reason, EndReason::Error);
     assert!(detail.unwrap().starts_with("forbidden"));
     stage.settled().await;

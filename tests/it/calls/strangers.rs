@@ -117,22 +117,22 @@ async fn s52_a_matrixrtc_session_does_not_stop_a_call_of_nova(pool: PgPool) {
 async fn what_is_no_call_event_is_put_aside(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
     let mut broken = vec![
-        stage.event("$1", "invite", json!({})),
-        stage.event("$2", "invite", json!({ "call_id": "x", "offer": { "type": "offer" } })),
+        stage.event("$1", "invite", &json!({})),
+        stage.event("$2", "invite", &json!({ "call_id": "x", "offer": { "type": "offer" } })),
         stage.event(
             "$3",
             "invite",
-            json!({ "call_id": "x", "offer": { "type": "offer", "sdp": "hello" } }),
+            &json!({ "call_id": "x", "offer": { "type": "offer", "sdp": "hello" } }),
         ),
-        stage.event("$4", "candidates", json!({ "call_id": "x", "candidates": null })),
+        stage.event("$4", "candidates", &json!({ "call_id": "x", "candidates": null })),
         stage.event(
             "$5",
             "negotiate",
-            json!({ "call_id": "x", "description": { "type": "pranswer", "sdp": "v=0" } }),
+            &json!({ "call_id": "x", "description": { "type": "pranswer", "sdp": "v=0" } }),
         ),
-        stage.event("$6", "select_answer", json!({ "call_id": "x" })),
-        stage.event("$7", "hangup", json!({ "call_id": "y".repeat(256) })),
-        stage.event("$8", "answer", json!(null)),
+        stage.event("$6", "select_answer", &json!({ "call_id": "x" })),
+        stage.event("$7", "hangup", &json!({ "call_id": "y".repeat(256) })),
+        stage.event("$8", "answer", &json!(null)),
     ];
     broken.push(stage.invite_event("$good", MINE));
     stage.push(broken).await;

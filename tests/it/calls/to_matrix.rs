@@ -30,9 +30,12 @@ async fn s01_nova_calls_and_s03_hangs_up(pool: PgPool) {
         (&streams, &streams)
     );
     stage.answers(&matrix_call, "ALICE1");
-    let answer = stage.until(|_, news| match news {
-        News::Answered { answer, .. } => answer,
-        _ => None,
+    let answer = stage.until(|_, news| {
+        if let News::Answered { answer, .. } = news {
+            answer
+        } else {
+            None
+        }
     });
     assert_eq!(answer.await.as_str(), sdp("alice"));
     let select = stage.sent(2).await.remove(1);
@@ -63,11 +66,14 @@ async fn s07_element_declines(pool: PgPool) {
         "reject",
         invite["content"]["call_id"].as_str().unwrap(),
         "ALICE1",
-        json!({}),
+        &json!({}),
     );
-    let reason = stage.until(|_, news| match news {
-        News::Rejected { reason, .. } => Some(reason),
-        _ => None,
+    let reason = stage.until(|_, news| {
+        if let News::Rejected { reason, .. } = news {
+            Some(reason)
+        } else {
+            None
+        }
     });
     assert_eq!(reason.await, EndReason::Declined);
     stage.sent(2).await;
@@ -90,18 +96,18 @@ async fn s19_second_answer_is_ignored(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
     let (_, call) = stage.in_own_call().await;
     stage.answers(&call, "ALICE2");
-    stage.says("hangup", &call, "ALICE2", json!({ "reason": "user_hangup" }));
+    stage.says("hangup", &call, "ALICE2", &json!({ "reason": "user_hangup" }));
     stage.says(
         "candidates",
         &call,
         "ALICE2",
-        json!({ "candidates": [{ "candidate": "no", "sdpMid": "0" }] }),
+        &json!({ "candidates": [{ "candidate": "no", "sdpMid": "0" }] }),
     );
     stage.says(
         "candidates",
         &call,
         "ALICE1",
-        json!({ "candidates": [{ "candidate": "yes", "sdpMid": "0" }] }),
+        &json!({ "candidates": [{ "candidate": "yes", "sdpMid": "0" }] }),
     );
     let (_, news) = stage.news().await;
     let News::Candidates { candidates, .. } = news else {
@@ -200,7 +206,7 @@ async fn s54_a_hangup_that_is_echoed_ends_nothing_twice(pool: PgPool) {
     let (call, matrix_call) = stage.in_own_call().await;
     stage.hangs_up(call).await;
     stage.sent(3).await;
-    stage.says("hangup", &matrix_call, "ALICE1", json!({ "reason": "userHangup" }));
+    stage.says("hangup", &matrix_call, "ALICE1", &json!({ "reason": "userHangup" }));
     assert_eq!(
         stage.all_sent().await,
         ["m.call.invite", "m.call.select_answer", "m.call.hangup"]
