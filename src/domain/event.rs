@@ -103,7 +103,7 @@ pub enum Meaning {
         /// Whether it carries our marker, which counts only from a ghost.
         marked: bool,
     },
-    /// A call of the kind that no Nova client can take (MatrixRTC) rings.
+    /// A call of the kind that no Nova client can take (`MatrixRTC`) rings.
     RtcRing {
         /// The event that says who is in it, the same for every ring of one call.
         session: Option<String>,

@@ -85,7 +85,7 @@ impl Planner<'_> {
             if invitee.as_ref().is_some_and(|it| it.as_str() != mxid) {
                 return Verdict::Ignored;
             }
-            return self.rings(event, two, call, (offer, metadata.as_ref(), *lifetime_ms));
+            return self.rings(event, &two, call, (offer, metadata.as_ref(), *lifetime_ms));
         }
         if let Some(id) = self.find_call(conversation, &call.call) {
             let input = Input::Matrix {
@@ -214,7 +214,7 @@ impl Planner<'_> {
     fn rings(
         &mut self,
         event: &InboundEvent,
-        two: Two,
+        two: &Two,
         call: &CallEvent,
         (offer, metadata, lifetime_ms): (&Sdp, Option<&StreamMetadata>, i64),
     ) -> Verdict {
@@ -235,7 +235,7 @@ impl Planner<'_> {
         let (replaces, busy) = if calls_off || cancelled || too_late {
             (None, false)
         } else {
-            self.make_way(&two)
+            self.make_way(two)
         };
         let our_party: String = (self.new_id)().simple().to_string().chars().skip(20).collect();
         let invite = MatrixInvite {

@@ -20,7 +20,7 @@ const MAX_ID: usize = 255;
 /// How long an invite counts whose sender does not say so, in milliseconds.
 const LIFETIME_MS: i64 = 60_000;
 
-/// How long a ring of MatrixRTC counts whose sender does not say so, in milliseconds.
+/// How long a ring of `MatrixRTC` counts whose sender does not say so, in milliseconds.
 const RTC_LIFETIME_MS: i64 = 30_000;
 
 /// How long a new description counts, in milliseconds.
@@ -32,7 +32,7 @@ const METADATA: [&str; 2] = ["sdp_stream_metadata", "org.matrix.msc3077.sdp_stre
 /// What of an event is beside its content.
 #[derive(Debug, Clone, Copy)]
 pub struct Outside<'a> {
-    /// `unsigned`.
+    /// What the server adds: `unsigned`.
     pub unsigned: &'a Value,
     /// `origin_server_ts`.
     pub sent_at: Option<i64>,
@@ -57,6 +57,7 @@ impl Outside<'_> {
 ///
 /// # Errors
 /// What is wrong with it, without anything of the content.
+#[must_use]
 pub fn read(event_type: &str, content: &Value, outside: Outside<'_>) -> Option<Result<Meaning, &'static str>> {
     if let Some(ring) = rtc_ring(event_type, content, outside) {
         return Some(Ok(ring));

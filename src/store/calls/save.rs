@@ -59,6 +59,7 @@ const fn presence(presence: Presence) -> &'static str {
 
 /// Calls, their people and the audit in one statement.
 #[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
+#[expect(clippy::too_many_lines, reason = "one statement, and a line for each column")]
 async fn sessions(connection: &mut PgConnection, effects: &Effects, now: Timestamp) -> Result<(), StoreError> {
     let calls = &effects.calls;
     let machines: Vec<String> = calls

@@ -153,6 +153,7 @@ impl Model {
         (effects, outcomes)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one field after the other")]
     pub(super) fn context(&self, events: &[InboundEvent]) -> Context {
         let members = events.iter().any(|event| {
             event.meaning.concerns_members() || matches!(event.meaning, Meaning::Call { .. } | Meaning::RtcRing { .. })
