@@ -4,7 +4,8 @@
  *
  * Where things are: protocol.js and rest.js speak with the bridge (start there), store.js and thread.js hold the state
  * and say how frames change it, outbox.js and sender.js bring messages out, session.js ties these together for one
- * user. views/ draws the state; format.js and timeline.js turn it into what people read.
+ * user. calls/ is all of calls: start with signaling.js, then voip.js and state.js. views/ draws the state; format.js and
+ * timeline.js turn it into what people read.
  */
 import { Session } from './session.js';
 import { forgetToken, loadToken, readIdentity, saveToken, takeTokenFromFragment } from './token.js';
@@ -22,7 +23,7 @@ function start(token) {
   if (identity.expiresAt !== null && identity.expiresAt <= Date.now()) return signIn('This token has expired. Ask for a new one.');
   saveToken(sessionStorage, token);
   const session = new Session({
-    token, identity, baseUrl: document.baseURI, storage: localStorage,
+    token, identity, baseUrl: document.baseURI, storage: localStorage, memory: sessionStorage,
     onUnauthorized: () => signOut('The bridge no longer accepts this token. Sign in with a new one; unsent messages are kept.'),
   });
   const shell = createShell(session, { onSignOut: () => signOut() });
@@ -30,7 +31,7 @@ function start(token) {
   const listening = new AbortController();
   window.addEventListener('online', wake, { signal: listening.signal });
   document.addEventListener('visibilitychange', wake, { signal: listening.signal });
-  running = { stop: () => { listening.abort(); shell.stop(); session.stop(); } };
+  running = { calls: session.calls, stop: () => { listening.abort(); shell.stop(); session.stop(); } };
   root.replaceChildren(shell.element);
   session.start();
 }
@@ -64,4 +65,15 @@ window.addEventListener('hashchange', () => {
   const token = takeTokenFromFragment(location, history);
   if (token) start(token);
 });
+
+/**
+ * For looking into a running page by hand or by a test; nothing in the client uses it. `pc()` is the RTCPeerConnection of
+ * the call, or null; `pcs()` are all of them, which a group call has several of; `state()` is the state of calls
+ * (calls/state.js).
+ */
+window.novaTest = {
+  pc: () => running?.calls.connections[0] ?? null,
+  pcs: () => running?.calls.connections ?? [],
+  state: () => running?.calls.store.state ?? null,
+};
 boot();

@@ -111,6 +111,36 @@ export class NovaRest {
     return this.#call('POST', `conversations/${id(conversationId)}/leave`, {});
   }
 
+  /** Where a call may find its way: for `new RTCPeerConnection({ iceServers })`. @returns {Promise<RTCIceServer[]>} */
+  async iceServers() {
+    const body = await this.#call('GET', 'calls/ice-servers');
+    return body?.iceServers ?? body?.ice_servers ?? [];
+  }
+
+  /** The calls that are not over and that the user has a part in. */
+  async activeCalls() {
+    return (await this.#call('GET', 'calls/active'))?.calls ?? [];
+  }
+
+  /** The calls that are over, the newest first. */
+  async callHistory() {
+    const body = await this.#call('GET', 'calls/history');
+    return Array.isArray(body) ? body : body?.calls ?? [];
+  }
+
+  async callParticipants(callId) {
+    return (await this.#call('GET', `calls/${id(callId)}/participants`))?.participants ?? [];
+  }
+
+  /** What `call.hangup` does, for when there is no socket. Ending an ended call is fine. */
+  endCall(callId, reason) {
+    return this.#call('POST', `calls/${id(callId)}/end`, { reason });
+  }
+
+  leaveCall(callId) {
+    return this.#call('POST', `calls/${id(callId)}/leave`, {});
+  }
+
   /** @returns {Promise<any>} the decoded body, or null when there is none */
   async #call(method, path, body) {
     let response;

@@ -4,6 +4,7 @@
  */
 import { NovaConnection } from './protocol.js';
 import { NovaRest, PAGE_SIZE } from './rest.js';
+import { Calls } from './calls/calls.js';
 import { Outbox, newKey } from './outbox.js';
 import { Sender } from './sender.js';
 import { createStore, initialState, needsList } from './store.js';
@@ -22,9 +23,10 @@ export class Session {
    * @param {import('./token.js').Identity} options.identity
    * @param {string} options.baseUrl
    * @param {Storage} options.storage  where unsent messages are kept
+   * @param {Storage} options.memory  of this tab: which call it is in
    * @param {() => void} options.onUnauthorized
    */
-  constructor({ token, identity, baseUrl, storage, onUnauthorized }) {
+  constructor({ token, identity, baseUrl, storage, memory, onUnauthorized }) {
     this.store = createStore(initialState(identity));
     this.#onUnauthorized = onUnauthorized;
     this.#rest = new NovaRest({ baseUrl, token });
@@ -33,6 +35,10 @@ export class Session {
       outbox: new Outbox(storage, identity.id),
       send: (item) => this.#connection.sendMessage({ ...item, idempotencyKey: item.key }),
       report: (action) => this.store.dispatch(action),
+    });
+    this.calls = new Calls({
+      me: identity.id, connection: this.#connection, rest: this.#rest, storage, memory,
+      conversation: (id) => this.store.state.conversations[id],
     });
     this.#connection.addEventListener('status', ({ detail }) => this.#onStatus(detail));
     this.#connection.addEventListener('frame', ({ detail }) => this.#onFrame(detail));
@@ -47,6 +53,7 @@ export class Session {
 
   stop() {
     this.#sender.stop();
+    this.calls.stop();
     this.#connection.close();
   }
 

@@ -74,7 +74,7 @@ export function reduce(state, action) {
   }
 }
 
-/** One frame of the WebSocket. Unknown types change nothing: calls, reactions and the rest will have cases here. */
+/** One frame of the WebSocket. Unknown types change nothing. Calls have a store of their own (calls/state.js). */
 function withFrame(state, frame) {
   const id = frame.conversation_id;
   switch (frame.type) {
@@ -193,7 +193,7 @@ export function sortedConversations(state) {
 }
 
 /** The state, `dispatch`, and who wants to know. Listeners run once per turn, however many actions came in it. */
-export function createStore(state) {
+export function createStore(state, change = reduce) {
   const listeners = new Set();
   let planned = false;
   const notify = () => {
@@ -203,7 +203,7 @@ export function createStore(state) {
   return {
     get state() { return state; },
     dispatch(action) {
-      state = reduce(state, action);
+      state = change(state, action);
       if (!planned) queueMicrotask(notify);
       planned = true;
     },

@@ -1,5 +1,26 @@
 /** From the entries of a thread to the rows on the screen: days, groups by author, what shows name, picture and time. */
+import { historyText } from './calls/text.js';
 import { dayKey, dayLabel } from './format.js';
+
+/**
+ * The calls of a conversation among its messages. Those from before the oldest message that is loaded wait for it.
+ * @template {{createdAt: string}} T
+ * @param {T[]} entries
+ * @param {import('./calls/state.js').HistoryRow[]} calls
+ * @param {{complete: boolean}} how  whether the first entry is the first of all
+ */
+export function withCalls(entries, calls, { complete }) {
+  const from = complete ? -Infinity : Date.parse(entries[0]?.createdAt ?? 0);
+  const lines = calls.filter(({ at }) => Date.parse(at) >= from).reverse().map((call) => ({
+    key: `call-${call.id}`, id: call.id, call, senderId: call.initiatorId, own: false, createdAt: call.at, content: historyText(call), kind: 'call', style: 'call',
+  }));
+  const all = [...entries];
+  for (const line of lines) {
+    const later = all.findIndex((entry) => Date.parse(entry.createdAt) > Date.parse(line.createdAt));
+    all.splice(later < 0 ? all.length : later, 0, line);
+  }
+  return all;
+}
 
 /** A pause this long starts a new group. */
 const GROUP_MS = 5 * 60_000;

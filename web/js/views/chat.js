@@ -5,6 +5,7 @@ import { EMPTY_THREAD } from '../thread.js';
 import { conversationAvatar } from './avatar.js';
 import { createComposer } from './composer.js';
 import { createMessages } from './messages.js';
+import { isOnMatrix } from './members.js';
 
 /**
  * @param {import('../session.js').Session} session
@@ -14,6 +15,11 @@ export function createChat(session, { onBack, onMembers }) {
   const heading = h('h2', { class: 'pane-title', tabindex: '-1', dir: 'auto' });
   const subtitle = h('p', { class: 'subtitle' });
   const picture = h('span', { class: 'picture' });
+  const voice = iconButton('phone', 'Voice call', () => session.calls.call(shown, { video: false }), { 'data-testid': 'call-voice' });
+  const video = iconButton('video', 'Video call', () => session.calls.call(shown, { video: true }), { 'data-testid': 'call-video' });
+  const join = h('button', { type: 'button', class: 'primary join', 'data-testid': 'call-join', onclick: () => session.calls.call(shown) }, icon('phone'), h('span', {}, 'Join call'));
+  const callButtons = h('div', { class: 'call-buttons', role: 'group', 'aria-label': 'Calls' }, join, voice, video);
+  let shown = null;
   const membersButton = iconButton('people', 'Members', onMembers, { 'aria-controls': 'members' });
   const messages = createMessages(session);
   const composer = createComposer(session);
@@ -23,20 +29,22 @@ export function createChat(session, { onBack, onMembers }) {
       iconButton('back', 'Back to chats', onBack, { class: 'icon-button back' }),
       picture,
       h('div', { class: 'grow' }, heading, subtitle),
-      membersButton),
+      callButtons, membersButton),
     messages.element, place, composer.element);
   const welcome = h('div', { class: 'welcome' }, logo(), h('p', {}, 'Choose a chat, or start a new one.'));
   const element = h('main', { class: 'pane chat-pane' }, conversation, welcome);
 
-  function render(state, { membersOpen }) {
+  function render(state, calls, { membersOpen }) {
     const current = state.conversations[state.selected];
     conversation.hidden = !current;
     welcome.hidden = Boolean(current);
     if (!current) return;
     const thread = state.threads[current.id] ?? EMPTY_THREAD;
+    shown = current.id;
     drawHeader(current, state.me.id);
+    drawCallButtons(current, state.me.id, calls);
     membersButton.setAttribute('aria-expanded', String(membersOpen));
-    messages.render(state, current, thread);
+    messages.render(state, current, thread, calls);
     composer.render(state, current);
     drawPlace(place, thread, () => session.loadNewest(current.id));
   }
@@ -50,6 +58,23 @@ export function createChat(session, { onBack, onMembers }) {
     subtitle.textContent = describe(current, me);
   }
 
+  function drawCallButtons(current, me, { active, ongoing }) {
+    const can = mayCall(current, me);
+    const running = can && current.type !== 'direct' && ongoing[current.id] && active?.conversationId !== current.id;
+    callButtons.hidden = !can;
+    join.hidden = !running;
+    for (const button of [voice, video]) {
+      button.hidden = Boolean(running);
+      button.disabled = Boolean(active);
+    }
+    join.disabled = Boolean(active);
+    for (const [button, what] of [[voice, 'Voice'], [video, 'Video']]) {
+      const label = `${what} call with ${conversationName(current, me)}`;
+      button.setAttribute('aria-label', label);
+      button.title = `${what} call`;
+    }
+  }
+
   return {
     element,
     render,
@@ -57,6 +82,12 @@ export function createChat(session, { onBack, onMembers }) {
     focus: () => (window.matchMedia('(pointer: coarse)').matches ? heading : composer.input).focus(),
     focusMembersButton: () => membersButton.focus(),
   };
+}
+
+/** A direct chat whose other side is there; or a group with somebody on Nova, since Matrix has no group calls that we share. */
+function mayCall(conversation, me) {
+  const others = conversation.members.filter((member) => member.user_id !== me && member.membership !== 'invited');
+  return conversation.type === 'direct' ? others.length === 1 : others.some((member) => !isOnMatrix(member));
 }
 
 function describe(conversation, me) {

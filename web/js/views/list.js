@@ -1,5 +1,6 @@
 /** The left pane: who I am, my conversations, start a new one. */
 import { h, hidden, icon, iconButton, reconcile } from '../dom.js';
+import { missedCount } from '../calls/state.js';
 import { conversationName, fullTime, listTime, personName } from '../format.js';
 import { sortedConversations } from '../store.js';
 import { conversationAvatar, personAvatar } from './avatar.js';
@@ -9,23 +10,28 @@ const STATUS = { online: 'Connected', connecting: 'Connecting…', waiting: 'Rec
 
 /**
  * @param {import('../session.js').Session} session
- * @param {{onSelect: (id: string) => void, onSignOut: () => void}} actions
+ * @param {{onSelect: (id: string) => void, onCalls: () => void, onSignOut: () => void}} actions
  */
-export function createList(session, { onSelect, onSignOut }) {
+export function createList(session, { onSelect, onCalls, onSignOut }) {
   const startChat = () => openNewChat(session, onSelect);
   const list = h('ul', { class: 'conversations' });
   const place = h('div', { class: 'list-place' });
   const status = h('span', { class: 'status' });
   const self = h('div', { class: 'self' });
+  const missed = h('span', { class: 'badge', hidden: true });
+  const callsButton = iconButton('phone', 'Calls', onCalls, { class: 'icon-button with-badge', 'data-testid': 'call-history' });
+  callsButton.append(missed);
   const element = h('nav', { class: 'pane list-pane', 'aria-label': 'Conversations' },
     h('header', { class: 'pane-header' },
       h('h1', { class: 'pane-title' }, 'Chats'),
+      callsButton,
       iconButton('plus', 'New chat', startChat, { class: 'icon-button accent' })),
     h('div', { class: 'scroll' }, list, place),
     h('footer', { class: 'list-footer' }, self,
       iconButton('leave', 'Sign out', onSignOut)));
 
-  function render(state) {
+  function render(state, calls) {
+    drawMissed(missed, callsButton, missedCount(calls));
     drawSelf(self, status, state);
     const where = { now: new Date() };
     reconcile(list, sortedConversations(state), {
@@ -44,6 +50,12 @@ export function createList(session, { onSelect, onSignOut }) {
   }
 
   return { element, render, focus };
+}
+
+function drawMissed(badge, button, count) {
+  badge.hidden = count === 0;
+  badge.textContent = count > 9 ? '9+' : String(count);
+  button.setAttribute('aria-label', count === 0 ? 'Calls' : count === 1 ? 'Calls, 1 missed' : `Calls, ${count} missed`);
 }
 
 function timeOf(conversation) {

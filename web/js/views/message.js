@@ -1,7 +1,8 @@
-/** One message. New kinds (image, voice, call…) get their own function beside `text`. */
+/** One message. New kinds (image, voice…) get their own function, as calls have. */
 import { fill, h, hidden, icon } from '../dom.js';
 import { clockTime, isFewEmoji, linkParts, personName } from '../format.js';
 import { deliveryLabel } from '../timeline.js';
+import { drawCallLine } from './calls/history.js';
 import { personAvatar } from './avatar.js';
 
 /**
@@ -15,6 +16,7 @@ import { personAvatar } from './avatar.js';
  * @param {string} context.time  date and time in full
  */
 export function drawMessage(node, { entry, first, last }, { person, conversation, newest, session, time }) {
+  if (entry.call) return drawCallLine(node, { entry }, { session, time });
   const name = personName(person, entry.senderId);
   const status = deliveryLabel(entry.state);
   node.className = ['message', entry.own && 'own', first && 'first', last && 'last', entry.style,

@@ -2,7 +2,7 @@
 import { h, hidden, icon, reconcile } from '../dom.js';
 import { fullTime, personName } from '../format.js';
 import { entries } from '../thread.js';
-import { rows } from '../timeline.js';
+import { rows, withCalls } from '../timeline.js';
 import { createAnnouncer } from './announcer.js';
 import { drawMessage } from './message.js';
 
@@ -27,8 +27,9 @@ export function createMessages(session) {
     if (shown.atEnd) scrollToEnd();
   }).observe(log);
 
-  function render(state, conversation, thread) {
-    const items = rows(entries(thread, state.me.id), { now: new Date() });
+  function render(state, conversation, thread, calls) {
+    const lines = thread.state === 'ready' ? calls.history.rows.filter(({ conversationId }) => conversationId === conversation.id) : [];
+    const items = rows(withCalls(entries(thread, state.me.id), lines, { complete: !thread.hasMore }), { now: new Date() });
     const switched = conversation.id !== shown.id;
     const atEnd = switched || (sizeOf(log) === size ? isAtEnd() : shown.atEnd);
     const last = items.at(-1);

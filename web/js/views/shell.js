@@ -3,6 +3,7 @@
  * step with the open conversation, so that the back button of a phone does what people expect.
  */
 import { h, icon } from '../dom.js';
+import { createCalls } from './calls/calls.js';
 import { conversationName } from '../format.js';
 import { createChat } from './chat.js';
 import { createList } from './list.js';
@@ -21,11 +22,13 @@ export function createShell(session, { onSignOut }) {
   let wanted = fromAddress();
   let shown = null;
 
-  const list = createList(session, { onSelect: open, onSignOut });
+  const list = createList(session, { onSelect: open, onCalls: () => calls.openHistory(), onSignOut });
   const chat = createChat(session, { onBack: back, onMembers: toggleMembers });
   const members = createMembers(session, { onClose: toggleMembers });
+  const calls = createCalls(session, { onOpen: open, onCovered: (covered) => { panes.inert = covered; }, onUncovered: () => chat.focus() });
   const banner = h('div', { class: 'banner', role: 'status' });
-  const element = h('div', { class: 'shell' }, banner, h('div', { class: 'panes' }, list.element, chat.element, members.element));
+  const panes = h('div', { class: 'panes' }, list.element, chat.element, members.element);
+  const element = h('div', { class: 'shell' }, banner, calls.bar, panes, calls.element);
 
   const listening = new AbortController();
   window.addEventListener('popstate', () => select(fromAddress()), { signal: listening.signal });
@@ -39,7 +42,7 @@ export function createShell(session, { onSignOut }) {
     membersOpen = matches;
     render(session.store.state);
   }, { signal: listening.signal });
-  const unsubscribe = session.store.subscribe(render);
+  const unsubscribe = [session.store, session.calls.store].map((store) => store.subscribe(() => render(session.store.state)));
 
   /** A choice of the user: goes into the history, focus goes to the conversation. */
   function open(id) {
@@ -84,10 +87,12 @@ export function createShell(session, { onSignOut }) {
     element.classList.toggle('has-chat', state.selected !== null);
     element.classList.toggle('has-members', membersOpen && state.selected !== null);
     drawBanner(banner, state.connection, session);
-    document.title = title(state);
-    list.render(state);
-    chat.render(state, { membersOpen });
+    const now = session.calls.store.state;
+    document.title = title(state, now);
+    list.render(state, now);
+    chat.render(state, now, { membersOpen });
     members.render(state, { open: membersOpen });
+    calls.render(state, now);
   }
 
   render(session.store.state);
@@ -95,7 +100,8 @@ export function createShell(session, { onSignOut }) {
     element,
     stop() {
       listening.abort();
-      unsubscribe();
+      for (const end of unsubscribe) end();
+      calls.stop();
     },
   };
 }
@@ -104,7 +110,8 @@ function fromAddress() {
   return new URLSearchParams(location.hash.slice(1)).get('chat');
 }
 
-function title({ conversations, selected, me }) {
+function title({ conversations, selected, me }, { rings }) {
+  if (rings.length > 0) return `${rings[0].callerName ?? 'Somebody'} is calling · Nova`;
   const unread = Object.values(conversations).filter((conversation) => conversation.unread).length;
   const name = selected && conversations[selected] ? `${conversationName(conversations[selected], me.id)} · Nova` : 'Nova';
   return unread > 0 ? `(${unread}) ${name}` : name;
