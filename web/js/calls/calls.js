@@ -7,8 +7,9 @@
 import { createStore } from '../store.js';
 import { LocalMedia } from './media.js';
 import { quality, sample } from './quality.js';
+import { switches } from './sdp.js';
 import { CallSignaling } from './signaling.js';
-import { callId, initialCalls, readHistoryRow, reduceCalls, takesOver } from './state.js';
+import { callId, initialCalls, known, readHistoryRow, reduceCalls, takesOver } from './state.js';
 import { mediaProblem } from './text.js';
 import { Peer } from './voip.js';
 
@@ -159,7 +160,7 @@ export class Calls {
     for (const frame of offer?.candidates ?? []) peer.candidate(frame);
     try {
       const { description, metadata } = await peer.answer(offer.description, offer.metadata);
-      peer.setRemoteMetadata(offer.metadata);
+      this.store.dispatch({ type: 'peer', user: ring.callerId, change: known(switches(offer.metadata)), now: Date.now() });
       this.#local({ phase: 'connecting' });
       const request = this.#signaling.answer(id, description, metadata);
       run.ready.resolve(); // candidates follow the answer
@@ -479,7 +480,7 @@ export class Calls {
   }
 
   #observe(run, user, peer) {
-    if (run.over) return;
+    if (run.over || run.peers.get(user) !== peer) return;
     const { camera, screen } = peer.remote;
     const comes = (stream) => (stream?.getVideoTracks() ?? []).some((track) => track.readyState === 'live' && !track.muted);
     const change = { connection: peer.connection, hasVideo: comes(camera), hasScreen: comes(screen), streams: [camera?.id, screen?.id].join() };
