@@ -20,6 +20,8 @@ CREATE TABLE users (
     registered_at   timestamptz,
     synced_profile  text,
     deactivated_at  timestamptz,
+    -- Whether calls ring for them, and whether they can call.
+    calls_enabled   boolean NOT NULL DEFAULT true,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL
 );
@@ -72,6 +74,8 @@ CREATE TABLE matrix_room_mapping (
     encrypted_at    timestamptz,
     -- People whose power has no number: the creators, from room version 12 on.
     creators        text[] NOT NULL DEFAULT '{}',
+    -- When its people were last told that calls work between two people only.
+    call_notice_at  timestamptz,
     -- Counts transactions with state of this room, so that a snapshot that was read before one is known to be stale.
     state_version   bigint NOT NULL DEFAULT 0,
     created_at      timestamptz NOT NULL,
@@ -155,7 +159,7 @@ CREATE TABLE feed_acks (
     PRIMARY KEY (user_id, position, n)
 );
 
--- Requests towards Matrix, in lanes that are worked off head first: one lane per conversation, one per account.
+-- Requests towards Matrix, in lanes that are worked off head first: one lane per conversation, one per account, one per call.
 CREATE TABLE outbox (
     seq             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- Also the Matrix transaction id, so that a repeated request is recognised.
@@ -181,6 +185,8 @@ CREATE TABLE outbox_lanes (
     lane         uuid PRIMARY KEY,
     -- When its head is due; infinity when it is empty.
     due_at       timestamptz NOT NULL,
+    -- Whether it is a call's: those have seats of their own, and their rows go when they are empty.
+    is_urgent    boolean NOT NULL DEFAULT false,
     -- Whether the homeserver itself named that time (429).
     told_to_wait boolean NOT NULL DEFAULT false,
     -- Counts additions, so that a worker that found the lane empty cannot put one to sleep that it did not see.
@@ -190,6 +196,7 @@ CREATE TABLE outbox_lanes (
     leased_by    integer
 );
 CREATE INDEX outbox_lanes_due ON outbox_lanes (due_at) WHERE due_at < 'infinity';
+CREATE INDEX outbox_lanes_due_urgent ON outbox_lanes (due_at) WHERE due_at < 'infinity' AND is_urgent;
 
 -- Events that are not messages, once applied: the same event may be pushed again, under any transaction id.
 CREATE TABLE processed_events (
@@ -301,5 +308,96 @@ BEGIN
     END IF;
     held := oldest IS NOT NULL;
     horizon := least(horizon, oldest) + (SELECT base FROM feed_clock);
+END
+$$;
+
+-- Calls. A call is one row: `machine` is its whole state, the columns beside it are what is looked for. Like the hot tables
+-- above they are written under the lock of their conversation.
+CREATE TABLE call_sessions (
+    id               uuid PRIMARY KEY,
+    conversation_id  uuid NOT NULL,
+    initiator_id     uuid NOT NULL,
+    call_type        text NOT NULL CHECK (call_type IN ('direct', 'group')),
+    is_video         boolean NOT NULL,
+    status           text NOT NULL CHECK (status IN ('ringing', 'connected', 'ended', 'failed', 'missed')),
+    end_reason       text,
+    created_at       timestamptz NOT NULL,
+    started_at       timestamptz,
+    ended_at         timestamptz,
+    duration_ms      bigint,
+    max_participants integer NOT NULL,
+    -- The caller's client's own key for it.
+    idempotency_key  text,
+    -- Through which protocol its caller speaks.
+    dialect          text NOT NULL,
+    matrix_call_id   text,
+    matrix_room_id   text,
+    -- What of ours is in the room, as far as it is known: the peer is told of the end accordingly.
+    invite_event_id  text,
+    answer_event_id  text,
+    -- When it has to be looked at. Every call that has not ended has such a time, and no other one has.
+    deadline         timestamptz,
+    -- json, not jsonb: SDP and candidates are kept byte for byte. Without any of them once the call has ended.
+    machine          json NOT NULL,
+    CHECK ((deadline IS NULL) = (ended_at IS NOT NULL))
+)
+-- A call is written again with every candidate: with room in the page that touches no index.
+WITH (fillfactor = 50);
+CREATE INDEX call_sessions_due ON call_sessions (deadline) WHERE deadline IS NOT NULL;
+CREATE INDEX call_sessions_unfinished ON call_sessions (conversation_id) WHERE deadline IS NOT NULL;
+CREATE UNIQUE INDEX call_sessions_by_matrix ON call_sessions (conversation_id, matrix_call_id)
+    WHERE matrix_call_id IS NOT NULL;
+CREATE UNIQUE INDEX call_sessions_by_idempotency_key ON call_sessions (initiator_id, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX call_sessions_by_conversation ON call_sessions (conversation_id, created_at);
+
+CREATE TABLE call_participants (
+    call_id        uuid NOT NULL REFERENCES call_sessions ON DELETE CASCADE,
+    user_id        uuid NOT NULL,
+    participant_id uuid NOT NULL,
+    presence       text NOT NULL CHECK (presence IN ('invited', 'joined', 'rejected', 'left')),
+    dialect        text NOT NULL,
+    joined_at      timestamptz,
+    left_at        timestamptz,
+    audio          boolean NOT NULL,
+    video          boolean NOT NULL,
+    -- Since when they have no socket, on any node.
+    gone_since     timestamptz,
+    -- Whether the call has not ended.
+    is_active      boolean NOT NULL,
+    created_at     timestamptz NOT NULL,
+    PRIMARY KEY (call_id, user_id)
+);
+CREATE INDEX call_participants_active ON call_participants (user_id) WHERE is_active;
+CREATE INDEX call_participants_gone ON call_participants (gone_since) WHERE gone_since IS NOT NULL;
+CREATE INDEX call_participants_by_user ON call_participants (user_id, created_at DESC);
+
+-- What happened in calls, for the admin. Dropped with the feed.
+CREATE TABLE call_events (
+    seq     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    call_id uuid NOT NULL,
+    at      timestamptz NOT NULL,
+    user_id uuid,
+    what    text NOT NULL
+);
+CREATE INDEX call_events_by_call ON call_events (call_id, seq);
+CREATE INDEX call_events_by_age ON call_events (at);
+
+-- Call events whose call is not known yet: candidates can come before their invite. Dropped after two minutes.
+CREATE TABLE early_call_events (
+    seq            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    matrix_room_id text NOT NULL,
+    matrix_call_id text NOT NULL,
+    event          json NOT NULL,
+    came_at        timestamptz NOT NULL
+);
+CREATE INDEX early_call_events_by_call ON early_call_events (matrix_room_id, matrix_call_id, seq);
+CREATE INDEX early_call_events_by_age ON early_call_events (came_at);
+
+-- Locks the conversation of a call, and only then reads the call. One round trip.
+CREATE FUNCTION enter_call(wanted uuid) RETURNS TABLE (machine text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_conversations(ARRAY(SELECT c.conversation_id FROM call_sessions AS c WHERE c.id = wanted));
+    RETURN QUERY SELECT c.machine::text FROM call_sessions AS c WHERE c.id = wanted;
 END
 $$;

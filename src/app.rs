@@ -205,6 +205,7 @@ fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Met
         bridge: bridge.clone(),
         auth: Arc::new(auth.requiring_access_token(nova.require_access_token_type)),
         sends: SendLimiter::new(nova.messages_per_second, nova.burst),
+        candidates: SendLimiter::for_candidates(),
         settings: Arc::new(settings),
         metrics: metrics.clone(),
     })
@@ -292,6 +293,11 @@ fn start_tasks(
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the sender", async move {
         task.send_outbox(presence, stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("the calls", async move {
+        task.run_calls(stopping).await;
         Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());

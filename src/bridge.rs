@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod avatars;
+pub mod calls;
 pub mod catch_up;
 pub mod conversations;
 pub mod dead_letters;
@@ -13,6 +14,7 @@ pub mod error;
 pub mod feed;
 pub mod gauges;
 pub mod homeserver;
+pub mod ice;
 pub mod ingest;
 pub mod login;
 pub mod messages;
@@ -61,12 +63,22 @@ pub struct Settings {
     pub bot: OwnedUserId,
     /// The registration's own user, which does nothing.
     pub sender: OwnedUserId,
+    /// How calls are held.
+    pub calls: calls::CallSettings,
+    /// Which servers help them to get through.
+    pub ice: ice::IceSettings,
 }
 
 /// Everything the use cases need. Cheap to clone.
 #[derive(Clone)]
 pub struct Bridge {
     inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bridge")
+    }
 }
 
 struct Inner {
@@ -80,6 +92,9 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
+    calls_hint: calls::Hint,
+    attendances: calls::Attendances,
+    ice: ice::IceMemory,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
     /// Accounts that are known to be in the database as they are, with their usernames.
@@ -134,6 +149,9 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
+            calls_hint: calls::Hint::default(),
+            attendances: calls::Attendances::default(),
+            ice: ice::IceMemory::new(),
             replay_forgotten: AtomicBool::new(true),
             accounts: Cache::builder()
                 .max_capacity(100_000)
@@ -182,6 +200,7 @@ impl Bridge {
         apply::apply(&mut tx, self.inner.store.clock_base(), effects, now).await?;
         tx.commit().await?;
         self.wake(effects);
+        self.calls_saved(effects);
         Ok(())
     }
 

@@ -17,13 +17,21 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use self::labels::{Build, Closed, Event, HomeserverEndpoint, HomeserverRequest, Pool, RestRequest, Send, Transaction};
-pub use self::labels::{ClosedBecause, EventKind, EventOutcome, PoolState, SendKind, SendOutcome, TransactionOutcome};
+use self::labels::{
+    Build, CallBegun, CallEnded, Calls, Closed, Event, HomeserverEndpoint, HomeserverRequest, Pool, RestRequest, Send,
+    Transaction,
+};
+pub use self::labels::{
+    CallState, ClosedBecause, EventKind, EventOutcome, PoolState, SendKind, SendOutcome, TransactionOutcome,
+};
 
 /// From half a millisecond (a commit) to half a minute (the time limit of a request).
 const SECONDS: [f64; 15] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
+
+/// How long people let a telephone ring.
+const RING_SECONDS: [f64; 9] = [0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0];
 
 type Seconds = Gauge<f64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -65,6 +73,11 @@ families! {
     feed_lag_seconds: Histogram = histogram(), "Time from a feed entry to its frame";
     rest_requests: Family<RestRequest, Counter> = Family::default(), "Requests of Nova's clients";
     database_pool: Family<Pool, Gauge> = Family::default(), "Connections to Postgres";
+    calls: Family<Calls, Gauge> = Family::default(), "Calls that have not ended";
+    calls_begun: Family<CallBegun, Counter> = Family::default(), "Calls, by the protocol of their callers";
+    calls_ended: Family<CallEnded, Counter> = Family::default(), "Calls that ended, by the reason";
+    call_ring_seconds: Histogram = Histogram::new(RING_SECONDS), "Time from a call to the end of its ringing";
+    call_setup_seconds: Histogram = histogram(), "Time from taking a call to its answer";
 }
 
 /// Metrics that count, and the registry that shows them.
@@ -183,6 +196,33 @@ impl Metrics {
             .inc();
     }
 
+    /// How many calls have not ended.
+    pub fn calls(&self, ringing: i64, connected: i64) {
+        for (state, count) in [(CallState::Ringing, ringing), (CallState::Connected, connected)] {
+            self.0.calls.get_or_create(&Calls { state }).set(count);
+        }
+    }
+
+    /// A call was made through this protocol, a name of the domain's closed enum.
+    pub fn call_begun(&self, dialect: &'static str) {
+        self.0.calls_begun.get_or_create(&CallBegun { dialect }).inc();
+    }
+
+    /// A call rang for so long.
+    pub fn call_rang(&self, time: Duration) {
+        self.0.call_ring_seconds.observe(time.as_secs_f64());
+    }
+
+    /// A call that was taken was up after so long.
+    pub fn call_set_up(&self, time: Duration) {
+        self.0.call_setup_seconds.observe(time.as_secs_f64());
+    }
+
+    /// A call ended, for a reason of the domain's closed enum.
+    pub fn call_ended(&self, reason: &'static str) {
+        self.0.calls_ended.get_or_create(&CallEnded { reason }).inc();
+    }
+
     /// The state of the pool.
     pub fn database_pool(&self, busy: i64, idle: i64) {
         self.0
@@ -225,6 +265,11 @@ mod tests {
         metrics.feed_lag(took);
         metrics.rest_request("/conversations/{id}", 200);
         metrics.database_pool(1, 9);
+        metrics.calls(2, 1);
+        metrics.call_begun("matrix");
+        metrics.call_rang(Duration::from_secs(4));
+        metrics.call_set_up(took);
+        metrics.call_ended("user_hangup");
         let text = encode(&registry).unwrap();
         let without_buckets: Vec<_> = text
             .lines()

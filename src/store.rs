@@ -4,6 +4,7 @@
 //! error.
 
 pub mod apply;
+pub mod calls;
 pub mod connect;
 pub mod context;
 pub mod conversations;

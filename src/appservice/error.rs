@@ -122,6 +122,10 @@ impl From<CommandError> for MatrixError {
             | CommandError::NotMember
             | CommandError::Forbidden(_)
             | CommandError::Invalid(_)
+            | CommandError::UnknownCall
+            | CommandError::CallsOff
+            | CommandError::InCall { .. }
+            | CommandError::Call(_)
             | CommandError::Busy
             | CommandError::Homeserver(_) => {
                 tracing::error!(%error, "a request of the homeserver failed");

@@ -367,6 +367,9 @@ impl Bridge {
                     .push(self.job(id, ghost, Job::Leave { room: None, notice }, now));
             }
         }
+        let everybody: Vec<UserId> = conversation.members.keys().copied().collect();
+        self.leave_calls(&mut tx, &mut effects, &conversation, &everybody)
+            .await?;
         conversations::delete(&mut tx, id, now).await?;
         self.commit(tx, &effects, now).await?;
         Ok(())

@@ -1,5 +1,7 @@
 //! Why a command of a Nova user is not carried out.
 
+use crate::domain::call::Refused;
+use crate::domain::ids::CallId;
 use crate::matrix::HomeserverError;
 use crate::store::StoreError;
 
@@ -31,6 +33,21 @@ pub enum CommandError {
     /// Somebody else was faster, again and again.
     #[error("the request collided with others; please try again")]
     Busy,
+    /// There is no such call.
+    #[error("no such call")]
+    UnknownCall,
+    /// Calls are switched off, for everybody or for one of the two.
+    #[error("calls are switched off")]
+    CallsOff,
+    /// The conversation has a call already.
+    #[error("there is a call in this conversation already")]
+    InCall {
+        /// Which.
+        call: CallId,
+    },
+    /// It is not the time for this in the call, or not for this person.
+    #[error(transparent)]
+    Call(#[from] Refused),
     /// Postgres failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -104,7 +104,7 @@ impl Bridge {
         Ok(horizon.held)
     }
 
-    /// Drops feed entries that are older than `retention`, now and every hour, until `stop`.
+    /// Drops feed entries, and the audit of calls, that are older than `retention`, now and every hour, until `stop`.
     pub async fn prune_feed(&self, retention: chrono::Duration, stop: CancellationToken) {
         loop {
             let dropped = async {
@@ -115,6 +115,9 @@ impl Bridge {
                 Ok(0) => {}
                 Ok(dropped) => tracing::info!(dropped, "dropped feed entries beyond their retention"),
                 Err(error) => tracing::warn!(error = %error_chain(&error), "the feed cannot be pruned"),
+            }
+            if let Err(error) = self.prune_calls(self.now() - retention).await {
+                tracing::warn!(error = %error_chain(&error), "the audit of calls cannot be pruned");
             }
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Bridge;
 use super::ingest::error_chain;
-use crate::store::{StoreError, dead_letters, outbox};
+use crate::store::{StoreError, calls, dead_letters, outbox};
 
 /// How old a value may be.
 const EVERY: Duration = Duration::from_secs(15);
@@ -38,6 +38,8 @@ impl Bridge {
         let age = oldest.and_then(|oldest| (self.now() - oldest).to_std().ok());
         metrics.outbox(pending, age.unwrap_or_default());
         metrics.dead_letters(dead_letters::count(&mut connection).await?);
+        let (ringing, connected) = calls::count(&mut connection).await?;
+        metrics.calls(ringing, connected);
         Ok(())
     }
 }

@@ -8,11 +8,12 @@ use ruma::{OwnedRoomId, RoomId};
 use serde_json::value::RawValue;
 
 use super::Bridge;
+use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, RawEvent};
-use crate::domain::ingest::{self, DeadLetter, Effects, Outcome, reason};
+use crate::domain::ingest::{self, Context, DeadLetter, Effects, Outcome, reason};
 use crate::matrix::translate::inbound;
 use crate::metrics::{EventKind, EventOutcome};
-use crate::store::{StoreError, context, conversations, dead_letters};
+use crate::store::{StoreError, Tx, context, conversations, dead_letters};
 
 /// How often a transaction starts over because somebody else wrote the same key first.
 const CONFLICT_ATTEMPTS: u8 = 5;
@@ -75,7 +76,7 @@ impl Bridge {
         let now = self.now();
         let events: Vec<RawEvent> = events.into_iter().map(|raw| inbound::read(raw, now)).collect();
         let mut tx = self.inner.store.begin().await?;
-        let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        let mut context = self.enter(&mut tx, &events, now).await?;
         match context.rooms.get(room) {
             // Nobody's room any more: its state must not make a conversation of it.
             None => return Ok(true),
@@ -153,7 +154,7 @@ impl Bridge {
         let events: Vec<RawEvent> = raws.iter().map(|raw| inbound::read(raw.clone(), now)).collect();
         let kinds: Vec<EventKind> = events.iter().map(kind).collect();
         let mut tx = self.inner.store.begin().await?;
-        let context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        let context = self.enter(&mut tx, &events, now).await?;
         let (effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
         self.commit(tx, &effects, now).await?;
         for (kind, outcome) in kinds.into_iter().zip(outcomes) {
@@ -227,7 +228,7 @@ impl Bridge {
             return Ok(None);
         };
         let events = vec![inbound::read(raw, now)];
-        let mut context = context::enter(&mut tx, self.inner.ghosts.clone(), self.bots(), &events, now).await?;
+        let mut context = self.enter(&mut tx, &events, now).await?;
         context.seen.clear();
         if !dead_letters::discard(&mut tx, id).await? {
             // Somebody else applied it while we waited for our turn.
@@ -238,10 +239,15 @@ impl Bridge {
         Ok(Some(effects.replay))
     }
 
+    async fn enter(&self, tx: &mut Tx, events: &[RawEvent], now: Timestamp) -> Result<Context, StoreError> {
+        let rules = self.inner.settings.calls.rules();
+        context::enter(tx, self.inner.ghosts.clone(), self.bots(), events, rules, now).await
+    }
+
     /// Locks a conversation and reads it.
     pub(super) async fn locked(
         &self,
-        tx: &mut crate::store::Tx,
+        tx: &mut Tx,
         id: crate::domain::ids::ConversationId,
     ) -> Result<Option<crate::domain::conversation::Conversation>, StoreError> {
         conversations::lock(tx, &[id]).await?;
@@ -253,6 +259,7 @@ fn kind(event: &RawEvent) -> EventKind {
     match event.decoded.as_ref().map(|event| &event.meaning) {
         Ok(Meaning::Message { .. } | Meaning::Encrypted | Meaning::NotYet { .. }) => EventKind::Message,
         Ok(Meaning::Member(_)) => EventKind::Member,
+        Ok(Meaning::Call { .. } | Meaning::RtcRing { .. }) => EventKind::Call,
         Ok(
             Meaning::Create { .. }
             | Meaning::Name(_)

@@ -6,8 +6,9 @@
 mod find;
 mod jobs;
 mod rooms;
+mod signals;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,13 +32,20 @@ use crate::domain::message::{Delivery, storable};
 use crate::matrix::{HomeserverError, Retry};
 use crate::metrics::{SendKind, SendOutcome};
 use crate::store::nodes::Presence;
-use crate::store::{StoreError, Tx, conversations, dead_letters, messages, outbox};
+use crate::store::{StoreError, Tx, calls, conversations, dead_letters, messages, outbox};
 
-/// How many lanes are worked on at once.
+/// How many lanes are worked on at once: of rooms and accounts, and beside them of calls.
 const LANES: usize = 32;
+const CALL_LANES: usize = 32;
 
 /// How often the outbox is looked at without being told to.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How long something of a call waits for its next try at most, in milliseconds: soon it is worth nothing any more.
+const LONGEST_URGENT: i64 = 3_000;
+
+/// How long to wait for what has to be done before.
+const NOT_YET: Duration = Duration::from_millis(300);
 
 /// How many failures of a job its author is not told about: a restart of the homeserver is no news.
 const QUIET_FAILURES: i32 = 2;
@@ -62,6 +70,9 @@ pub(super) enum JobError {
     Homeserver(#[from] HomeserverError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It cannot be done yet, because something else has to be done before.
+    #[error("{0}")]
+    NotYet(&'static str),
     /// It can never be done.
     #[error("{0}")]
     Hopeless(String),
@@ -80,24 +91,36 @@ impl From<ProvisionError> for JobError {
 /// The lanes that this node works on.
 #[derive(Default)]
 struct Crew {
-    lanes: Mutex<HashSet<Uuid>>,
+    /// With whether it is a call's.
+    lanes: Mutex<HashMap<Uuid, bool>>,
     freed: Notify,
 }
 
 impl Crew {
-    fn lanes(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<Uuid, bool>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn at_work(&self) -> Vec<Uuid> {
-        self.lanes().iter().copied().collect()
+        self.lanes().keys().copied().collect()
     }
 
-    fn starts(self: &Arc<Self>, lane: Uuid) -> Shift {
-        self.lanes().insert(lane);
+    /// For how many more lanes there is somebody.
+    fn seats(&self) -> outbox::Seats {
+        let lanes = self.lanes();
+        let urgent = lanes.values().filter(|is_urgent| **is_urgent).count();
+        let free = |of: usize, taken: usize| i64::try_from(of.saturating_sub(taken)).unwrap_or_default();
+        outbox::Seats {
+            ordinary: free(LANES, lanes.len() - urgent),
+            urgent: free(CALL_LANES, urgent),
+        }
+    }
+
+    fn starts(self: &Arc<Self>, lane: outbox::Claimed) -> Shift {
+        self.lanes().insert(lane.lane, lane.is_urgent);
         Shift {
             crew: Arc::clone(self),
-            lane,
+            lane: lane.lane,
         }
     }
 }
@@ -166,15 +189,20 @@ impl Bridge {
         let mut connection = self.inner.store.read().await?;
         loop {
             let at_work = crew.at_work();
-            let free = LANES.saturating_sub(at_work.len());
-            let limit = i64::try_from(free).unwrap_or(i64::MAX);
-            if limit == 0 {
+            let seats = crew.seats();
+            if seats.ordinary == 0 && seats.urgent == 0 {
                 return Ok(None);
             }
-            let claimed = outbox::claim(&mut connection, presence.node(), &at_work, limit, self.now()).await?;
-            let some_left = claimed.len() >= free;
+            let claimed = outbox::claim(&mut connection, presence.node(), &at_work, seats, self.now()).await?;
+            let taken = |is_urgent| {
+                let of_kind = claimed.iter().filter(|lane| lane.is_urgent == is_urgent);
+                i64::try_from(of_kind.count()).unwrap_or(i64::MAX)
+            };
+            // A kind without a seat is looked at again when somebody is free.
+            let filled = |seats: i64, taken: i64| seats > 0 && taken >= seats;
+            let some_left = filled(seats.ordinary, taken(false)) || filled(seats.urgent, taken(true));
             for lane in claimed {
-                let shift = crew.starts(lane.lane);
+                let shift = crew.starts(lane);
                 let (bridge, stop, node) = (self.clone(), stop.clone(), presence.node());
                 workers.spawn(async move {
                     bridge.work(lane, node, &stop).await;
@@ -263,6 +291,11 @@ impl Bridge {
             }
             Done::Room(room) => effects = self.settle(&mut tx, job, room).await?,
             Done::Sent(event_id) => {
+                if let Job::Signal { call, signal } = &job.job
+                    && let Some(what) = signals::told(signal)
+                {
+                    calls::told(&mut tx, *call, what, &event_id).await?;
+                }
                 if let (Some(message), Some(conversation)) = (job.message, job.conversation)
                     && messages::set_delivery(&mut tx, message, Delivery::Sent, Some(&event_id)).await?
                 {
@@ -312,9 +345,14 @@ impl Bridge {
         let text = storable(error_chain(&error));
         let (retry, uncertain) = match &error {
             JobError::Homeserver(error) => (error.retry(), error.outcome_unknown()),
+            JobError::NotYet(_) => (Retry::After(NOT_YET), false),
             JobError::Store(_) | JobError::Hopeless(_) => (Retry::Never, false),
         };
         let (wait, told_to_wait) = match retry {
+            Retry::Never if matches!(job.job, Job::Signal { .. }) => {
+                self.give_up_signal(job, &error, &text).await?;
+                return Ok(true);
+            }
             Retry::Never => {
                 tracing::error!(outbox.id = %job.id, job = job.job.name(), error = text, "a request was refused for good");
                 self.inner.metrics.send(kind, SendOutcome::DeadLetter);
@@ -324,6 +362,11 @@ impl Bridge {
             Retry::After(wait) => (TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(1)), true),
             Retry::Backoff => {
                 let wait = retry_delay_ms(job.attempts + 1, self.inner.random.number());
+                let wait = if job.job.is_urgent() {
+                    wait.min(LONGEST_URGENT)
+                } else {
+                    wait
+                };
                 (TimeDelta::milliseconds(wait), false)
             }
         };
@@ -337,21 +380,26 @@ impl Bridge {
             due: now + wait,
             told_to_wait,
         };
-        self.defer(lease, job, &failure, now).await?;
-        Ok(false)
+        self.defer(lease, job, &failure, now).await
     }
 
+    /// Puts a job off. Returns whether it was dropped instead, so that there may be more to do in the lane at once.
     async fn defer(
         &self,
         (lane, node): (Uuid, i32),
         job: &StoredJob,
         failure: &outbox::Failure<'_>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut effects = Effects::default();
         let mut tx = self.inner.store.begin().await?;
         // Also where there is nothing to tell: an echo that comes now locks the same rows in another order.
         conversations::lock(&mut tx, job.conversation.as_slice()).await?;
+        if self.is_void(&mut tx, job, failure.uncertain).await? {
+            effects.done_jobs.push(job.id);
+            self.commit(tx, &effects, now).await?;
+            return Ok(true);
+        }
         if let Some(conversation) = job.conversation
             && job.attempts + 1 > QUIET_FAILURES
         {
@@ -363,7 +411,8 @@ impl Bridge {
             }
         }
         outbox::defer(&mut tx, lane, node, job.id, failure, now).await?;
-        self.commit(tx, &effects, now).await
+        self.commit(tx, &effects, now).await?;
+        Ok(false)
     }
 
     /// Moves a refused job to the dead letters, and tells the author of its message.
@@ -406,7 +455,8 @@ impl Bridge {
             | Job::SyncRoom { .. }
             | Job::Invite { .. }
             | Job::SetPower { .. }
-            | Job::SetState { .. } => None,
+            | Job::SetState { .. }
+            | Job::Signal { .. } => None,
         }
     }
 }
@@ -414,6 +464,7 @@ impl Bridge {
 fn send_kind(job: &StoredJob) -> SendKind {
     match &job.job {
         Job::SendEvent { .. } => SendKind::Message,
+        Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
         Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } => SendKind::State,

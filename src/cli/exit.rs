@@ -79,6 +79,10 @@ impl Exit {
             | CommandError::NotMember
             | CommandError::Forbidden(_)
             | CommandError::Invalid(_)
+            | CommandError::UnknownCall
+            | CommandError::CallsOff
+            | CommandError::InCall { .. }
+            | CommandError::Call(_)
             | CommandError::Busy => None,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
 
+use super::call::CallEvent;
 use super::clock::Timestamp;
 use super::ids::{MessageId, OutboxId};
 use super::message::Text;
@@ -95,6 +96,24 @@ pub enum Meaning {
         /// Where it goes on.
         replacement: OwnedRoomId,
     },
+    /// Something happened in a call.
+    Call {
+        /// What.
+        event: CallEvent,
+        /// Whether it carries our marker, which counts only from a ghost.
+        marked: bool,
+    },
+    /// A call of the kind that no Nova client can take (`MatrixRTC`) rings.
+    RtcRing {
+        /// The event that says who is in it, the same for every ring of one call.
+        session: Option<String>,
+        /// How old the ring was when it came, in milliseconds, never negative.
+        age_ms: i64,
+        /// How long it rings, in milliseconds.
+        lifetime_ms: i64,
+        /// Whether it begins with video.
+        is_video: bool,
+    },
     /// Nothing that concerns the bridge.
     Nothing,
 }
@@ -134,7 +153,9 @@ impl Meaning {
     #[must_use]
     pub const fn concerns_members(&self) -> bool {
         match self {
-            Self::Message { .. } | Self::NotYet { .. } | Self::Nothing => false,
+            Self::Message { .. } | Self::NotYet { .. } | Self::Call { .. } | Self::RtcRing { .. } | Self::Nothing => {
+                false
+            }
             Self::Encrypted
             | Self::Member(_)
             | Self::Create { .. }

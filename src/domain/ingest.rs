@@ -4,6 +4,7 @@
 //! event of the same transaction sees what an earlier one did. It sends nothing and writes nothing: `store` applies the
 //! [`Effects`] in one commit.
 
+mod calls;
 mod context;
 mod effects;
 mod membership;
@@ -13,8 +14,12 @@ mod third;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Context, CreateJob, Marked, Portal};
-pub use effects::{ConversationEdit, DeadLetter, Effects, MemberEdit, NewEntry, NewMessage, Outcome, reason};
+pub use calls::rtc_id;
+pub use context::{CallRules, Calls, Context, CreateJob, Marked, Portal};
+pub use effects::{
+    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, SavedCall,
+    reason,
+};
 
 use ruma::UserId as MatrixId;
 use uuid::Uuid;
@@ -126,6 +131,20 @@ impl Planner<'_> {
             Meaning::Name(_) | Meaning::Topic(_) | Meaning::Avatar(_) => self.described(event),
             Meaning::PowerLevels { users, default } => self.power_levels(event, users, *default),
             Meaning::Tombstone { replacement } => self.tombstone(event, replacement),
+            Meaning::Call { event: call, marked } => self.call(event, call, *marked),
+            Meaning::RtcRing {
+                session,
+                age_ms,
+                lifetime_ms,
+                is_video,
+            } => {
+                let ring = calls::RtcRing {
+                    session: session.as_deref(),
+                    over: age_ms >= lifetime_ms,
+                    is_video: *is_video,
+                };
+                self.rtc_ring(event, ring)
+            }
             Meaning::Nothing => Verdict::Ignored,
         }
     }

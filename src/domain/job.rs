@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::call::Signal;
 use super::clock::Timestamp;
-use super::ids::{ConversationId, MessageId, OutboxId, UserId};
+use super::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 
 /// One request, or one small series of requests, made as the ghost of an account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,9 +65,22 @@ pub enum Job {
         /// Its content.
         content: Value,
     },
+    /// Send an event of a call to the conversation's room. Recognised by the marker in its content.
+    Signal {
+        /// The call.
+        call: CallId,
+        /// What to say.
+        signal: Signal,
+    },
 }
 
 impl Job {
+    /// Whether somebody waits for it with a telephone in their hand.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self, Self::Signal { .. })
+    }
+
     /// A short name for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -82,6 +96,7 @@ impl Job {
             Self::Kick { .. } => "kick",
             Self::SetPower { .. } => "set_power",
             Self::SetState { .. } => "set_state",
+            Self::Signal { .. } => "signal",
         }
     }
 }
@@ -108,6 +123,13 @@ pub enum Lane {
     Conversation(ConversationId),
     /// The ghost of an account.
     Account(UserId),
+    /// What is said in a call, which must not wait behind a photo.
+    Call {
+        /// The call.
+        call: CallId,
+        /// Where it is held.
+        conversation: ConversationId,
+    },
 }
 
 impl Lane {
@@ -117,15 +139,25 @@ impl Lane {
         match self {
             Self::Conversation(id) => id.0,
             Self::Account(id) => id.0,
+            Self::Call { call, .. } => call.0,
         }
     }
 
-    /// The conversation, where it is one's lane.
+    /// The conversation that it belongs to, if any.
     #[must_use]
     pub const fn conversation(self) -> Option<ConversationId> {
         match self {
-            Self::Conversation(id) => Some(id),
+            Self::Conversation(id) | Self::Call { conversation: id, .. } => Some(id),
             Self::Account(_) => None,
+        }
+    }
+
+    /// Whether somebody waits for it with a telephone in their hand.
+    #[must_use]
+    pub const fn is_urgent(self) -> bool {
+        match self {
+            Self::Call { .. } => true,
+            Self::Conversation(_) | Self::Account(_) => false,
         }
     }
 }

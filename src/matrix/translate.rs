@@ -1,4 +1,5 @@
 //! Between Matrix's JSON and the domain's words, both ways. Pure, and pinned by snapshots.
 
+pub mod calls;
 pub mod inbound;
 pub mod outbound;

@@ -52,6 +52,8 @@ label! {
         Member = "member",
         /// Any other state.
         State = "state",
+        /// Something of a call.
+        Call = "call",
         /// An event that the bridge itself sent.
         Echo = "echo",
         /// Typing, a receipt or presence.
@@ -82,6 +84,8 @@ label! {
         Message = "message",
         /// A state event.
         State = "state",
+        /// An event of a call.
+        Call = "call",
         /// A join, leave, invite, kick or ban.
         Membership = "membership",
         /// A new room.
@@ -104,6 +108,18 @@ label! {
         Retried = "retried",
         /// Synapse's answer is final: it is kept as a dead letter.
         DeadLetter = "dead_letter",
+        /// Synapse's answer is final, and nobody misses it: an event of a call.
+        Refused = "refused",
+    }
+}
+
+label! {
+    /// Where an unfinished call stands.
+    CallState {
+        /// It rings.
+        Ringing = "ringing",
+        /// It is up.
+        Connected = "connected",
     }
 }
 
@@ -155,5 +171,8 @@ label_sets! {
     Closed { reason: ClosedBecause }
     RestRequest { route: String, status: u16 }
     Pool { state: PoolState }
+    Calls { state: CallState }
+    CallBegun { dialect: &'static str }
+    CallEnded { reason: &'static str }
     Build { version: &'static str }
 }

@@ -18,6 +18,7 @@ use super::auth::Denied;
 use super::dto::Time;
 use crate::bridge::CommandError;
 use crate::bridge::ingest::error_chain;
+use crate::domain::call::Refused;
 use crate::store::StoreError;
 
 /// Why a request is not answered with what it asked for.
@@ -66,6 +67,10 @@ const INVALID: Kind = (StatusCode::BAD_REQUEST, "validation_error", "INVALID_REQ
 const FORBIDDEN: Kind = (StatusCode::FORBIDDEN, "authorization_error", "AUTHORIZATION_ERROR");
 // The code that the old service gave to everything that it did not find.
 const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "MESSAGE_NOT_FOUND");
+const BAD_OFFER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_OFFER");
+const BAD_ANSWER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_ANSWER");
+const CALL_NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "CALL_NOT_FOUND");
+const CALL_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "CALL_CONFLICT");
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "server_error", "SERVICE_UNAVAILABLE");
 const BUG: Kind = (
     StatusCode::INTERNAL_SERVER_ERROR,
@@ -96,11 +101,31 @@ impl ApiError {
             | CommandError::NoSuchMessage
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_) => NOT_FOUND,
-            CommandError::NotMember | CommandError::Forbidden(_) => FORBIDDEN,
+            CommandError::UnknownCall => CALL_NOT_FOUND,
+            CommandError::InCall { .. } => CALL_CONFLICT,
+            CommandError::Call(refused) => Self::kind_of_refusal(*refused),
+            CommandError::NotMember | CommandError::Forbidden(_) | CommandError::CallsOff => FORBIDDEN,
             CommandError::Invalid(_) => INVALID,
             CommandError::Busy => (StatusCode::CONFLICT, "conflict_error", "VERSION_CONFLICT"),
             CommandError::Store(error) => Self::kind_of_store(error),
             CommandError::Homeserver(_) => UNAVAILABLE,
+        }
+    }
+
+    fn kind_of_refusal(refused: Refused) -> Kind {
+        match refused {
+            Refused::NotYours => FORBIDDEN,
+            Refused::BadOffer => BAD_OFFER,
+            Refused::BadAnswer => BAD_ANSWER,
+            Refused::NotAGroup | Refused::NoTarget | Refused::TooMany => INVALID,
+            Refused::NotRinging
+            | Refused::Ended
+            | Refused::NotConnected
+            | Refused::NoOffer
+            | Refused::HasOffer
+            | Refused::CannotNegotiate
+            | Refused::Full
+            | Refused::Joined => CALL_CONFLICT,
         }
     }
 

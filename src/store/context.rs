@@ -7,13 +7,13 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::conversations::{self, kind};
-use super::{StoreError, people};
+use super::{StoreError, calls, people};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{Conversation, pair};
+use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
-use crate::domain::ingest::{Context, CreateJob, Marked, Portal};
+use crate::domain::ingest::{CallRules, Calls, Context, CreateJob, Marked, Portal, rtc_id};
 
 /// Waits for its turn, locks the conversations of the events' rooms, and reads what they may touch.
 ///
@@ -24,6 +24,7 @@ pub async fn enter(
     ghosts: Ghosts,
     bots: Vec<String>,
     events: &[RawEvent],
+    call_rules: CallRules,
     now: Timestamp,
 ) -> Result<Context, StoreError> {
     let wanted = Wanted::of(events, &ghosts);
@@ -41,6 +42,8 @@ pub async fn enter(
         seen: HashSet::new(),
         marked: HashMap::new(),
         creating: HashMap::new(),
+        calls: Calls::default(),
+        call_rules,
     };
     if !wanted.creating.is_empty() {
         creating(connection, &wanted, &mut context).await?;
@@ -52,6 +55,8 @@ pub async fn enter(
     }
     if wanted.members {
         direct(connection, &wanted, &mut context).await?;
+    }
+    if wanted.members || wanted.calls {
         let ids: Vec<Uuid> = context.conversations.keys().map(|id| id.0).collect();
         let mut interested: BTreeSet<Uuid> = wanted.people.iter().map(|id| id.0).collect();
         for (conversation, user, member) in conversations::members_of(connection, &ids).await? {
@@ -60,8 +65,22 @@ pub async fn enter(
                 state.members.insert(user, member);
             }
         }
-        context.departing = conversations::departing(connection, &ids).await?;
+        if wanted.members {
+            context.departing = conversations::departing(connection, &ids).await?;
+        }
         context.profiles = people::profiles(connection, &interested.into_iter().collect::<Vec<_>>()).await?;
+    }
+    if wanted.calls || wanted.ends_calls {
+        let of_kind = |kind: Option<Kind>| -> Vec<Uuid> {
+            let all = context.conversations.values();
+            all.filter(|it| kind.is_none_or(|kind| it.kind == kind))
+                .map(|it| it.id.0)
+                .collect()
+        };
+        let (all, direct) = (of_kind(None), of_kind(Some(Kind::Direct)));
+        let direct = if wanted.calls { direct } else { Vec::new() };
+        let rooms: Vec<String> = wanted.rooms.iter().cloned().collect();
+        context.calls = calls::context(connection, &all, &direct, &rooms, &wanted.call_names, now).await?;
     }
     Ok(context)
 }
@@ -76,6 +95,12 @@ struct Wanted {
     creating: Vec<Uuid>,
     pairs: BTreeSet<(UserId, UserId)>,
     members: bool,
+    /// Whether something of a call happened.
+    calls: bool,
+    /// Whether something happened that can end calls: somebody came or went, or a room did.
+    ends_calls: bool,
+    /// The ids in Matrix of calls.
+    call_names: Vec<String>,
 }
 
 impl Wanted {
@@ -101,6 +126,7 @@ impl Wanted {
                 self.markers.extend(marker.map(|id| id.0));
             }
             Meaning::Member(member) => {
+                self.ends_calls = true;
                 let target = ghosts.person(member.target.as_str());
                 self.people.insert(target);
                 if member.membership == RoomMembership::Invite && member.is_direct {
@@ -109,7 +135,18 @@ impl Wanted {
             }
             Meaning::Create { marker, .. } => self.creating.extend(marker.map(|id| id.0)),
             Meaning::Tombstone { replacement } => {
+                self.ends_calls = true;
                 self.rooms.insert(replacement.to_string());
+            }
+            // What we sent ourselves needs nothing.
+            Meaning::Call { marked: true, .. } if ghosts.nova_user(event.sender.as_str()).is_some() => {}
+            Meaning::Call { event, .. } => {
+                self.calls = true;
+                self.call_names.push(event.call.clone());
+            }
+            Meaning::RtcRing { session, .. } => {
+                self.calls = true;
+                self.call_names.push(rtc_id(session.as_deref(), &event.id));
             }
             Meaning::Encrypted
             | Meaning::Name(_)

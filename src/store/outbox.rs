@@ -29,7 +29,8 @@ pub async fn add(connection: &mut PgConnection, jobs: &[NewJob], now: Timestamp)
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[])
                  WITH ORDINALITY AS j (id, lane, conversation_id, actor_id, message_id, job, n)
             ORDER BY n)
-         INSERT INTO outbox_lanes (lane, due_at) SELECT DISTINCT lane, $7 FROM unnest($2::uuid[]) AS lane ORDER BY lane
+         INSERT INTO outbox_lanes (lane, due_at, is_urgent)
+         SELECT DISTINCT lane, $7, is_urgent FROM unnest($2::uuid[], $8::boolean[]) AS l (lane, is_urgent) ORDER BY lane
          ON CONFLICT (lane) DO UPDATE
          SET version = outbox_lanes.version + 1,
              due_at = CASE WHEN outbox_lanes.due_at = 'infinity' THEN $7 ELSE outbox_lanes.due_at END",
@@ -43,6 +44,7 @@ pub async fn add(connection: &mut PgConnection, jobs: &[NewJob], now: Timestamp)
         &jobs.iter().map(|job| job.message.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &bodies,
         now,
+        &jobs.iter().map(|job| job.lane.is_urgent()).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;
@@ -56,10 +58,22 @@ pub struct Claimed {
     pub lane: Uuid,
     /// Whether the node that had it before died over it: its head may be half done.
     pub abandoned: bool,
+    /// Whether it is a call's.
+    pub is_urgent: bool,
+}
+
+/// For how many more lanes there is somebody to work on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seats {
+    /// Of rooms and accounts.
+    pub ordinary: i64,
+    /// Of calls.
+    pub urgent: i64,
 }
 
 /// Takes lanes that are due and that no living node works on. `at_work` are those that this node works on: another one
-/// that it is said to have was claimed by a request whose answer was lost.
+/// that it is said to have was claimed by a request whose answer was lost. `seats` are for how many: those of calls have
+/// their own, so that no slow room keeps a telephone waiting.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -67,22 +81,29 @@ pub async fn claim(
     connection: &mut PgConnection,
     node: i32,
     at_work: &[Uuid],
-    limit: i64,
+    seats: Seats,
     now: Timestamp,
 ) -> Result<Vec<Claimed>, StoreError> {
     let rows = sqlx::query!(
         r#"WITH alive AS MATERIALIZED (SELECT living_nodes() AS node),
-                due AS (
+                urgent AS (
                     SELECT lane, leased_by FROM outbox_lanes
-                    WHERE due_at <= $3 AND lane <> ALL ($4)
+                    WHERE due_at <= $3 AND due_at < 'infinity' AND is_urgent AND lane <> ALL ($4)
                       AND (leased_by IS NULL OR leased_by = $1 OR leased_by NOT IN (SELECT node FROM alive))
-                    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+                    ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED),
+                ordinary AS (
+                    SELECT lane, leased_by FROM outbox_lanes
+                    WHERE due_at <= $3 AND due_at < 'infinity' AND NOT is_urgent AND lane <> ALL ($4)
+                      AND (leased_by IS NULL OR leased_by = $1 OR leased_by NOT IN (SELECT node FROM alive))
+                    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+                due AS (SELECT * FROM urgent UNION ALL SELECT * FROM ordinary)
            UPDATE outbox_lanes SET leased_by = $1 FROM due WHERE outbox_lanes.lane = due.lane
-           RETURNING outbox_lanes.lane, due.leased_by IS NOT NULL AS "abandoned!""#,
+           RETURNING outbox_lanes.lane, due.leased_by IS NOT NULL AS "abandoned!", is_urgent"#,
         node,
-        limit,
+        seats.ordinary,
         now,
-        at_work
+        at_work,
+        seats.urgent
     )
     .fetch_all(connection)
     .await?;
@@ -91,6 +112,7 @@ pub async fn claim(
         .map(|row| Claimed {
             lane: row.lane,
             abandoned: row.abandoned,
+            is_urgent: row.is_urgent,
         })
         .collect())
 }
@@ -163,22 +185,24 @@ pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<Head, Sto
     Ok(head)
 }
 
-/// Lets an empty lane sleep. Returns false if something was added to it since `version` was read, or if it is no longer
+/// Lets an empty lane sleep; that of a call goes. Returns false if something was added to it since `version` was read, or if it is no longer
 /// this node's.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn sleep(connection: &mut PgConnection, lane: Uuid, node: i32, version: i64) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE outbox_lanes SET due_at = 'infinity', leased_by = NULL
-         WHERE lane = $1 AND version = $2 AND leased_by = $3",
+    Ok(sqlx::query_scalar!(
+        r#"WITH gone AS (DELETE FROM outbox_lanes
+                         WHERE lane = $1 AND version = $2 AND leased_by = $3 AND is_urgent RETURNING lane),
+                asleep AS (UPDATE outbox_lanes SET due_at = 'infinity', leased_by = NULL
+                           WHERE lane = $1 AND version = $2 AND leased_by = $3 AND NOT is_urgent RETURNING lane)
+           SELECT EXISTS (SELECT FROM gone) OR EXISTS (SELECT FROM asleep) AS "done!""#,
         lane,
         version,
         node
     )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() > 0)
+    .fetch_one(connection)
+    .await?)
 }
 
 /// Notes that the head of a lane failed, and gives the lane back until `due`, if it is still this node's.

@@ -10,14 +10,14 @@ mod to_matrix;
 use crate::support::bridge::{NovaUser, TestBridge};
 
 /// A direct conversation that Alice opened with a Nova user: the room and the conversation.
-async fn direct(bridge: &TestBridge, nova: &NovaUser) -> (String, String) {
+pub(crate) async fn direct(bridge: &TestBridge, nova: &NovaUser) -> (String, String) {
     let room = bridge.homeserver.user("@alice:example.org").create_dm(&nova.mxid);
     membership(bridge, &room, &nova.mxid, "join").await;
     (room.clone(), conversation_of(nova, &room).await)
 }
 
 /// The conversation of a room, once the Nova user has it.
-async fn conversation_of(nova: &NovaUser, room: &str) -> String {
+pub(crate) async fn conversation_of(nova: &NovaUser, room: &str) -> String {
     let (status, list) = nova.get("/conversations").await;
     assert_eq!(status, 200, "{list}");
     let found = list["conversations"]
@@ -47,7 +47,7 @@ pub(crate) async fn room_of(bridge: &TestBridge, conversation: &str) -> String {
 }
 
 /// Waits until the room shows this membership of somebody.
-async fn membership(bridge: &TestBridge, room: &str, user: &str, wanted: &str) {
+pub(crate) async fn membership(bridge: &TestBridge, room: &str, user: &str, wanted: &str) {
     let (room, user, wanted) = (room.to_owned(), user.to_owned(), wanted.to_owned());
     bridge
         .homeserver

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nova_bridge::bridge::accounts::AccountProfile;
+use nova_bridge::bridge::calls::CallSettings;
+use nova_bridge::bridge::ice::IceSettings;
 use nova_bridge::bridge::{Bridge, CreateRooms, Parts, Settings};
 use nova_bridge::domain::clock::SystemClock;
 use nova_bridge::domain::ghost::Ghosts;
@@ -29,6 +31,8 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             create_rooms: CreateRooms::Always,
             bot: owned_user_id!("@novabot:example.org"),
             sender: owned_user_id!("@_nova_bridge:example.org"),
+            calls: CallSettings::default(),
+            ice: IceSettings::default(),
         },
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod calls;
 mod chat;
 mod cli;
 mod decoders;

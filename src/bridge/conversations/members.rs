@@ -101,6 +101,8 @@ impl Bridge {
             ));
         }
         let mut effects = gone(&conversation, user, target);
+        self.leave_calls(&mut tx, &mut effects, &conversation, &[target])
+            .await?;
         if conversation.has_portal
             && let Some(person) = people::person(&mut tx, target).await?
         {
@@ -134,6 +136,7 @@ impl Bridge {
             ));
         }
         let mut effects = gone(&conversation, user, user);
+        self.leave_calls(&mut tx, &mut effects, &conversation, &[user]).await?;
         if conversation.has_portal {
             effects.jobs.push(self.job(
                 id,

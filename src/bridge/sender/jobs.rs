@@ -33,6 +33,7 @@ impl Bridge {
                 return self.leave_room(job, &ghost, room.as_deref(), notice.as_deref()).await;
             }
             Job::Kick { target } => return self.kick(job, &ghost, target).await,
+            Job::Signal { call, signal } => return self.send_signal(job, &ghost, *call, signal).await,
             Job::SetPower { target, level } => self.set_power(job, &ghost, target, *level).await?,
             Job::SetState { event_type, content } => {
                 self.set_state(job, &ghost, event_type, content.clone()).await?;
@@ -63,7 +64,7 @@ impl Bridge {
         OwnedRoomId::try_from(room).map_err(|_| none())
     }
 
-    async fn send_event(
+    pub(super) async fn send_event(
         &self,
         job: &StoredJob,
         ghost: &UserId,
@@ -106,7 +107,7 @@ impl Bridge {
     }
 
     /// As [`Self::find_event`]; a ghost that may not read the room cannot have sent anything there.
-    async fn find_in(
+    pub(super) async fn find_in(
         &self,
         job: &StoredJob,
         ghost: &UserId,

@@ -1,13 +1,14 @@
 //! The rows that a plan starts from.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ruma::OwnedRoomId;
 
+use crate::domain::call::{Call, CallEvent};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Person};
 use crate::domain::ghost::Ghosts;
-use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 
 /// Everything that the events of one transaction may touch, read under the locks of the conversations.
 ///
@@ -42,6 +43,50 @@ pub struct Context {
     pub marked: HashMap<MessageId, Marked>,
     /// Our room creations that the events' markers name.
     pub creating: HashMap<OutboxId, CreateJob>,
+    /// What is known of calls. Read only for events that can concern one.
+    pub calls: Calls,
+    /// How calls are held.
+    pub call_rules: CallRules,
+}
+
+/// What a plan knows of calls.
+#[derive(Debug, Default)]
+pub struct Calls {
+    /// The unfinished calls of the conversations.
+    pub unfinished: BTreeMap<CallId, Call>,
+    /// The ids in Matrix of all calls that the events name and that there are or were.
+    pub known: HashSet<(ConversationId, String)>,
+    /// Events that came before their calls, in order, by room and the call's id there.
+    pub early: HashMap<(OwnedRoomId, String), Vec<CallEvent>>,
+    /// People of the conversations who are in unfinished calls elsewhere.
+    pub busy: BTreeSet<(UserId, CallId)>,
+    /// People of the conversations who want no calls.
+    pub off: BTreeSet<UserId>,
+    /// Rooms that were told a short while ago where calls work.
+    pub noticed: HashSet<OwnedRoomId>,
+    /// Conversations in which a call that nobody could take rang a short while ago.
+    pub rung: HashSet<ConversationId>,
+}
+
+/// How calls are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallRules {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// How long they ring at most, in milliseconds.
+    pub ring_ms: i64,
+    /// How long somebody may be without a socket, in milliseconds.
+    pub grace_ms: i64,
+}
+
+impl Default for CallRules {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            ring_ms: 60_000,
+            grace_ms: 30_000,
+        }
+    }
 }
 
 /// A room that belongs to a conversation.

@@ -3,10 +3,11 @@
 use ruma::OwnedRoomId;
 use serde_json::value::RawValue;
 
+use crate::domain::call::{Call, CallEvent, Phase};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Member, Person};
 use crate::domain::feed::Change;
-use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 use crate::domain::job::NewJob;
 use crate::domain::message::{Delivery, Text};
 
@@ -69,6 +70,18 @@ pub struct Effects {
     pub messages: Vec<NewMessage>,
     /// Messages of ours that are in the room, with their event.
     pub echoes: Vec<(MessageId, String)>,
+    /// Calls as they are from now on, each once.
+    pub calls: Vec<SavedCall>,
+    /// What happened in calls, for the audit.
+    pub call_log: Vec<CallLog>,
+    /// Calls of which what waits to be sent is void, as far as it was not tried. Before `jobs`.
+    pub cuts: Vec<CallId>,
+    /// Call events whose call is not known yet.
+    pub early: Vec<EarlyEvent>,
+    /// Calls, by room and their ids there, whose early events were taken.
+    pub early_taken: Vec<(OwnedRoomId, String)>,
+    /// Rooms that are told just now where calls work.
+    pub call_notices: Vec<OwnedRoomId>,
     /// What sockets are shown, in order.
     pub feed: Vec<NewEntry>,
     /// What Matrix is asked.
@@ -81,6 +94,39 @@ pub struct Effects {
     pub processed: Vec<String>,
     /// Rooms that just became portals: what was put aside for them can be applied now.
     pub replay: Vec<OwnedRoomId>,
+}
+
+/// A call about to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedCall {
+    /// As it is now.
+    pub call: Call,
+    /// Where it stood before; `None` for a new one.
+    pub was: Option<Phase>,
+    /// The room that it is held in, for a new one.
+    pub room: Option<OwnedRoomId>,
+    /// The client's own key for it, for a new one.
+    pub idempotency_key: Option<String>,
+}
+
+/// Something that happened in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLog {
+    /// In which.
+    pub call: CallId,
+    /// Who did it.
+    pub by: Option<UserId>,
+    /// What, a short name.
+    pub what: &'static str,
+}
+
+/// A call event that came before its call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlyEvent {
+    /// Where.
+    pub room: OwnedRoomId,
+    /// What.
+    pub event: CallEvent,
 }
 
 /// What became of one event.

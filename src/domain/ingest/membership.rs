@@ -208,6 +208,7 @@ impl Planner<'_> {
                 .feed
                 .push(NewEntry::change(conversation, Change::MemberLeft { by, user }));
         }
+        self.left_calls(conversation, user);
         Verdict::Applied
     }
 

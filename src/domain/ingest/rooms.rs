@@ -109,6 +109,7 @@ impl Planner<'_> {
 
     /// The conversation goes on in another room than before.
     fn moves(&mut self, conversation: ConversationId) {
+        self.room_lost(conversation);
         if self.context.moved.insert(conversation) {
             self.effects.moved.push(conversation);
         }
@@ -210,6 +211,8 @@ impl Planner<'_> {
             | Meaning::Create { .. }
             | Meaning::PowerLevels { .. }
             | Meaning::Tombstone { .. }
+            | Meaning::Call { .. }
+            | Meaning::RtcRing { .. }
             | Meaning::Nothing => return Verdict::Ignored,
         };
         // A picture that Nova gave keeps its own address; the room's mxc is only a copy of it.
@@ -319,17 +322,20 @@ impl Planner<'_> {
             let conversation = portal.conversation;
             self.effects.encrypted.push(event.room.clone());
             if let Some(ghost) = self.nova_members(conversation).first().copied() {
-                let content = json!({
-                    "msgtype": "m.notice", "body": ENCRYPTED_NOTICE, "social.nova.notice": true
-                });
-                let send = Job::SendEvent {
-                    event_type: "m.room.message".to_owned(),
-                    content,
-                };
-                self.job(Lane::Conversation(conversation), ghost, send);
+                self.notice(conversation, ghost, ENCRYPTED_NOTICE);
             }
         }
         Verdict::dead(reason::ENCRYPTED, "the room is encrypted")
+    }
+
+    /// Tells a room something, as one of its ghosts, that is nobody's message.
+    pub(super) fn notice(&mut self, conversation: ConversationId, ghost: UserId, text: &str) {
+        let content = json!({ "msgtype": "m.notice", "body": text, "m.mentions": {}, "social.nova.notice": true });
+        let send = Job::SendEvent {
+            event_type: "m.room.message".to_owned(),
+            content,
+        };
+        self.job(Lane::Conversation(conversation), ghost, send);
     }
 
     pub(super) fn nova_members(&self, conversation: ConversationId) -> Vec<UserId> {

@@ -96,6 +96,7 @@ impl Planner<'_> {
             };
             self.job(Lane::Conversation(group), user, leave);
         }
+        self.room_lost(direct);
         if let Some(ghost) = self.nova_members(direct).first().copied() {
             self.job(Lane::Conversation(direct), ghost, Job::CreateRoom);
         }

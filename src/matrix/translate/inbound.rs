@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::calls;
 use super::outbound::{MARKER, NOTICE_MARKER};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
@@ -43,7 +44,7 @@ struct Envelope {
 #[must_use]
 pub fn read(raw: Box<RawValue>, now: Timestamp) -> RawEvent {
     let decoded = match serde_json::from_str::<Envelope>(raw.get()) {
-        Ok(envelope) => Ok(event(envelope, now)),
+        Ok(envelope) => event(envelope, now),
         Err(error) => Err(malformed(&raw, &error)),
     };
     RawEvent { raw, decoded }
@@ -71,19 +72,36 @@ fn malformed(raw: &RawValue, error: &serde_json::Error) -> Malformed {
     }
 }
 
-fn event(envelope: Envelope, now: Timestamp) -> InboundEvent {
-    let at = envelope
-        .origin_server_ts
-        .as_i64()
-        .and_then(DateTime::from_timestamp_millis);
+fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> {
+    let sent_at = envelope.origin_server_ts.as_i64();
+    let at = sent_at.and_then(DateTime::from_timestamp_millis);
     // A redacted event is pushed without its content: there is nothing left to carry.
     let redacted = envelope.unsigned.get("redacted_because").is_some();
     let meaning = match (&envelope.state_key, redacted) {
         (Some(key), _) => state(&envelope.event_type, key, &envelope.content),
         (None, true) => Meaning::Nothing,
-        (None, false) => message_like(&envelope.event_type, &envelope.content),
+        (None, false) => {
+            let marker = envelope.content.get(MARKER).and_then(Value::as_str);
+            let outside = calls::Outside {
+                unsigned: &envelope.unsigned,
+                sent_at,
+                marked: marker.is_some_and(|id| Uuid::parse_str(id).is_ok()),
+                now,
+            };
+            match calls::read(&envelope.event_type, &envelope.content, outside) {
+                Some(Ok(meaning)) => meaning,
+                Some(Err(what)) => {
+                    return Err(Malformed {
+                        what: what.to_owned(),
+                        event_id: Some(storable(envelope.event_id)),
+                        room: Some(envelope.room_id.into()),
+                    });
+                }
+                None => message_like(&envelope.event_type, &envelope.content),
+            }
+        }
     };
-    InboundEvent {
+    Ok(InboundEvent {
         id: storable(envelope.event_id),
         room: envelope.room_id,
         sender: envelope.sender,
@@ -92,7 +110,7 @@ fn event(envelope: Envelope, now: Timestamp) -> InboundEvent {
             .filter(|at| *at > DateTime::UNIX_EPOCH && *at <= now + chrono::Duration::days(1))
             .unwrap_or(now),
         meaning,
-    }
+    })
 }
 
 fn message_like(event_type: &str, content: &Value) -> Meaning {

@@ -45,9 +45,16 @@ fn invite(target: UserId) -> Meaning {
 }
 
 async fn entered(tx: &mut Tx, events: &[RawEvent]) -> Context {
-    enter(tx, Ghosts::new(server_name!("example.org")), Vec::new(), events, at(0))
-        .await
-        .unwrap()
+    enter(
+        tx,
+        Ghosts::new(server_name!("example.org")),
+        Vec::new(),
+        events,
+        crate::domain::ingest::CallRules::default(),
+        at(0),
+    )
+    .await
+    .unwrap()
 }
 
 async fn in_room(store: &Store, room: &str) -> ConversationId {

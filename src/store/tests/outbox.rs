@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::ids::OutboxId;
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::store::nodes::Presence;
-use crate::store::outbox::{self, Claimed};
+use crate::store::outbox::{self, Claimed, Seats};
 
 fn job(lane: Lane) -> NewJob {
     NewJob {
@@ -26,9 +26,13 @@ async fn add(store: &Store, jobs: &[NewJob], seconds: i64) {
 
 async fn claim(store: &Store, node: i32, at_work: &[Uuid], seconds: i64) -> Vec<Claimed> {
     let mut connection = store.read().await.unwrap();
-    outbox::claim(&mut connection, node, at_work, 10, at(seconds))
+    outbox::claim(&mut connection, node, at_work, seats(10, 10), at(seconds))
         .await
         .unwrap()
+}
+
+const fn seats(ordinary: i64, urgent: i64) -> Seats {
+    Seats { ordinary, urgent }
 }
 
 /// A number that no other test's node has: advisory locks are told apart by database, numbers by nobody.
@@ -40,6 +44,7 @@ fn claimed(lane: Lane, abandoned: bool) -> Claimed {
     Claimed {
         lane: lane.key(),
         abandoned,
+        is_urgent: lane.is_urgent(),
     }
 }
 
@@ -228,7 +233,7 @@ async fn two_nodes_share_the_lanes_and_a_limit_is_kept(pool: PgPool) {
     add(&store, &jobs, 0).await;
     let (_one, _two) = (alive(&pool, 1).await, alive(&pool, 2).await);
     let mut tx = store.begin().await.unwrap();
-    let first = outbox::claim(&mut tx, 1, &[], 2, at(0)).await.unwrap();
+    let first = outbox::claim(&mut tx, 1, &[], seats(2, 0), at(0)).await.unwrap();
     let second = claim(&store, 2, &[], 0).await;
     tx.commit().await.unwrap();
     assert_eq!(

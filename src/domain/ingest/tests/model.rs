@@ -9,8 +9,10 @@ use ruma::server_name;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::domain::call::{Call, Phase};
 use crate::domain::conversation::{Conversation, Kind, Member, Person, pair};
 use crate::domain::ghost::Ghosts;
+use crate::domain::ids::CallId;
 
 pub(super) struct Model {
     pub(super) ghosts: Ghosts,
@@ -23,6 +25,12 @@ pub(super) struct Model {
     pub(super) marked: BTreeMap<MessageId, Marked>,
     pub(super) creating: BTreeMap<OutboxId, CreateJob>,
     pub(super) feed: Vec<NewEntry>,
+    /// All calls, ended ones too.
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) early: Vec<EarlyEvent>,
+    pub(super) noticed: BTreeSet<OwnedRoomId>,
+    /// People who want no calls.
+    pub(super) off: BTreeSet<UserId>,
     /// Event ids of messages, of other applied events and of dead letters.
     pub(super) done: BTreeSet<String>,
     ids: u128,
@@ -51,6 +59,10 @@ impl Model {
             marked: BTreeMap::new(),
             creating: BTreeMap::new(),
             feed: Vec::new(),
+            calls: BTreeMap::new(),
+            early: Vec::new(),
+            noticed: BTreeSet::new(),
+            off: BTreeSet::new(),
             done: BTreeSet::new(),
             ids: 0x1000,
         }
@@ -141,8 +153,11 @@ impl Model {
         (effects, outcomes)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one field after the other")]
     pub(super) fn context(&self, events: &[InboundEvent]) -> Context {
-        let members = events.iter().any(|event| event.meaning.concerns_members());
+        let members = events.iter().any(|event| {
+            event.meaning.concerns_members() || matches!(event.meaning, Meaning::Call { .. } | Meaning::RtcRing { .. })
+        });
         let mut rooms: HashMap<OwnedRoomId, Portal> = HashMap::new();
         let mut wanted: BTreeSet<ConversationId> = BTreeSet::new();
         let mut people: BTreeSet<UserId> = BTreeSet::new();
@@ -173,6 +188,8 @@ impl Model {
                 | Meaning::Topic(_)
                 | Meaning::Avatar(_)
                 | Meaning::PowerLevels { .. }
+                | Meaning::Call { .. }
+                | Meaning::RtcRing { .. }
                 | Meaning::Nothing => {}
             }
             rooms.extend(
@@ -221,7 +238,33 @@ impl Model {
             seen: self.done.iter().cloned().collect::<HashSet<_>>(),
             marked: self.marked.iter().map(|(id, row)| (*id, *row)).collect(),
             creating,
+            calls: self.known_calls(&wanted),
+            call_rules: CallRules::default(),
         }
+    }
+
+    /// What the database tells of calls, to events of these conversations.
+    fn known_calls(&self, wanted: &BTreeSet<ConversationId>) -> Calls {
+        let mut calls = Calls::default();
+        for call in self.calls.values() {
+            let here = wanted.contains(&call.conversation);
+            let name = call.matrix.as_ref().map(|leg| leg.call.clone());
+            if here {
+                calls.known.extend(name.map(|name| (call.conversation, name)));
+            }
+            if here && call.phase != Phase::Ended {
+                calls.unfinished.insert(call.id, call.clone());
+            }
+            let occupied = call.people.iter().filter(|it| call.occupies(it.user));
+            calls.busy.extend(occupied.map(|it| (it.user, call.id)));
+        }
+        for early in &self.early {
+            let key = (early.room.clone(), early.event.call.clone());
+            calls.early.entry(key).or_default().push(early.event.clone());
+        }
+        calls.off.clone_from(&self.off);
+        calls.noticed.extend(self.noticed.iter().cloned());
+        calls
     }
 
     /// A portal as the database tells of it: of a room that was left behind it knows no more.

@@ -57,6 +57,27 @@ impl Model {
             }
         }
         self.moved.extend(&effects.moved);
+        self.know_rooms(effects);
+        for edit in &effects.members {
+            assert!(writable.contains(&edit.conversation), "members change under the lock");
+            assert!(self.people.contains_key(&edit.user), "members are known people");
+            let members = &mut self.conversations.get_mut(&edit.conversation).unwrap().members;
+            match edit.member {
+                Some(member) => members.insert(edit.user, member),
+                None => members.remove(&edit.user),
+            };
+        }
+        self.say(effects, &writable);
+        self.hold_calls(effects, &writable);
+        for id in &effects.done_jobs {
+            assert!(self.creating.remove(id).is_some());
+        }
+        for NewJob { lane, .. } in &effects.jobs {
+            assert!(lane.conversation().is_none_or(|id| writable.contains(&id)));
+        }
+    }
+
+    fn know_rooms(&mut self, effects: &Effects) {
         for (id, old) in &effects.former {
             let portal = Portal {
                 conversation: *id,
@@ -73,22 +94,28 @@ impl Model {
         for id in &effects.encrypted {
             self.rooms.get_mut(id).unwrap().encrypted = true;
         }
-        for edit in &effects.members {
-            assert!(writable.contains(&edit.conversation), "members change under the lock");
-            assert!(self.people.contains_key(&edit.user), "members are known people");
-            let members = &mut self.conversations.get_mut(&edit.conversation).unwrap().members;
-            match edit.member {
-                Some(member) => members.insert(edit.user, member),
-                None => members.remove(&edit.user),
-            };
+    }
+
+    fn hold_calls(&mut self, effects: &Effects, writable: &BTreeSet<ConversationId>) {
+        for saved in &effects.calls {
+            assert!(
+                writable.contains(&saved.call.conversation),
+                "calls change under the lock"
+            );
+            let before = self.calls.insert(saved.call.id, saved.call.clone());
+            assert_eq!(
+                before.map(|it| it.phase),
+                saved.was,
+                "a call is told apart from a new one"
+            );
         }
-        self.say(effects, &writable);
-        for id in &effects.done_jobs {
-            assert!(self.creating.remove(id).is_some());
-        }
-        for NewJob { lane, .. } in &effects.jobs {
-            assert!(lane.conversation().is_none_or(|id| writable.contains(&id)));
-        }
+        let taken = |early: &EarlyEvent| {
+            let key = (early.room.clone(), early.event.call.clone());
+            effects.early_taken.contains(&key)
+        };
+        self.early.retain(|early| !taken(early));
+        self.early.extend(effects.early.iter().cloned());
+        self.noticed.extend(effects.call_notices.iter().cloned());
     }
 
     fn say(&mut self, effects: &Effects, writable: &BTreeSet<ConversationId>) {

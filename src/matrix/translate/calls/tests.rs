@@ -1,0 +1,1 @@
+//! Snapshots of what is sent, and leniency in what is read.
