@@ -295,11 +295,16 @@ function withCallsOfBridge(state, { calls, known: asked, now }) {
   const ongoing = {};
   for (const call of calls) {
     if (call.call_type !== 'group' || call.status !== 'connected') continue;
-    const people = (call.participants ?? []).filter((it) => !it.left_at).map((it) => it.user_id);
+    const people = (call.participants ?? []).filter(isThere).map((it) => it.user_id);
     ongoing[call.conversation_id] = { id: callId(call), video: Boolean(call.is_video), people };
   }
   const next = { ...state, ongoing, rings: state.rings.filter(({ id }) => !gone(id)), rejoin: state.rejoin && gone(state.rejoin.callId) ? null : state.rejoin };
   return state.active?.id && gone(state.active.id) ? withEnd(next, { reason: 'lost', now }) : next;
+}
+
+/** Whether a participant is in the call now: invited ones are not yet, and others have left. */
+export function isThere({ connection_state: state, left_at: left }) {
+  return state === undefined ? !left : state === 'connected' || state === 'disconnected';
 }
 
 /** Routes name a call `call_id`, and lists that are older than this client only `id`. */
