@@ -205,6 +205,7 @@ fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Met
         bridge: bridge.clone(),
         auth: Arc::new(auth.requiring_access_token(nova.require_access_token_type)),
         sends: SendLimiter::new(nova.messages_per_second, nova.burst),
+        candidates: SendLimiter::for_candidates(),
         settings: Arc::new(settings),
         metrics: metrics.clone(),
     })

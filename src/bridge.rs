@@ -14,6 +14,7 @@ pub mod error;
 pub mod feed;
 pub mod gauges;
 pub mod homeserver;
+pub mod ice;
 pub mod ingest;
 pub mod login;
 pub mod messages;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub sender: OwnedUserId,
     /// How calls are held.
     pub calls: calls::CallSettings,
+    /// Which servers help them to get through.
+    pub ice: ice::IceSettings,
 }
 
 /// Everything the use cases need. Cheap to clone.
@@ -91,6 +94,7 @@ struct Inner {
     sender_wake: Notify,
     calls_hint: calls::Hint,
     attendances: calls::Attendances,
+    ice: ice::IceMemory,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
     /// Accounts that are known to be in the database as they are, with their usernames.
@@ -147,6 +151,7 @@ impl Bridge {
             sender_wake: Notify::new(),
             calls_hint: calls::Hint::default(),
             attendances: calls::Attendances::default(),
+            ice: ice::IceMemory::new(),
             replay_forgotten: AtomicBool::new(true),
             accounts: Cache::builder()
                 .max_capacity(100_000)

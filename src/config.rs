@@ -3,6 +3,7 @@
 //! [`load`] reads both, reports *every* problem with its key and its cure, and refuses the four example values while they
 //! are still there. Nothing else in the program reads the environment or knows the names of the keys.
 
+mod calls;
 mod environment;
 mod error;
 mod file;
@@ -45,6 +46,8 @@ pub struct Config {
     pub rooms: Rooms,
     /// How long clients can resume.
     pub feed: Feed,
+    /// Calls, and the servers that help them to get through.
+    pub calls: Calls,
     /// The admin API.
     pub admin: Admin,
     /// Metrics and health probes.
@@ -166,6 +169,42 @@ pub enum CreateRooms {
 pub struct Feed {
     /// How long an entry is kept.
     pub retention: Duration,
+}
+
+/// `calls`
+#[derive(Debug, Clone)]
+pub struct Calls {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// How long they ring at most.
+    pub ring: Duration,
+    /// How long somebody in a call may be without a socket.
+    pub grace: Duration,
+    /// A TURN server that shares a secret with the bridge.
+    pub turn_uris: Vec<String>,
+    /// The secret; there is one where there are addresses, and only there.
+    pub turn_shared_secret: Option<SecretString>,
+    /// The file that the secret was read from.
+    pub turn_shared_secret_file: Option<PathBuf>,
+    /// How long credentials made with it last.
+    pub turn_credential_lifetime: Duration,
+    /// Fixed servers.
+    pub ice_servers: Vec<IceServer>,
+    /// STUN servers.
+    pub stun_uris: Vec<String>,
+    /// Whether the Socket.IO dialect is open to clients that show no token.
+    pub insecure_legacy: bool,
+}
+
+/// One of `calls.ice_servers`.
+#[derive(Debug, Clone)]
+pub struct IceServer {
+    /// The addresses.
+    pub urls: Vec<String>,
+    /// The name, for TURN.
+    pub username: Option<String>,
+    /// The password, for TURN.
+    pub credential: Option<SecretString>,
 }
 
 /// `admin`

@@ -18,6 +18,7 @@ pub mod profile_source;
 mod rooms;
 mod server;
 pub mod translate;
+mod voip;
 mod wire;
 
 pub use client::{Homeserver, Settings};
@@ -26,3 +27,4 @@ pub use events::MessagesPage;
 pub use ghosts::{Profile, Registered};
 pub use media::{MEDIA_LIMIT, Media};
 pub use observer::{Endpoint, Observer, Outcome, unobserved};
+pub use voip::TurnServer;

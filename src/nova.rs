@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod auth;
 pub mod avatars;
+mod calls;
 pub mod dto;
 pub mod error;
 pub mod frames;
@@ -55,6 +56,8 @@ pub struct NovaState {
     pub settings: Arc<Settings>,
     /// How much each user may send, over REST and the WebSocket together.
     pub sends: SendLimiter,
+    /// How many candidates each user may send; they come in dozens, and must not keep anybody from talking.
+    pub candidates: SendLimiter,
     /// Counters.
     pub metrics: Metrics,
 }

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 
 use crate::appservice::registration::{BOT_LOCALPART, Registration};
 use crate::bridge::calls::CallSettings;
+use crate::bridge::ice::{IceServer, IceSettings, SharedTurn};
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
 use crate::config::{self, Config};
 use crate::domain::clock::SystemClock;
@@ -103,12 +104,34 @@ pub fn bridge(
             create_rooms,
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
-            calls: CallSettings::default(),
+            calls: CallSettings {
+                enabled: config.calls.enabled,
+                ring: config.calls.ring,
+                grace: config.calls.grace,
+            },
+            ice: ice(&config.calls),
         },
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         metrics,
     }))
+}
+
+fn ice(calls: &config::Calls) -> IceSettings {
+    let server = |server: &config::IceServer| IceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone(),
+        credential: server.credential.clone().map(Into::into),
+    };
+    IceSettings {
+        turn: calls.turn_shared_secret.as_ref().map(|secret| SharedTurn {
+            uris: calls.turn_uris.clone(),
+            secret: secret.clone(),
+            lifetime: calls.turn_credential_lifetime,
+        }),
+        servers: calls.ice_servers.iter().map(server).collect(),
+        stun_uris: calls.stun_uris.clone(),
+    }
 }
 
 fn local_user(localpart: &str, domain: &ServerName) -> anyhow::Result<OwnedUserId> {

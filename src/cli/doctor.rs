@@ -52,11 +52,13 @@ pub enum Leg {
     Namespace,
     /// It reaches us, and shows the right token.
     Ping,
+    /// Calls get through firewalls.
+    Turn,
 }
 
 impl Leg {
     /// All, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Configuration,
         Self::Registration,
         Self::Database,
@@ -66,6 +68,7 @@ impl Leg {
         Self::Domain,
         Self::Namespace,
         Self::Ping,
+        Self::Turn,
     ];
 
     /// Its name in the report.
@@ -81,6 +84,7 @@ impl Leg {
             Self::Domain => "domain",
             Self::Namespace => "namespace",
             Self::Ping => "ping",
+            Self::Turn => "turn",
         }
     }
 
@@ -92,7 +96,7 @@ impl Leg {
             Self::Registration | Self::Database | Self::Homeserver => &[Self::Configuration],
             Self::Migrations => &[Self::Database],
             Self::Token => &[Self::Registration, Self::Homeserver],
-            Self::Domain | Self::Ping => &[Self::Token],
+            Self::Domain | Self::Ping | Self::Turn => &[Self::Token],
             // The ghosts carry the domain.
             Self::Namespace => &[Self::Token, Self::Domain],
         }
@@ -108,6 +112,7 @@ pub async fn walk(mut check: impl AsyncFnMut(Leg) -> Result<String, Failure>) ->
             Some(need) => Step::Skipped(need),
             None => match check(leg).await {
                 Ok(found) => Step::Well(found),
+                Err(failure) if failure.is_advice() => Step::Wanting(failure),
                 Err(failure) => Step::Broken(failure),
             },
         };

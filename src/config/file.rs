@@ -11,13 +11,14 @@ use url::Url;
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// The sections in the order of the example.
-pub(super) const SECTIONS: [&str; 9] = [
+pub(super) const SECTIONS: [&str; 10] = [
     "homeserver",
     "database",
     "appservice",
     "nova",
     "rooms",
     "feed",
+    "calls",
     "admin",
     "metrics",
     "logging",
@@ -49,6 +50,7 @@ sections! {
         nova: NovaSection = NovaSection::default(),
         rooms: RoomsSection = RoomsSection::default(),
         feed: FeedSection = FeedSection::default(),
+        calls: CallsSection = CallsSection::default(),
         admin: AdminSection = AdminSection::default(),
         metrics: MetricsSection = MetricsSection::default(),
         logging: LoggingSection = LoggingSection::default(),
@@ -101,6 +103,29 @@ sections! {
     /// How long clients can resume.
     FeedSection {
         retention_days: u32 = 7,
+    }
+
+    /// Calls, and the servers that help them to get through.
+    CallsSection {
+        enabled: bool = true,
+        ring_seconds: u64 = 60,
+        grace_seconds: u64 = 30,
+        turn_uris: Vec<String> = Vec::new(),
+        #[serde(serialize_with = "redact")]
+        turn_shared_secret: Option<SecretString> = None,
+        turn_shared_secret_file: Option<String> = None,
+        turn_credential_lifetime_seconds: u64 = 86_400,
+        ice_servers: Vec<IceServerEntry> = Vec::new(),
+        stun_uris: Vec<String> = Vec::new(),
+        insecure_legacy: bool = false,
+    }
+
+    /// One of the fixed servers.
+    IceServerEntry {
+        urls: Vec<String> = Vec::new(),
+        username: Option<String> = None,
+        #[serde(serialize_with = "redact")]
+        credential: Option<SecretString> = None,
     }
 
     /// The admin API.

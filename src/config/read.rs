@@ -10,7 +10,12 @@ use super::error::Problem;
 use super::file::File;
 
 /// The keys whose values must not be shown, not even in an error.
-const SECRET_KEYS: [&str; 2] = ["admin.token", "database.url"];
+const SECRET_KEYS: [&str; 4] = [
+    "admin.token",
+    "calls.ice_servers",
+    "calls.turn_shared_secret",
+    "database.url",
+];
 
 /// Merges `file` < `environment`. A key that cannot be read is reported and keeps its default, so that what follows is
 /// still looked at.
@@ -39,6 +44,7 @@ pub(super) fn read(file: impl Provider, environment: impl Provider, problems: &m
         nova: read.section("nova"),
         rooms: read.section("rooms"),
         feed: read.section("feed"),
+        calls: read.section("calls"),
         admin: read.section("admin"),
         metrics: read.section("metrics"),
         logging: read.section("logging"),

@@ -34,6 +34,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         problems,
     );
     let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
+    let calls = super::calls::calls(&file.calls, problems);
     let admin = admin(file, problems);
     let metrics = listen("metrics.listen", &file.metrics.listen, problems);
     let logging = logging(file, problems);
@@ -46,6 +47,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         feed: Feed {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),
         },
+        calls: calls?,
         admin: admin?,
         metrics: Metrics { listen: metrics? },
         logging: logging?,

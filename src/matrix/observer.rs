@@ -80,6 +80,8 @@ endpoints! {
     ResolveAlias = "resolve_alias",
     /// `PUT /directory/room/{alias}`
     CreateAlias = "create_alias",
+    /// `GET /voip/turnServer`
+    TurnServer = "turn_server",
     /// `POST /media/upload`
     Upload = "upload",
     /// `GET /media/thumbnail/{server}/{id}`

@@ -1,6 +1,7 @@
 //! The admin's API: accounts, portals, dead letters, sessions, health. On a listener of its own, with a token of its own.
 
 mod accounts;
+mod calls;
 mod dead_letters;
 mod dto;
 mod status;
@@ -60,6 +61,7 @@ pub fn router(nova: NovaState, token: SecretString, sessions: Sessions) -> Route
         .route("/dead-letters/{id}", delete(dead_letters::discard))
         .route("/dead-letters/{id}/retry", post(dead_letters::retry))
         .route("/sessions", get(status::sessions))
+        .route("/calls/active", get(calls::active))
         .route("/health", get(status::health))
         .method_not_allowed_fallback(async || ApiError::WrongMethod.into_response())
         // Strangers are not told what there is.

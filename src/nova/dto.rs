@@ -1,5 +1,6 @@
 //! JSON as Nova's clients read and write it: supersets of what every old client decodes (nova-client-protocol §6).
 
+pub mod calls;
 pub mod conversations;
 pub mod members;
 pub mod messages;

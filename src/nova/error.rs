@@ -67,6 +67,8 @@ const INVALID: Kind = (StatusCode::BAD_REQUEST, "validation_error", "INVALID_REQ
 const FORBIDDEN: Kind = (StatusCode::FORBIDDEN, "authorization_error", "AUTHORIZATION_ERROR");
 // The code that the old service gave to everything that it did not find.
 const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "MESSAGE_NOT_FOUND");
+const BAD_OFFER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_OFFER");
+const BAD_ANSWER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_ANSWER");
 const CALL_NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "CALL_NOT_FOUND");
 const CALL_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "CALL_CONFLICT");
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "server_error", "SERVICE_UNAVAILABLE");
@@ -113,9 +115,9 @@ impl ApiError {
     fn kind_of_refusal(refused: Refused) -> Kind {
         match refused {
             Refused::NotYours => FORBIDDEN,
-            Refused::BadOffer | Refused::BadAnswer | Refused::NotAGroup | Refused::NoTarget | Refused::TooMany => {
-                INVALID
-            }
+            Refused::BadOffer => BAD_OFFER,
+            Refused::BadAnswer => BAD_ANSWER,
+            Refused::NotAGroup | Refused::NoTarget | Refused::TooMany => INVALID,
             Refused::NotRinging
             | Refused::Ended
             | Refused::NotConnected

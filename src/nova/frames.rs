@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::bridge::calls::Ringing;
 use crate::domain::clock::Timestamp;
-use crate::domain::feed::{Change, FeedEntry, FeedEvent, UpdatedField};
+use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, UpdatedField};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::message::{Message, Style};
 
@@ -263,6 +264,22 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
 #[must_use]
 pub fn greeting(user: UserId, connection: Uuid) -> Utf8Bytes {
     text(&json!({ "type": "connection.established", "data": { "user_id": user, "connection_id": connection } }))
+}
+
+/// What a socket that opens is shown of a call that rings: as if it happened at the place that the socket is at.
+#[must_use]
+pub fn ringing(ringing: Ringing, user: UserId, cursor: Cursor) -> Vec<Utf8Bytes> {
+    let entry = FeedEntry {
+        cursor,
+        conversation: ringing.conversation,
+        audience: Some(user),
+        at: ringing.at,
+        event: FeedEvent::Change(Change::Call {
+            call: ringing.call,
+            news: ringing.news,
+        }),
+    };
+    of_entry(&entry, false).all
 }
 
 /// The answer to a frame that was refused.

@@ -54,6 +54,12 @@ impl SendLimiter {
         Self::with_clock(per_second, burst, Arc::new(move || start.elapsed()))
     }
 
+    /// For the candidates of calls: a browser has a few dozen for each connection, and a group call has many of those.
+    #[must_use]
+    pub fn for_candidates() -> Self {
+        Self::new(50, 500)
+    }
+
     /// The same, with the time since anything from `elapsed`.
     #[must_use]
     pub fn with_clock(per_second: u32, burst: u32, elapsed: Arc<dyn Fn() -> Duration + Send + Sync>) -> Self {

@@ -13,7 +13,7 @@ const TOKEN: &str = "nova_token";
     info(
         title = "Nova chat",
         description = "Conversations and messages of Nova's users, bridged to Matrix.\n\n\
-            Every path below `/conversations`, `/groups` and `/messages` exists below `/api/v1` as well. \
+            Every path below `/conversations`, `/groups`, `/messages` and `/calls` exists below `/api/v1` as well. \
             Wherever a request takes user ids it also takes Matrix ids. UUIDs are read in any case and written in \
             lower case; times are in UTC and whole seconds. What happens meanwhile arrives on the WebSocket at `/ws`.",
     ),
@@ -21,6 +21,7 @@ const TOKEN: &str = "nova_token";
         (name = "conversations", description = "Two people, or a group"),
         (name = "members", description = "Who is in a conversation"),
         (name = "messages", description = "What is said"),
+        (name = "calls", description = "Calls: signalling only, the media goes from client to client"),
         (name = "gateway", description = "The same in the shapes of the first gateway, for the iOS app"),
         (name = "matrix", description = "The rooms of the caller's conversations"),
         (name = "avatars", description = "Pictures that only Matrix has"),

@@ -3,6 +3,7 @@
 
 pub mod extract;
 
+mod calls;
 mod conversations;
 mod failures;
 mod gateway;
@@ -42,11 +43,15 @@ pub(super) fn routes() -> OpenApiRouter<NovaState> {
         .merge(canonical())
         .nest("/api/v2/chat", shared().merge(gateway::router()))
         .nest("/api/v2/matrix", matrix::router())
+        .merge(calls::old_address())
         .routes(routes!(avatars::get))
 }
 
 fn canonical() -> OpenApiRouter<NovaState> {
-    shared().merge(conversations::router()).merge(messages::router())
+    shared()
+        .merge(conversations::router())
+        .merge(messages::router())
+        .merge(calls::router())
 }
 
 /// What does not differ between the prefixes.
@@ -54,6 +59,7 @@ fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
         .merge(messages::shared())
+        .merge(calls::shared())
 }
 
 async fn wrong_method() -> Response {

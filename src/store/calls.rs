@@ -6,7 +6,7 @@ mod save;
 mod sending;
 
 pub use events::{context, prune_early, prune_log};
-pub use rows::dialect;
+pub use rows::{dialect, status};
 pub use save::save;
 pub use sending::{Facts, Told, cut, facts, told};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nova_bridge::bridge::accounts::AccountProfile;
 use nova_bridge::bridge::calls::CallSettings;
+use nova_bridge::bridge::ice::IceSettings;
 use nova_bridge::bridge::{Bridge, CreateRooms, Parts, Settings};
 use nova_bridge::domain::clock::SystemClock;
 use nova_bridge::domain::ghost::Ghosts;
@@ -31,6 +32,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             bot: owned_user_id!("@novabot:example.org"),
             sender: owned_user_id!("@_nova_bridge:example.org"),
             calls: CallSettings::default(),
+            ice: IceSettings::default(),
         },
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

@@ -67,6 +67,7 @@ impl<'a> Checks<'a> {
             Leg::Domain => self.domain(),
             Leg::Namespace => self.namespace().await,
             Leg::Ping => self.ping().await,
+            Leg::Turn => self.turn().await,
         }
     }
 
@@ -186,6 +187,32 @@ impl<'a> Checks<'a> {
                 address,
                 reason: error.to_string(),
             })),
+        }
+    }
+
+    /// Who gives out TURN servers. Every local user is given the same ones; we ask for ourselves, because a ghost need not
+    /// exist yet.
+    async fn turn(&self) -> Result<String, Failure> {
+        let leg = Leg::Turn;
+        let calls = &self.config(leg)?.calls;
+        if !calls.enabled {
+            return Ok("not needed: calls are switched off".to_owned());
+        }
+        let homeserver = known(leg, self.homeserver.as_ref())?;
+        let answer = homeserver.turn_server(None).await;
+        let first = |uris: &[String]| uris.first().cloned().unwrap_or_default();
+        match answer {
+            Ok(turn) if !turn.uris.is_empty() => {
+                Ok(format!("Synapse gives out {}, for {} s", first(&turn.uris), turn.ttl))
+            }
+            Ok(_) | Err(_) if !calls.turn_uris.is_empty() => {
+                Ok(format!("the bridge gives out {}", first(&calls.turn_uris)))
+            }
+            Ok(_) | Err(_) if calls.has_turn() => Ok("the bridge gives out calls.ice_servers".to_owned()),
+            Ok(_) => Err(Failure::NoTurn),
+            // A homeserver that knows no calls at all.
+            Err(error) if error.status() == Some(404) => Err(Failure::NoTurn),
+            Err(error) => Err(self.failure(leg, &error)),
         }
     }
 

@@ -76,6 +76,9 @@ pub enum Failure {
     /// The homeserver does not reach us.
     #[error("Synapse does not reach us: {0}")]
     Ping(Ping),
+    /// Nobody gives out TURN servers.
+    #[error("there is no TURN server: calls connect only where nothing is between the two, often not even then")]
+    NoTurn,
     /// An answer that fits no other kind.
     #[error("unexpected answer: {reason}")]
     Unexpected {
@@ -208,14 +211,25 @@ impl Failure {
                 `nova-bridge generate-registration --force`, then restart Synapse"
                 .to_owned(),
             Self::Ping(ping) => ping.cure(),
+            Self::NoTurn => "run coturn with use-auth-secret and static-auth-secret, and open its 3478 (udp and tcp), 5349 and \
+                its relay ports; then name it in turn_uris and turn_shared_secret of Synapse's homeserver.yaml, or in \
+                calls.turn_uris and calls.turn_shared_secret here"
+                .to_owned(),
             Self::Unexpected { .. } => "look into the logs of Synapse and of the bridge".to_owned(),
         }
+    }
+
+    /// Whether the bridge works all the same.
+    #[must_use]
+    pub const fn is_advice(&self) -> bool {
+        matches!(self, Self::NoTurn)
     }
 
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
+            Self::NoTurn => Exit::Done,
             Self::Configuration(_) | Self::Registration(_) | Self::RegistrationDiffers { .. } => Exit::Configuration,
             Self::Database(_) => Exit::Database,
             Self::HomeserverUnreachable { .. } | Self::NotAHomeserver { .. } => Exit::HomeserverUnreachable,
@@ -228,7 +242,7 @@ impl Failure {
                 Leg::Configuration | Leg::Registration => Exit::Configuration,
                 Leg::Database | Leg::Migrations => Exit::Database,
                 Leg::Homeserver => Exit::HomeserverUnreachable,
-                Leg::Token | Leg::Domain | Leg::Namespace => Exit::HomeserverRefuses,
+                Leg::Token | Leg::Domain | Leg::Namespace | Leg::Turn => Exit::HomeserverRefuses,
                 Leg::Ping => Exit::Unreachable,
             },
         }

@@ -15,6 +15,8 @@ pub(super) enum Step {
     Well(String),
     /// It is broken.
     Broken(Failure),
+    /// The bridge works without it, but not everywhere.
+    Wanting(Failure),
     /// It was not tried, because another leg it needs did not go well.
     Skipped(Leg),
 }
@@ -35,7 +37,7 @@ impl Report {
     pub fn first_failure(&self) -> Option<(Leg, &Failure)> {
         self.0.iter().find_map(|(leg, step)| match step {
             Step::Broken(failure) => Some((*leg, failure)),
-            Step::Well(_) | Step::Skipped(_) => None,
+            Step::Well(_) | Step::Wanting(_) | Step::Skipped(_) => None,
         })
     }
 
@@ -55,14 +57,17 @@ impl Report {
             match step {
                 Step::Well(found) => writeln!(out, "✓ {name:<14} {found}")?,
                 Step::Skipped(need) => writeln!(out, "- {name:<14} not tried: {} has to work first", need.name())?,
-                Step::Broken(failure) => {
-                    writeln!(out, "✗ {name:<14} {}", indented(&failure.to_string()))?;
+                Step::Wanting(failure) | Step::Broken(failure) => {
+                    let mark = if failure.is_advice() { '!' } else { '✗' };
+                    writeln!(out, "{mark} {name:<14} {}", indented(&failure.to_string()))?;
                     writeln!(out, "  {:<14} → {}", "", indented(&failure.cure()))?;
                 }
             }
         }
+        let wants = self.0.iter().any(|(_, step)| matches!(step, Step::Wanting(_)));
         match self.first_failure() {
             Some((leg, _)) => writeln!(out, "\nMend this first: {}.", leg.name()),
+            None if wants => writeln!(out, "\nEverything works, apart from what is marked with !."),
             None => writeln!(out, "\nEverything works."),
         }
     }

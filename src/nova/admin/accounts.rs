@@ -41,8 +41,10 @@ pub(super) async fn list(
 async fn account(state: &NovaState, id: UserId) -> Result<Json<Account>, ApiError> {
     let mut connection = state.bridge.store().read().await?;
     let found = people::account(&mut connection, id).await?;
+    drop(connection);
     let found = found.ok_or_else(|| CommandError::NoSuchUser(id.to_string()))?;
-    Ok(Json(found.into()))
+    let calls_enabled = state.bridge.calls_enabled(id).await?;
+    Ok(Json(Account::from(found).with_calls(calls_enabled)))
 }
 
 pub(super) async fn get(State(state): State<NovaState>, Path(id): Path<Uuid>) -> Result<Json<Account>, ApiError> {
@@ -54,7 +56,11 @@ pub(super) async fn put(
     Path(id): Path<Uuid>,
     Json(profile): Json<Profile>,
 ) -> Result<Json<Account>, ApiError> {
+    let calls_enabled = profile.calls_enabled;
     state.bridge.put_account(UserId(id), profile.into()).await?;
+    if let Some(enabled) = calls_enabled {
+        state.bridge.set_calls_enabled(UserId(id), enabled).await?;
+    }
     account(&state, UserId(id)).await
 }
 

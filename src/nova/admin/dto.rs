@@ -17,6 +17,8 @@ pub(super) struct Profile {
     username: String,
     display_name: Option<String>,
     avatar_url: Option<String>,
+    /// Whether calls ring for them; stays as it is where nothing is said.
+    pub(super) calls_enabled: Option<bool>,
 }
 
 impl From<Profile> for AccountProfile {
@@ -41,6 +43,18 @@ pub(super) struct Account {
     ghost_registered: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Time>,
+    /// Whether calls ring for them; only where one account is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls_enabled: Option<bool>,
+}
+
+impl Account {
+    pub(super) fn with_calls(self, enabled: bool) -> Self {
+        Self {
+            calls_enabled: Some(enabled),
+            ..self
+        }
+    }
 }
 
 impl From<Person> for Account {
@@ -53,6 +67,7 @@ impl From<Person> for Account {
             avatar_url: person.avatar_url,
             ghost_registered: None,
             deleted_at: None,
+            calls_enabled: None,
         }
     }
 }

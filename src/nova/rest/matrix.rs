@@ -47,7 +47,7 @@ struct Config {
     /// Always false: the bridge reads what it carries.
     #[schema(example = false)]
     e2ee_enabled: bool,
-    /// Always false: calls are not carried yet.
+    /// Always false: this is about calls that the app makes in Matrix by itself. Those of the bridge are at `/calls`.
     #[schema(example = false)]
     voip_enabled: bool,
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::domain::feed::Cursor;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::{Style, Text};
+use crate::nova::dto::calls::body::Body;
 
 /// A frame from a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,8 +26,57 @@ pub(super) enum ClientFrame {
         /// The client's own key for it.
         idempotency_key: Option<String>,
     },
+    /// Does something in a call.
+    Call(CallFrame, Body),
     /// Nothing that this version knows.
     Unknown,
+}
+
+/// What is done in a call. The fields are those of the REST request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CallFrame {
+    Initiate,
+    Answer,
+    Reject,
+    Hangup,
+    Ice,
+    Negotiate,
+    Media,
+    Join,
+    Leave,
+}
+
+impl CallFrame {
+    const ALL: [Self; 9] = [
+        Self::Initiate,
+        Self::Answer,
+        Self::Reject,
+        Self::Hangup,
+        Self::Ice,
+        Self::Negotiate,
+        Self::Media,
+        Self::Join,
+        Self::Leave,
+    ];
+
+    /// The frame's type.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Initiate => "call.initiate",
+            Self::Answer => "call.answer",
+            Self::Reject => "call.reject",
+            Self::Hangup => "call.hangup",
+            Self::Ice => "call.ice",
+            Self::Negotiate => "call.negotiate",
+            Self::Media => "call.media",
+            Self::Join => "call.join",
+            Self::Leave => "call.leave",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
 }
 
 /// Why a frame was refused.
@@ -66,7 +116,10 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         },
         "get_unacked" | "getUnacked" => Ok(ClientFrame::GetUnacked),
         "message.send" => send(&frame),
-        _ => Ok(ClientFrame::Unknown),
+        name => match CallFrame::parse(name) {
+            Some(call) => Ok(ClientFrame::Call(call, Body::from(frame))),
+            None => Ok(ClientFrame::Unknown),
+        },
     };
     (request_id, read)
 }

@@ -1,6 +1,7 @@
 //! One socket, owned by one loop: nothing else reads or writes it.
 
 mod acks;
+mod calls;
 mod hearing;
 
 use std::sync::Arc;
@@ -119,11 +120,14 @@ impl Session {
         metrics.websocket_opened();
         let Seat { id, member, entries } = seat;
         self.heard = Instant::now();
+        // A call of theirs goes on while there is a socket.
+        let attendance = self.state.nova.bridge.attend(self.user);
         let end = match self.serve(&mut socket, &member, entries, id).await {
             Err(end) => end,
             Ok(()) => End::silent(ClosedBecause::Client),
         };
         drop(member);
+        drop(attendance);
         if let Some((code, reason)) = end.close {
             let close = Message::Close(Some(CloseFrame {
                 code,
@@ -204,7 +208,7 @@ impl Session {
             self.cursor = since.min(self.cursor);
             self.catch_up(socket).await?;
         }
-        Ok(())
+        self.ring(socket).await
     }
 
     /// Reads the feed from where the socket is to its end.

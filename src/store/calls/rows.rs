@@ -19,7 +19,8 @@ pub(super) fn calls(rows: impl Iterator<Item = (Uuid, String)>) -> Result<Vec<Ca
 }
 
 /// The status by which a call is looked for: that of Nova's clients, and how it ended.
-pub(super) const fn status(call: &Call) -> &'static str {
+#[must_use]
+pub const fn status(call: &Call) -> &'static str {
     match (call.phase, call.reason) {
         (Phase::Preparing | Phase::Ringing | Phase::Accepted | Phase::Connected, _) => call.phase.status(),
         (Phase::Ended, Some(EndReason::NoAnswer | EndReason::Cancelled | EndReason::Busy)) => "missed",

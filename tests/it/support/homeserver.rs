@@ -46,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) alias_prefix: String,
     /// `12`, where creators stand above the power levels and room ids name no server; or `11`.
     pub(crate) room_version: String,
+    /// The TURN server that it gives out.
+    pub(crate) turn_uri: Option<String>,
 }
 
 impl Default for Options {
@@ -58,6 +60,7 @@ impl Default for Options {
             covers_ghosts: true,
             alias_prefix: "#nova".to_owned(),
             room_version: "12".to_owned(),
+            turn_uri: None,
         }
     }
 }

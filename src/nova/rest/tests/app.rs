@@ -107,6 +107,7 @@ impl App {
                 bot: user_id!("@nova:example.org").to_owned(),
                 sender: user_id!("@nova-sender:example.org").to_owned(),
                 calls: crate::bridge::calls::CallSettings::default(),
+                ice: crate::bridge::ice::IceSettings::default(),
             },
             clock: Arc::<Standing>::clone(&clock),
             random: Arc::new(Counting(AtomicU64::new(1))),
@@ -126,6 +127,7 @@ impl App {
             auth: Arc::new(authenticator()),
             settings: Arc::new(settings),
             sends,
+            candidates: SendLimiter::with_clock(1, 500, Arc::new(|| Duration::ZERO)),
             metrics,
         };
         let router = rest::router(state.clone());

@@ -11,7 +11,7 @@ use crate::domain::message::Text;
 use crate::metrics::ClosedBecause;
 use crate::nova::error::ApiError;
 use crate::nova::frames;
-use crate::nova::ws::protocol::{self, ClientFrame, Refused};
+use crate::nova::ws::protocol::{self, CallFrame, ClientFrame, Refused};
 
 /// How many frames over the limit end the socket.
 const PATIENCE: u32 = 1000;
@@ -28,7 +28,10 @@ impl Session {
             Message::Text(text) => text,
         };
         let (request_id, frame) = protocol::read(&text);
-        let result = if self.limiter.check().is_ok() {
+        // Candidates come in dozens and have a limit of their own.
+        let free = matches!(frame, Ok(ClientFrame::Call(CallFrame::Ice, _)));
+        let quiet = free && request_id.is_none();
+        let result = if free || self.limiter.check().is_ok() {
             match frame {
                 Ok(frame) => self.act(socket, frame).await?,
                 Err(refused) => Err(refused),
@@ -49,6 +52,8 @@ impl Session {
         };
         let answer = match result {
             Ok(None) => return Ok(()),
+            // Nobody waits to hear of each candidate.
+            Ok(Some(_)) if quiet => return Ok(()),
             Ok(Some(fields)) => frames::ack(request_id.as_ref(), fields),
             Err(refused) => frames::error(request_id.as_ref(), refused.code, &refused.detail),
         };
@@ -71,6 +76,9 @@ impl Session {
                 idempotency_key,
             } => {
                 return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
+            }
+            ClientFrame::Call(frame, body) => {
+                return Ok(Box::pin(self.in_call(frame, &body)).await.map(Some));
             }
             ClientFrame::Unknown => {}
         }
@@ -116,8 +124,12 @@ impl Session {
 
 /// An error of the use cases, by the code that REST has for it too.
 fn refusal(error: CommandError) -> Refused {
-    let error = ApiError::from(error);
-    error.log("WS", "message.send");
+    refused("message.send", &error.into())
+}
+
+/// An error as REST has it.
+pub(super) fn refused(what: &str, error: &ApiError) -> Refused {
+    error.log("WS", what);
     Refused {
         code: error.code(),
         detail: error.detail(),

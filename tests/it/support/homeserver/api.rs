@@ -26,6 +26,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
             "/account/whoami",
             get(async |Caller(user): Caller| Json(json!({ "user_id": user }))),
         )
+        .route("/voip/turnServer", get(turn_server))
         .route("/account/deactivate", post(deactivate))
         .route("/register", post(register))
         .route("/profile/{user}", get(profile))
@@ -83,6 +84,13 @@ async fn register(State(shared): Server, _: Caller, body: Bytes) -> Reply {
     Ok(Json(
         json!({ "user_id": user, "home_server": shared.lock().options.server_name }),
     ))
+}
+
+async fn turn_server(State(shared): Server, Caller(user): Caller) -> Reply {
+    let given = |uri: &String| {
+        json!({ "uris": [uri], "username": format!("1:{user}"), "password": "given", "ttl": 3600 })
+    };
+    Ok(Json(shared.lock().options.turn_uri.as_ref().map_or_else(|| json!({}), given)))
 }
 
 async fn deactivate(State(shared): Server, Caller(user): Caller, body: Bytes) -> Reply {
