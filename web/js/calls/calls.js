@@ -128,29 +128,42 @@ export class Calls {
     try {
       const reply = await request;
       run.id = callId(reply);
-      if (run.over) return void this.#signaling.hangup(run.id, 'user_hangup').catch(() => {});
+      if (run.over) {
+        this.#signaling.hangup(run.id, 'user_hangup').catch(() => {});
+        return this.#catchUp(run);
+      }
       this.store.dispatch({ type: 'placed', id: run.id, participantId: reply.participant_id ?? null });
       run.ready.resolve();
+      return this.#catchUp(run);
     } catch (error) {
-      this.#end(run, 'error', { detail: error.detail });
-    } finally {
-      const waiting = run.waiting;
-      run.waiting = null;
-      for (const frame of waiting) this.#onFrame(frame);
+      this.#catchUp(run);
+      // They called us in the same moment, and were first: that is the call that we wanted.
+      const crossing = this.store.state.rings.find(({ conversationId }) => conversationId === run.conversationId);
+      if (crossing && !run.over) this.accept(crossing.id, { inItsPlace: true });
+      else this.#end(run, 'error', { detail: error.detail });
     }
   }
 
-  /** @param {{video?: boolean}} how */
-  async accept(id, { video = false } = {}) {
+  #catchUp(run) {
+    const frames = run.waiting ?? [];
+    run.waiting = null;
+    for (const frame of frames) this.#onFrame(frame);
+  }
+
+  /** @param {{video?: boolean, inItsPlace?: boolean}} how  inItsPlace: of the call that we are just placing */
+  async accept(id, { video = false, inItsPlace = false } = {}) {
     const { rings, active } = this.store.state;
     const ring = rings.find((it) => it.id === id);
     const offer = this.#offers.get(id);
     if (!ring) return;
-    const takes = takesOver(this.store.state, ring);
+    const takes = inItsPlace || takesOver(this.store.state, ring);
     // A camera that was on for the call that this one takes the place of stays on.
     const media = takes ? this.#handOver() : undefined;
     if (active && !takes) this.hangUp();
-    if (ring.kind === 'group') return void this.#join(id, ring.conversationId, { video, callerName: ring.callerName });
+    if (ring.kind === 'group') {
+      media?.close();
+      return void this.#join(id, ring.conversationId, { video: video || Boolean(active?.camera && takes), callerName: ring.callerName });
+    }
     const run = this.#begin({
       id, conversationId: ring.conversationId, kind: 'direct', direction: 'incoming', video: ring.video || video, callerName: ring.callerName,
       peers: [ring.callerId], camera: Boolean(media?.camera),
