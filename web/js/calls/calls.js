@@ -16,6 +16,8 @@ import { Peer } from './voip.js';
 /** As many as a mesh can bear: everybody sends to everybody. */
 const MAX_IN_GROUP = 8;
 const QUALITY_EVERY_MS = 2_000;
+/** How much later than the refusal of our call theirs may ring. */
+const CROSSING_WITHIN_MS = 700;
 /** What the bridge takes as a reason to hang up. */
 const SAID = ['user_hangup', 'ice_failed', 'media_failed'];
 /** A ring that nobody ends (its end was lost) must not ring for ever. */
@@ -125,23 +127,25 @@ export class Calls {
   /** Frames of a call may overtake the reply that tells its id: until then they wait. */
   async #placed(run, request) {
     run.waiting = [];
-    try {
-      const reply = await request;
-      run.id = callId(reply);
-      if (run.over) {
-        this.#signaling.hangup(run.id, 'user_hangup').catch(() => {});
-        return this.#catchUp(run);
-      }
+    const { reply, error } = await request.then((it) => ({ reply: it }), (it) => ({ error: it }));
+    if (error) return this.#notPlaced(run, error);
+    run.id = callId(reply);
+    if (run.over) this.#signaling.hangup(run.id, 'user_hangup').catch(() => {});
+    else {
       this.store.dispatch({ type: 'placed', id: run.id, participantId: reply.participant_id ?? null });
       run.ready.resolve();
-      return this.#catchUp(run);
-    } catch (error) {
-      this.#catchUp(run);
-      // They called us in the same moment, and were first: that is the call that we wanted.
-      const crossing = this.store.state.rings.find(({ conversationId }) => conversationId === run.conversationId);
-      if (crossing && !run.over) this.accept(crossing.id, { inItsPlace: true });
-      else this.#end(run, 'error', { detail: error.detail });
     }
+    return this.#catchUp(run);
+  }
+
+  async #notPlaced(run, error) {
+    this.#catchUp(run);
+    // They called us in the same moment and were first: that is the call that we wanted. Its ring may come after the refusal.
+    const crossing = () => this.store.state.rings.find(({ conversationId }) => conversationId === run.conversationId);
+    if (!crossing() && !error.transient) await new Promise((resolve) => { setTimeout(resolve, CROSSING_WITHIN_MS); });
+    if (run.over) return;
+    if (crossing()) await this.accept(crossing().id, { inItsPlace: true });
+    else this.#end(run, 'error', { detail: error.detail });
   }
 
   #catchUp(run) {
