@@ -16,6 +16,7 @@ import { Peer } from './voip.js';
 /** As many as a mesh can bear: everybody sends to everybody. */
 const MAX_IN_GROUP = 8;
 const QUALITY_EVERY_MS = 2_000;
+const LOOK_EVERY_MS = 15_000;
 /** How much later than the refusal of our call theirs may ring. */
 const CROSSING_WITHIN_MS = 700;
 /** What the bridge takes as a reason to hang up. */
@@ -41,6 +42,7 @@ export class Calls {
   /** What the other side asked of a call that this tab was in before it was reloaded. */
   #missed = { offer: null, candidates: [] };
   #qualityTimer = null;
+  #lookTimer = null;
   #samples = new Map();
 
   /**
@@ -64,12 +66,15 @@ export class Calls {
     const signal = this.#listening.signal;
     connection.addEventListener('status', ({ detail }) => this.#onStatus(detail), { signal });
     connection.addEventListener('frame', ({ detail }) => this.#onFrame(detail), { signal });
+    // Who has left a group call is not told of its end, and must not be offered to join what is over.
+    this.#lookTimer = setInterval(() => this.#lookAtOngoing(), LOOK_EVERY_MS);
     globalThis.navigator?.mediaDevices?.addEventListener?.('devicechange', () => this.#countCameras(), { signal });
   }
 
   /** Sign-out: whoever is on the line must not wait for us. */
   stop() {
     this.hangUp();
+    clearInterval(this.#lookTimer);
     this.#listening.abort();
   }
 
@@ -212,6 +217,7 @@ export class Calls {
       for (const { user_id: user } of (reply.participants ?? []).filter(isThere)) if (user !== this.#me) await this.#offerTo(run, user);
     } catch (error) {
       this.#end(run, 'error', { detail: error.detail });
+      this.#reconcile(); // it may be over
     }
   }
 
@@ -371,6 +377,11 @@ export class Calls {
     const there = calls.some((call) => callId(call) === saved.callId && call.status !== 'ringing');
     if (!there) this.#forget();
     this.store.dispatch({ type: 'rejoin', saved: there ? saved : null });
+  }
+
+  #lookAtOngoing() {
+    const { ongoing, active, online } = this.store.state;
+    if (online && Object.values(ongoing).some(({ id }) => id !== active?.id)) this.#reconcile();
   }
 
   #onFrame(frame) {
