@@ -19,6 +19,8 @@ import { describeStreams, readCandidate, sortStreams } from './sdp.js';
 const RESTART_AFTER_MS = 2_500;
 /** As long as Element waits. */
 const GIVE_UP_AFTER_MS = 30_000;
+/** Once there is a way, the handshake takes moments. */
+const HANDSHAKE_MS = 4_000;
 /** Candidates that come later than this are not worth waiting for. */
 const GATHER_MS = 10_000;
 
@@ -45,7 +47,7 @@ export class Peer extends EventTarget {
   /** Streams that come in, by id, and what they are. */
   #streams = new Map();
   #metadata = undefined;
-  #timers = { restart: null, giveUp: null, gather: null };
+  #timers = { restart: null, giveUp: null, gather: null, handshake: null };
 
   /**
    * @param {object} options
@@ -213,6 +215,7 @@ export class Peer extends EventTarget {
     }));
     pc.addEventListener('track', mine(({ track, streams, transceiver }) => this.#received(track, streams[0] ?? new MediaStream([track]), transceiver)));
     pc.addEventListener('connectionstatechange', mine(() => this.#watch()));
+    pc.addEventListener('iceconnectionstatechange', mine(() => this.#reachable && this.#handshake()));
     pc.addEventListener('signalingstatechange', mine(() => this.#changed()));
   }
 
@@ -336,6 +339,32 @@ export class Peer extends EventTarget {
     this.#expect();
     clearTimeout(this.#timers.restart);
     this.#timers.restart = setTimeout(() => this.pc.restartIce(), afterMs);
+  }
+
+  /**
+   * There is a way, but no handshake comes through: another device of the called one had answered at the same moment, and
+   * its handshake came first. Only a new connection helps.
+   */
+  #handshake() {
+    clearTimeout(this.#timers.handshake);
+    this.#timers.handshake = setTimeout(() => {
+      const stuck = !this.#closed && this.#reachable && this.pc.connectionState !== 'connected';
+      if (stuck && this.#open && this.#local.stream) this.#beginAnew();
+    }, HANDSHAKE_MS);
+  }
+
+  get #reachable() {
+    return ['connected', 'completed'].includes(this.pc.iceConnectionState);
+  }
+
+  #beginAnew() {
+    const { layout } = this;
+    const { stream, audioMuted } = this.#local;
+    this.pc.close();
+    this.#streams.clear();
+    this.#senders = { audio: null, video: null, screen: null };
+    this.#build();
+    this.takePlace(layout, stream, { audioMuted });
   }
 
   #giveUp() {
