@@ -152,10 +152,22 @@ impl Bridge {
     ) -> Result<(), CommandError> {
         for (call, user) in calls {
             if let Some(input) = input(user) {
-                self.call_event(call, input).await?;
+                self.told(call, input).await?;
             }
         }
         Ok(())
+    }
+
+    /// Applies an input to a call. A call that cannot take it must not hold up the others: then the answer is false.
+    async fn told(&self, id: CallId, input: Input) -> Result<bool, CommandError> {
+        match self.call_event(id, input).await {
+            Err(CommandError::Store(error)) if !error.refuses_data() => Err(error.into()),
+            Err(error) => {
+                tracing::error!(call.id = %id, error = %error_chain(&error), "a call cannot be looked at");
+                Ok(false)
+            }
+            Ok(()) => Ok(true),
+        }
     }
 
     /// Applies the deadlines that have come. Returns how long to wait for the next.
@@ -176,14 +188,14 @@ impl Bridge {
                 self.inner.calls_hint.next.store(until, Ordering::SeqCst);
                 return Ok(wait);
             }
-            let applied = iter(due).map(|id| self.call_event(id, Input::Deadline));
+            let applied = iter(due).map(|id| self.told(id, Input::Deadline));
             let mut applied = applied.buffer_unordered(AT_ONCE);
+            let mut all_done = true;
             while let Some(done) = applied.next().await {
-                match done {
-                    Err(CommandError::Store(error)) if !error.refuses_data() => return Err(error.into()),
-                    Err(error) => tracing::error!(error = %error_chain(&error), "a call's deadline cannot be applied"),
-                    Ok(()) => {}
-                }
+                all_done &= done?;
+            }
+            if !all_done {
+                return Ok(POLL);
             }
         }
         Ok(BREATH)

@@ -174,3 +174,40 @@ fn detail(error: &JobError, text: &str) -> String {
         text.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+
+    use super::*;
+    use crate::domain::call::{HangupReason, Sdp, Version};
+
+    fn signal(act: SignalAct) -> Signal {
+        Signal {
+            call: "c".to_owned(),
+            party: "p".to_owned(),
+            version: Version::V1,
+            act,
+        }
+    }
+
+    #[test]
+    fn an_invite_rings_as_long_as_it_was_meant_to_or_for_what_is_left() {
+        let invite = signal(SignalAct::Invite {
+            offer: Sdp::read("v=0".to_owned()).unwrap(),
+            metadata: None,
+            invitee: "@alice:hs".try_into().unwrap(),
+            expires_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(60),
+            lifetime_ms: 60_000,
+        });
+        let after = |ms| lifetime(&invite, DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms));
+        assert_eq!((after(0), after(3_000)), (Some(60_000), Some(60_000)));
+        assert_eq!((after(3_001), after(59_999)), (Some(56_999), Some(1)));
+        assert_eq!((after(60_000), after(99_000)), (None, None));
+        let end = signal(SignalAct::End(HangupReason::UserHangup));
+        assert!(
+            lifetime(&end, DateTime::UNIX_EPOCH + TimeDelta::days(9)).is_some(),
+            "an end is never too late"
+        );
+    }
+}

@@ -25,8 +25,8 @@ const LATEST_MS: i64 = 3_000;
 const GROUP_NOTICE: &str = "Calls with Nova work between two people only, in a direct chat. Nobody was called.";
 
 /// What people read whose client started a call that Nova cannot take part in.
-const RTC_NOTICE: &str = "Element Call cannot reach Nova. Use \"Legacy call\" in the call menu; if it is not there, switch \
-    it on under Settings > Voice & Video.";
+const RTC_NOTICE: &str =
+    "Element Call cannot reach Nova. Use \"Legacy call\" in the call menu, or Settings > Voice & Video.";
 
 /// What the id in Matrix of a call begins with that nobody could take.
 const RTC_PREFIX: &str = "rtc:";

@@ -142,3 +142,21 @@ async fn s31_a_session_that_does_not_come_back_ends_the_call(pool: PgPool) {
         (&json!("m.call.hangup"), &json!("unknown_error"))
     );
 }
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_call_that_cannot_be_read_holds_up_no_other(pool: PgPool) {
+    let mut stage = Stage::new(pool).await;
+    stage.calls().await;
+    stage.sent(1).await;
+    let broken = "INSERT INTO call_sessions
+                      (id, conversation_id, initiator_id, call_type, is_video, status, created_at, max_participants, dialect,
+                       deadline, machine)
+                  SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'direct', false, 'ringing', now(), 2, 'nova',
+                         '2025-01-01', '{}'";
+    sqlx::query(broken).execute(&stage.bridge.pool).await.unwrap();
+    let over = "UPDATE call_sessions SET deadline = '2026-01-01',
+                       machine = jsonb_set(machine::jsonb, '{rings_until}', '\"2026-01-01T00:00:00Z\"')::json
+                WHERE machine::text <> '{}'";
+    sqlx::query(over).execute(&stage.bridge.pool).await.unwrap();
+    assert_eq!(stage.end().await.0, EndReason::NoAnswer);
+}

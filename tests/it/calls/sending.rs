@@ -121,6 +121,34 @@ async fn an_invite_whose_answer_was_lost_is_not_sent_twice(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_cancelled_call_whose_invite_may_be_in_the_room_is_looked_for_and_hung_up(pool: PgPool) {
+    let stage = Stage::new(pool).await;
+    stage
+        .bridge
+        .homeserver
+        .fail_next(On::Path("m.call.invite"), Fault::LoseAnswer);
+    let call = stage.calls().await;
+    stage.settle_try("m.call.invite").await;
+    stage.hangs_up(call.id).await;
+    stage.sent(2).await;
+    assert_eq!(stage.all_sent().await, ["m.call.invite", "m.call.hangup"]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn an_answer_that_could_not_be_sent_before_the_end_becomes_a_reject(pool: PgPool) {
+    let mut stage = Stage::new(pool).await;
+    let limited = Fault::Status(429, "M_LIMIT_EXCEEDED", Some(3_600_000));
+    stage.bridge.homeserver.fail_next(On::Path("m.call.answer"), limited);
+    stage.alice_calls(super::MINE);
+    let call = stage.rings().await;
+    stage.accepts(call).await;
+    stage.settle_try("m.call.answer").await;
+    stage.hangs_up(call).await;
+    stage.sent(1).await;
+    assert_eq!(stage.all_sent().await, ["m.call.reject"]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn a_slow_room_does_not_keep_a_call_waiting(pool: PgPool) {
     let stage = Stage::new(pool).await;
     let gate = Gate::new();
