@@ -135,6 +135,11 @@ impl FakeHomeserver {
     }
 
     /// An ordinary user, made if there is none yet.
+    pub(crate) fn set_turn_uri(&self, uri: &str) {
+        self.shared
+            .change(|world| world.options.turn_uri = Some(uri.to_owned()));
+    }
+
     pub(crate) fn user(&self, mxid: &str) -> User {
         self.shared.change(|world| world.ensure_user(mxid));
         User::new(self.shared.clone(), mxid)
