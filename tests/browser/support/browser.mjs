@@ -1,0 +1,31 @@
+// One Chromium for each page: several in one were seen to hang.
+import { mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+const args = [
+  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--auto-select-desktop-capture-source=Entire screen',
+  '--disable-features=WebRtcHideLocalIpsWithMdns', '--autoplay-policy=no-user-gesture-required', '--no-sandbox', '--disable-gpu',
+  '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
+/** A page in a browser of its own. What it complains about is kept. */
+export async function open(url, { viewport = { width: 1100, height: 760 }, before } = {}) {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+  const context = await browser.newContext({ viewport, permissions: ['microphone', 'camera'] });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await before?.(page);
+  await page.goto(url);
+  return { browser, page, complaints };
+}
+
+/** Keeps a picture, where somebody wants pictures. */
+export async function shot(page, name) {
+  if (!process.env.SHOTS) return;
+  mkdirSync(process.env.SHOTS, { recursive: true });
+  // Until what moves has come to rest.
+  await page.evaluate(() => Promise.all(document.getAnimations()
+    .filter((it) => it.effect?.getComputedTiming().iterations !== Infinity).map((it) => it.finished.catch(() => {}))));
+  await page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
+}
