@@ -146,3 +146,13 @@ async fn a_call_that_is_over_stays_over(pool: PgPool) {
     let next = at_ana.does(two.initiate()).await;
     assert_ne!(call_id(&next), call);
 }
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn who_floods_with_candidates_is_put_out_and_may_still_hang_up_elsewhere(pool: PgPool) {
+    let two = Two::new(pool).await;
+    let (mut at_ana, _at_ben, call) = two.up().await;
+    let flood = json!({ "type": "call.ice", "call_id": call, "candidate": 5 });
+    assert_eq!(at_ana.socket.flood(&flood).await, Some(1008));
+    let (status, _) = two.ana.post(&format!("/calls/{call}/end"), json!({})).await;
+    assert_eq!(status, 200);
+}

@@ -11,6 +11,7 @@ use crate::bridge::ice::{Credential, IceServer, IceSettings, SharedTurn};
 use crate::domain::call::{Call, Input, News};
 
 mod bad;
+mod bodies;
 
 const CANDIDATE: &str = "candidate:842163049 1 udp 1677729535 203.0.113.7 46154 typ srflx";
 
