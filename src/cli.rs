@@ -137,6 +137,10 @@ pub struct PutAccount {
     /// Where the avatar is.
     #[arg(long, value_name = "URL")]
     pub avatar_url: Option<Url>,
+
+    /// Whether calls ring for the person; stays as it is where nothing is said.
+    #[arg(long, value_name = "BOOL")]
+    pub calls: Option<bool>,
 }
 
 /// Begins to log as the configuration wants, for `run`.

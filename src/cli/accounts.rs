@@ -39,6 +39,9 @@ async fn put(account: PutAccount, config: &Config, out: &mut dyn Write) -> anyho
         avatar_url: account.avatar_url.map(Into::into),
     };
     let changed = bridge.put_account(account.user, profile).await?;
+    if let Some(enabled) = account.calls {
+        bridge.set_calls_enabled(account.user, enabled).await?;
+    }
     let done = if changed { "written" } else { "unchanged" };
     writeln!(out, "{done} {} {}", account.user, bridge.ghosts().mxid(account.user))?;
     Ok(())

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::error::Problem;
 use super::file::{CallsSection, IceServerEntry};
 use super::secrets::secret;
@@ -145,7 +143,7 @@ impl Calls {
             ring_seconds: self.ring.as_secs(),
             grace_seconds: self.grace.as_secs(),
             turn_uris: self.turn_uris.clone(),
-            turn_shared_secret: self.turn_shared_secret.clone().map(SecretString::from),
+            turn_shared_secret: self.turn_shared_secret.clone(),
             turn_shared_secret_file: from_file.map(|path| path.display().to_string()),
             turn_credential_lifetime_seconds: self.turn_credential_lifetime.as_secs(),
             ice_servers: self

@@ -250,3 +250,48 @@ fn a_private_key_is_no_public_key() {
         "{refusal}"
     );
 }
+
+#[test]
+fn what_can_be_wrong_with_calls_is_said() {
+    let text = r#"
+calls:
+  ring_seconds: 0
+  grace_seconds: 6000
+  turn_uris: ["https://turn.example.org", "turn://turn.example.org"]
+  turn_credential_lifetime_seconds: 5
+  ice_servers:
+    - { urls: ["turn:turn.example.org"], username: nova }
+    - { urls: [] }
+    - { urls: ["stun:"] }
+  stun_uris: ["turn:turn.example.org"]
+"#;
+    insta::assert_snapshot!(refusal(text, &environment()));
+    let secret = with([("NOVA_BRIDGE__CALLS__TURN_SHARED_SECRET", "north")]);
+    assert!(refusal("", &secret).contains("calls.turn_uris is empty, but there is a secret"));
+    let wrong = refusal(
+        "calls: { ice_servers: [{ urls: [5], credential: hidden }] }",
+        &environment(),
+    );
+    assert!(
+        wrong.contains("calls.ice_servers") && !wrong.contains("hidden"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn the_secrets_of_calls_are_not_shown() {
+    let text = r#"
+calls:
+  turn_uris: ["turn:turn.example.org?transport=udp", "turns:turn.example.org:5349"]
+  turn_shared_secret: north
+  ice_servers: [{ urls: ["turn:fixed.example.org"], username: nova, credential: word }]
+"#;
+    let config = parse("config.yaml", text, &environment()).unwrap();
+    assert!(config.calls.has_turn());
+    let shown = config.redacted().unwrap();
+    assert!(
+        !shown.contains("north") && !shown.contains("credential: word"),
+        "{shown}"
+    );
+    assert!(shown.contains("turns:turn.example.org:5349") && shown.contains("username: nova"));
+}

@@ -74,14 +74,24 @@ pub(super) async fn act(
     Ok(bridge.call_input(id, user, input).await?)
 }
 
-/// Nobody is kept from answering or hanging up; candidates come in dozens, and have a limit of their own.
+/// Counts candidates, before anything is done about them: they come in dozens, and have a limit of their own.
+pub(super) fn count_candidates(state: &NovaState, user: UserId) -> Result<(), ApiError> {
+    state.candidates.check(user).map_err(ApiError::TooMany)
+}
+
+/// Counts what is done beside messages. Nobody is kept from answering or hanging up.
 fn count(state: &NovaState, user: UserId, action: &Action) -> Result<(), ApiError> {
-    let limiter = match action {
-        Action::Answer { .. } | Action::Reject { .. } | Action::End { .. } | Action::Leave => return Ok(()),
-        Action::Candidates { .. } => &state.candidates,
-        Action::Negotiate { .. } | Action::Media { .. } | Action::Join { .. } => &state.sends,
-    };
-    limiter.check(user).map_err(ApiError::TooMany)
+    match action {
+        Action::Answer { .. }
+        | Action::Reject { .. }
+        | Action::End { .. }
+        | Action::Leave
+        // See `count_candidates`.
+        | Action::Candidates { .. } => Ok(()),
+        Action::Negotiate { .. } | Action::Media { .. } | Action::Join { .. } => {
+            state.sends.check(user).map_err(ApiError::TooMany)
+        }
+    }
 }
 
 /// Whether what is to be done depends on the call.

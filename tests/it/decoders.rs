@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::bridge::TestBridge;
+use crate::support::bridge::{NovaUser, TestBridge};
 use crate::support::homeserver::{Fault, On};
 
 /// What a client makes of a frame.
@@ -280,4 +280,117 @@ async fn the_bare_frame_of_client_b_goes_to_recipients_only(pool: PgPool) {
         assert_eq!(a2(frame, &mut HashSet::new()).unwrap(), Seen::Nothing);
         assert_eq!(w(frame).unwrap(), Seen::Nothing);
     }
+}
+
+/// What §5.4 says of a call's frame, and so whoever was written by it expects.
+fn documented(frame: &Value) -> Result<(), String> {
+    let ids: &[&str] = match frame["type"].as_str().unwrap_or_default() {
+        "call.initiated" => &["call_id", "initiator_id"],
+        "call.answered" => &["call_id", "answerer_id"],
+        "call.rejected" => &["call_id", "rejected_by"],
+        "call.participant_joined" | "call.participant_left" => &["call_id", "participant_id", "user_id"],
+        _ => &["call_id"],
+    };
+    let fits = match frame["type"].as_str().unwrap_or_default() {
+        "call.initiated" => {
+            matches!(frame["call_type"].as_str(), Some("direct" | "group")) && frame["max_participants"].is_i64()
+        }
+        "call.ice_candidate" => {
+            frame["candidate"].is_string() && frame["sdp_mid"].is_string() && frame["sdp_mline_index"].is_u64()
+        }
+        "call.ended" => uuid(&frame["ended_by"]) || frame["ended_by"].is_null(),
+        _ => true,
+    };
+    if fits && ids.iter().all(|key| uuid(&frame[*key])) {
+        Ok(())
+    } else {
+        Err(format!("not as documented: {frame}"))
+    }
+}
+
+/// Calls of every kind, until what is shown at last.
+async fn a_life_of_calls(bridge: &TestBridge) -> Vec<Value> {
+    let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
+    let (mut at_ana, mut at_ben) = (ana.socket().await, ben.socket().await);
+    let (_, direct) = ana
+        .post("/conversations", json!({ "user_a": ana.id, "user_b": ben.id }))
+        .await;
+    let (_, group) = ana
+        .post(
+            "/conversations/groups",
+            json!({ "name": "Tea", "member_ids": [ben.id] }),
+        )
+        .await;
+    let sdp = super::nova_calls::sdp("x");
+    let call = async |conversation: &Value| {
+        let path = format!("/conversations/{}/calls", conversation["id"].as_str().unwrap());
+        let (status, placed) = ana.post(&path, json!({ "initiator_sdp": sdp })).await;
+        assert_eq!(status, 201, "{placed}");
+        format!("/calls/{}", placed["id"].as_str().unwrap())
+    };
+    let act = async |user: &NovaUser, path: String, body: Value| {
+        let (status, answer) = user.post(&path, body).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+    };
+    let first = call(&direct).await;
+    act(&ben, format!("{first}/reject"), json!({})).await;
+    let second = call(&direct).await;
+    act(&ana, format!("{second}/end"), json!({})).await;
+    let third = call(&direct).await;
+    let candidate = json!({ "candidate": "candidate:1", "sdp_mid": "0", "sdp_mline_index": 0 });
+    act(&ana, format!("{third}/ice-candidate"), candidate.clone()).await;
+    act(&ben, format!("{third}/answer"), json!({ "answer_sdp": sdp })).await;
+    act(&ben, format!("{third}/ice-candidate"), candidate).await;
+    let description = json!({ "description": { "type": "offer", "sdp": super::nova_calls::sdp("y") } });
+    act(&ana, format!("{third}/negotiate"), description).await;
+    act(&ben, format!("{third}/toggle-audio"), json!({ "enabled": false })).await;
+    act(&ana, format!("{third}/end"), json!({})).await;
+    let fourth = call(&group).await;
+    act(&ben, format!("{fourth}/join"), json!({ "sdp": sdp })).await;
+    act(&ben, format!("{fourth}/leave"), json!({})).await;
+    act(&ana, format!("{fourth}/end"), json!({})).await;
+    let mut shown = Vec::new();
+    for socket in [&mut at_ana, &mut at_ben] {
+        ana.say(direct["id"].as_str().unwrap(), "over").await;
+        loop {
+            let frame = socket.frame().await;
+            if frame["content"] == "over" {
+                break;
+            }
+            shown.push(frame);
+        }
+    }
+    shown.retain(|frame| frame["type"].as_str().is_none_or(|it| it.starts_with("call.")));
+    shown
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn no_client_stumbles_over_calls(pool: PgPool) {
+    let bridge = TestBridge::with(pool, "bare_frames: true").await;
+    let frames = a_life_of_calls(&bridge).await;
+    for frame in &frames {
+        contract(frame).unwrap();
+        documented(frame).unwrap();
+        assert_eq!(a1(frame).unwrap(), Seen::Nothing);
+        assert_eq!(a2(frame, &mut HashSet::new()).unwrap(), Seen::Nothing);
+        assert_eq!(w(frame).unwrap(), Seen::Nothing);
+        assert_eq!(b(frame).unwrap(), Seen::Nothing);
+    }
+    let mut kinds: Vec<&str> = frames.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let all = [
+        "call.answered",
+        "call.answered_elsewhere",
+        "call.ended",
+        "call.ice_candidate",
+        "call.initiated",
+        "call.media_state",
+        "call.missed",
+        "call.negotiate",
+        "call.participant_joined",
+        "call.participant_left",
+        "call.rejected",
+    ];
+    assert_eq!(kinds, all);
 }

@@ -41,6 +41,8 @@ async fn requests_about_accounts_and_media_leave_the_process_as_pinned() {
     client.profile(ghost()).await.unwrap();
     client.upload(ghost(), "image/gif", "GIF89a…".into()).await.unwrap();
     client.thumbnail("mxc://example.org/none", 96, 64).await.unwrap_err();
+    client.turn_server(Some(ghost())).await.unwrap();
+    client.turn_server(None).await.unwrap();
     client.deactivate(ghost()).await.unwrap();
     insta::assert_snapshot!(wire(&homeserver.requests()));
 }

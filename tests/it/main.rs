@@ -18,5 +18,6 @@ mod homeserver_errors;
 mod homeserver_media;
 mod homeserver_requests;
 mod layering;
+mod nova_calls;
 mod small_pool;
 mod support;

@@ -77,7 +77,7 @@ pub enum Failure {
     #[error("Synapse does not reach us: {0}")]
     Ping(Ping),
     /// Nobody gives out TURN servers.
-    #[error("there is no TURN server: calls connect only where nothing is between the two, often not even then")]
+    #[error("there is no TURN server: calls between two networks will often not connect")]
     NoTurn,
     /// An answer that fits no other kind.
     #[error("unexpected answer: {reason}")]
@@ -212,9 +212,9 @@ impl Failure {
                 .to_owned(),
             Self::Ping(ping) => ping.cure(),
             Self::NoTurn => {
-                "run coturn with use-auth-secret and static-auth-secret, and open its 3478 (udp and tcp), 5349 and \
-                its relay ports; then name it in turn_uris and turn_shared_secret of Synapse's homeserver.yaml, or in \
-                calls.turn_uris and calls.turn_shared_secret here"
+                "run coturn with use-auth-secret and static-auth-secret; open its 3478 (udp and tcp), 5349 (tcp) and \
+                its relay ports (udp);\nthen give turn_uris and turn_shared_secret to Synapse, in homeserver.yaml, \
+                or calls.turn_uris and calls.turn_shared_secret to the bridge"
                     .to_owned()
             }
             Self::Unexpected { .. } => "look into the logs of Synapse and of the bridge".to_owned(),

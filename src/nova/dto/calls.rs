@@ -60,9 +60,8 @@ pub struct CallReply {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Time>,
-    /// How long it was up, in milliseconds, once it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration_ms: Option<i64>,
+    /// How long it was up, in milliseconds.
+    duration_ms: i64,
     /// Why it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "user_hangup")]
@@ -96,7 +95,7 @@ impl CallReply {
             expires_at: rings.then_some(Time(call.rings_until)),
             started_at: call.started_at.map(Time),
             ended_at: call.ended_at.map(Time),
-            duration_ms: call.started_at.map(|_| call.duration_ms(now)),
+            duration_ms: call.duration_ms(now),
             reason: call.reason.map(EndReason::as_str),
             ended_by: call.ended_by.map(|user| user.0),
             ice_servers: None,

@@ -164,6 +164,7 @@ async fn add_candidate_to(
     Path(id): Path<Uuid>,
     Fields(body): Fields,
 ) -> Result<Json<Received>, ApiError> {
+    calls::count_candidates(&state, caller.user)?;
     receive(&state, &caller, by_id(id), &body.into()).await
 }
 
@@ -175,6 +176,7 @@ async fn add_candidate(
     caller: Caller,
     Fields(body): Fields,
 ) -> Result<Json<Received>, ApiError> {
+    calls::count_candidates(&state, caller.user)?;
     let body = body.into();
     receive(&state, &caller, Which::read(&body)?, &body).await
 }

@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn frames_about_calls_are_told_apart() {
+        for frame in CallFrame::ALL {
+            let read = read_json(&json!({ "type": frame.name(), "call_id": 5 }));
+            assert!(
+                matches!(read, Ok(ClientFrame::Call(found, _)) if found == frame),
+                "{frame:?}"
+            );
+        }
+        assert_eq!(read_json(&json!({ "type": "call.park" })), Ok(ClientFrame::Unknown));
+    }
+
+    #[test]
     fn frames_of_old_clients_that_mean_nothing_yet_are_ignored() {
         for name in [
             "typing",

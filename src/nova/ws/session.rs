@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::WsState;
 use crate::domain::feed::Cursor;
-use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::ids::{CallId, ConversationId, UserId};
 use crate::metrics::ClosedBecause;
 use crate::nova::frames::{self, Frames};
 use crate::nova::hub::{Delivery, Membership};
@@ -86,6 +86,8 @@ pub(super) struct Session {
     limiter: DefaultDirectRateLimiter,
     refused: u32,
     acks: u32,
+    /// Calls that were shown when the socket opened: whose ring may be on its way besides.
+    rung: Vec<CallId>,
 }
 
 impl Session {
@@ -109,6 +111,7 @@ impl Session {
             limiter: RateLimiter::direct(FRAMES),
             refused: 0,
             acks: 0,
+            rung: Vec::new(),
         };
         (session, Seat { id, member, entries })
     }
@@ -251,7 +254,9 @@ impl Session {
         if delivery.cursor <= self.cursor {
             return Ok(());
         }
-        self.write_entry(socket, &delivery.frames).await?;
+        if !self.rings_already(&delivery.entry) {
+            self.write_entry(socket, &delivery.frames).await?;
+        }
         self.cursor = delivery.cursor;
         if self.only == Some(delivery.conversation) && delivery.frames.gone == Some(self.user) {
             return Err(End::told(

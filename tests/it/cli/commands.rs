@@ -159,6 +159,21 @@ async fn accounts_are_put_and_listed(database: PgPool) {
     let jobs = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM outbox");
     assert_eq!(jobs.fetch_one(&database).await.unwrap(), 2);
 
+    let quiet = [
+        "accounts",
+        "put",
+        BOB,
+        "--username",
+        "bob",
+        "--avatar-url",
+        avatar,
+        "--calls",
+        "false",
+    ];
+    assert_eq!(installation.run(&quiet).await.code, 0);
+    let wants_none = sqlx::query_scalar::<_, String>("SELECT username FROM users WHERE NOT calls_enabled");
+    assert_eq!(wants_none.fetch_all(&database).await.unwrap(), ["bob"]);
+
     let answer = installation.run(&["accounts", "put", ALICE, "--username", " "]).await;
     assert_eq!(answer.code, 1);
     insta::assert_snapshot!(answer.err, @"nova-bridge: username must have 1 to 255 bytes");

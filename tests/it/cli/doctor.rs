@@ -31,6 +31,33 @@ async fn everything_works_while_the_bridge_runs(database: PgPool) {
     insta::assert_snapshot!(ping.unwrap(), @"✓ ping           Synapse reaches the bridge that runs at (listen), in 3 ms");
 }
 
+#[sqlx::test]
+async fn calls_want_a_turn_server(database: PgPool) {
+    let mut findings = Findings::default();
+    let none = Options {
+        turn_uri: None,
+        ..Options::default()
+    };
+    let (mut installation, homeserver) = with(&database, none).await;
+    let mut turn = async |what: &str, installation: &Installation| {
+        let answer = installation.run(&["doctor"]).await;
+        assert!(answer.err.is_empty(), "{answer:?}");
+        let lines: Vec<&str> = answer.out.lines().skip_while(|line| !line.contains(" turn ")).collect();
+        writeln!(findings.0, "{what}: exit code {}\n{}\n", answer.code, lines.join("\n")).unwrap();
+    };
+    turn("none", &installation).await;
+    homeserver.fail_next(On::Path("turnServer"), Fault::Status(404, "M_UNRECOGNIZED", None));
+    turn("a homeserver without calls", &installation).await;
+    homeserver.fail_next(On::Path("turnServer"), Fault::Status(500, "M_UNKNOWN", None));
+    turn("a homeserver that fails", &installation).await;
+    installation.set("calls.turn_uris", "turn:own.example.org");
+    installation.set("calls.turn_shared_secret", "north");
+    turn("one that shares a secret with the bridge", &installation).await;
+    installation.set("calls.enabled", "false");
+    turn("no calls", &installation).await;
+    insta::assert_snapshot!(findings.0);
+}
+
 /// Listens as a bridge would, or somebody else.
 async fn answering_pings(address: std::net::SocketAddr, status: u16) {
     let status = http::StatusCode::from_u16(status).unwrap();

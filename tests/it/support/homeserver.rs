@@ -60,7 +60,7 @@ impl Default for Options {
             covers_ghosts: true,
             alias_prefix: "#nova".to_owned(),
             room_version: "12".to_owned(),
-            turn_uri: None,
+            turn_uri: Some("turn:turn.example.org".to_owned()),
         }
     }
 }
@@ -132,6 +132,12 @@ impl FakeHomeserver {
     pub(crate) fn set_appservice_url(&self, url: &Url) {
         self.shared
             .change(|world| world.appservice = Some(url.as_str().trim_end_matches('/').to_owned()));
+    }
+
+    /// Gives out a TURN server from now on.
+    pub(crate) fn set_turn_uri(&self, uri: &str) {
+        self.shared
+            .change(|world| world.options.turn_uri = Some(uri.to_owned()));
     }
 
     /// An ordinary user, made if there is none yet.

@@ -34,6 +34,18 @@ impl Socket {
         self.send_text(&frame.to_string()).await;
     }
 
+    /// Sends a frame again and again, each after the answer to the one before, until the server closes: with which code.
+    pub(crate) async fn flood(&mut self, frame: &Value) -> Option<u16> {
+        loop {
+            self.send_text(&frame.to_string()).await;
+            match self.message().await {
+                Some(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                Some(_) => {}
+                None => return None,
+            }
+        }
+    }
+
     pub(crate) async fn send_text(&mut self, text: &str) {
         self.stream
             .send(Message::text(text))

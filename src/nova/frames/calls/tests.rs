@@ -18,7 +18,7 @@ fn at(seconds: u32) -> Timestamp {
     Utc.with_ymd_and_hms(2026, 1, 8, 9, 15, seconds).unwrap()
 }
 
-fn shown(news: News) -> Vec<Value> {
+fn shown(news: &News) -> Vec<Value> {
     let call = CallId(Uuid::from_u128(0xCA11));
     let entry = FeedEntry {
         cursor: Cursor {
@@ -33,15 +33,15 @@ fn shown(news: News) -> Vec<Value> {
             news: news.clone(),
         }),
     };
-    frames(&entry, call, &news)
+    frames(&entry, call, news)
 }
 
 fn sdp() -> Sdp {
     Sdp::read("v=0\r\nm=audio 9 x 0\r\na=msid:s t\r\n".to_owned()).unwrap()
 }
 
-fn metadata() -> Option<StreamMetadata> {
-    Some(StreamMetadata::of(&sdp(), true, false))
+fn metadata() -> StreamMetadata {
+    StreamMetadata::of(&sdp(), true, false)
 }
 
 fn initiated(topology: Topology) -> News {
@@ -54,7 +54,7 @@ fn initiated(topology: Topology) -> News {
         max_participants: if direct { 2 } else { 8 },
         invitee: direct.then_some(BOB),
         offer: direct.then(sdp),
-        metadata: if direct { metadata() } else { None },
+        metadata: direct.then(metadata),
         expires_at: at(59),
         replaces: None,
     }
@@ -62,8 +62,8 @@ fn initiated(topology: Topology) -> News {
 
 #[test]
 fn it_rings() {
-    insta::assert_json_snapshot!("initiated", shown(initiated(Topology::Direct)));
-    insta::assert_json_snapshot!("initiated_group", shown(initiated(Topology::Group)));
+    insta::assert_json_snapshot!("initiated", shown(&initiated(Topology::Direct)));
+    insta::assert_json_snapshot!("initiated_group", shown(&initiated(Topology::Group)));
 }
 
 #[test]
@@ -73,10 +73,10 @@ fn a_call_that_takes_the_place_of_ones_own_is_answered_by_itself() {
         unreachable!()
     };
     *replaces = Some(CallId(Uuid::from_u128(7)));
-    let frame = shown(news).remove(0);
+    let frame = shown(&news).remove(0);
     assert_eq!(frame["replaces"], json!(Uuid::from_u128(7)));
     assert_eq!(frame["auto_accept"], true);
-    assert!(shown(initiated(Topology::Direct))[0].get("auto_accept").is_none());
+    assert!(shown(&initiated(Topology::Direct))[0].get("auto_accept").is_none());
 }
 
 #[test]
@@ -85,13 +85,13 @@ fn somebody_takes_it() {
         by: BOB,
         participant: PART,
         answer,
-        metadata: metadata(),
+        metadata: Some(metadata()),
     };
-    insta::assert_json_snapshot!("answered", shown(answered(Some(sdp()))));
-    assert!(shown(answered(None)).is_empty());
+    insta::assert_json_snapshot!("answered", shown(&answered(Some(sdp()))));
+    assert!(shown(&answered(None)).is_empty());
     insta::assert_json_snapshot!(
         "answered_elsewhere",
-        shown(News::AnsweredElsewhere { participant: PART })
+        shown(&News::AnsweredElsewhere { participant: PART })
     );
 }
 
@@ -108,34 +108,34 @@ fn it_is_up() {
         by: ALICE,
         candidates: vec![candidate(line, true), candidate("", false)],
     };
-    insta::assert_json_snapshot!("ice_candidates", shown(candidates));
+    insta::assert_json_snapshot!("ice_candidates", shown(&candidates));
     let negotiate = News::Negotiate {
         by: ALICE,
         description: Description {
             kind: DescriptionKind::Offer,
             sdp: sdp(),
         },
-        metadata: metadata(),
+        metadata: Some(metadata()),
     };
-    insta::assert_json_snapshot!("negotiate", shown(negotiate));
+    insta::assert_json_snapshot!("negotiate", shown(&negotiate));
     let media = News::MediaState {
         by: ALICE,
         audio: false,
         video: true,
         metadata: None,
     };
-    insta::assert_json_snapshot!("media_state", shown(media));
+    insta::assert_json_snapshot!("media_state", shown(&media));
     let joined = News::ParticipantJoined {
         by: ALICE,
         participant: PART,
         sdp: Some(sdp()),
     };
-    insta::assert_json_snapshot!("participant_joined", shown(joined));
+    insta::assert_json_snapshot!("participant_joined", shown(&joined));
     let left = News::ParticipantLeft {
         by: ALICE,
         participant: PART,
     };
-    insta::assert_json_snapshot!("participant_left", shown(left));
+    insta::assert_json_snapshot!("participant_left", shown(&left));
 }
 
 #[test]
@@ -144,19 +144,19 @@ fn it_is_over() {
         by: BOB,
         reason: EndReason::Busy,
     };
-    insta::assert_json_snapshot!("rejected", shown(rejected));
+    insta::assert_json_snapshot!("rejected", shown(&rejected));
     let missed = News::Missed {
         by: ALICE,
         reason: EndReason::NoAnswer,
         is_video: true,
     };
-    insta::assert_json_snapshot!("missed", shown(missed));
+    insta::assert_json_snapshot!("missed", shown(&missed));
     let ended = |by, detail: Option<&str>| News::Ended {
         by,
         reason: EndReason::UserHangup,
         duration_ms: 61_250,
         detail: detail.map(str::to_owned),
     };
-    insta::assert_json_snapshot!("ended", shown(ended(Some(ALICE), None)));
-    insta::assert_json_snapshot!("ended_by_itself", shown(ended(None, Some("the room is gone"))));
+    insta::assert_json_snapshot!("ended", shown(&ended(Some(ALICE), None)));
+    insta::assert_json_snapshot!("ended_by_itself", shown(&ended(None, Some("the room is gone"))));
 }

@@ -16,6 +16,7 @@ use sqlx::PgPool;
 use tower::ServiceExt;
 use url::Url;
 
+use crate::bridge::ice::IceSettings;
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings as BridgeSettings};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ghost::Ghosts;
@@ -93,6 +94,15 @@ impl App {
 
     /// With a homeserver there.
     pub(crate) async fn beside(homeserver: &str, pool: PgPool, sends: SendLimiter) -> Self {
+        Self::built(homeserver, pool, sends, IceSettings::default()).await
+    }
+
+    /// With servers for calls, and no homeserver.
+    pub(crate) async fn with_ice(pool: PgPool, ice: IceSettings) -> Self {
+        Self::built("http://127.0.0.1:9", pool, Self::no_limit(), ice).await
+    }
+
+    async fn built(homeserver: &str, pool: PgPool, sends: SendLimiter, ice: IceSettings) -> Self {
         let clock = Arc::new(Standing(Mutex::new(now())));
         let homeserver = Url::parse(homeserver).unwrap();
         let homeserver = matrix::Settings::new(homeserver, SecretString::from("as"), Duration::from_secs(1));
@@ -107,7 +117,7 @@ impl App {
                 bot: user_id!("@nova:example.org").to_owned(),
                 sender: user_id!("@nova-sender:example.org").to_owned(),
                 calls: crate::bridge::calls::CallSettings::default(),
-                ice: crate::bridge::ice::IceSettings::default(),
+                ice,
             },
             clock: Arc::<Standing>::clone(&clock),
             random: Arc::new(Counting(AtomicU64::new(1))),
@@ -127,7 +137,7 @@ impl App {
             auth: Arc::new(authenticator()),
             settings: Arc::new(settings),
             sends,
-            candidates: SendLimiter::with_clock(1, 30, Arc::new(|| Duration::ZERO)),
+            candidates: SendLimiter::with_clock(1, 100, Arc::new(|| Duration::ZERO)),
             metrics,
         };
         let router = rest::router(state.clone());

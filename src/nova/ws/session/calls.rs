@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::hearing::refused;
 use super::{End, Session, in_time};
+use crate::domain::call::News;
+use crate::domain::feed::{Change, FeedEntry, FeedEvent};
 use crate::nova::calls;
 use crate::nova::dto::calls::body::Body;
 use crate::nova::dto::calls::request::{self, Action, Which};
@@ -16,7 +18,7 @@ use crate::nova::ws::protocol::{CallFrame, Refused};
 
 impl Session {
     /// Shows what rings for the user at the moment: they may have been told on a socket that is gone.
-    pub(super) async fn ring(&self, socket: &mut WebSocket) -> Result<(), End> {
+    pub(super) async fn ring(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         let ringing = match self.state.nova.bridge.ringing_for(self.user, self.only).await {
             Ok(ringing) => ringing,
             Err(error) => {
@@ -28,12 +30,24 @@ impl Session {
         if ringing.is_empty() {
             return Ok(());
         }
+        self.rung = ringing.iter().map(|it| it.call).collect();
         for news in ringing {
             for frame in frames::ringing(news, self.user, self.cursor) {
                 in_time(futures_util::SinkExt::feed(socket, Message::Text(frame))).await?;
             }
         }
         self.flush(socket).await
+    }
+
+    /// Whether an entry is the ring of a call that the socket was shown when it opened.
+    pub(super) fn rings_already(&self, entry: &FeedEntry) -> bool {
+        match &entry.event {
+            FeedEvent::Change(Change::Call {
+                call,
+                news: News::Initiated { .. },
+            }) => self.rung.contains(call),
+            FeedEvent::Change(_) | FeedEvent::Message(_) => false,
+        }
     }
 
     /// Does something in a call, and answers as REST does.
@@ -44,6 +58,9 @@ impl Session {
 
     async fn call_frame(&self, frame: CallFrame, body: &Body) -> Result<Value, ApiError> {
         let (nova, user, only) = (&self.state.nova, self.user, self.only);
+        if frame == CallFrame::Ice {
+            calls::count_candidates(nova, user)?;
+        }
         let action = match frame {
             CallFrame::Initiate => {
                 // A socket that is for one conversation need not name it.

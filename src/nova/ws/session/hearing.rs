@@ -16,6 +16,9 @@ use crate::nova::ws::protocol::{self, CallFrame, ClientFrame, Refused};
 /// How many frames over the limit end the socket.
 const PATIENCE: u32 = 1000;
 
+/// The code of what is too much.
+const RATE_LIMITED: &str = "RATE_LIMITED";
+
 impl Session {
     pub(super) async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
         let text = match message {
@@ -31,25 +34,29 @@ impl Session {
         // Candidates come in dozens and have a limit of their own.
         let free = matches!(frame, Ok(ClientFrame::Call(CallFrame::Ice, _)));
         let quiet = free && request_id.is_none();
-        let result = if free || self.limiter.check().is_ok() {
+        let over = !free && self.limiter.check().is_err();
+        let result = if over {
+            Err(Refused {
+                code: RATE_LIMITED,
+                detail: "too many frames".to_owned(),
+            })
+        } else {
             match frame {
                 Ok(frame) => self.act(socket, frame).await?,
                 Err(refused) => Err(refused),
             }
-        } else {
-            self.refused += 1;
-            if self.refused > PATIENCE {
-                return Err(End::told(
-                    ClosedBecause::Protocol,
-                    close_code::POLICY,
-                    "too many frames",
-                ));
-            }
-            Err(Refused {
-                code: "RATE_LIMITED",
-                detail: "too many frames".to_owned(),
-            })
         };
+        // Messages that are too many are not meant: whoever sends them waits for the answer.
+        if over || (free && matches!(&result, Err(refused) if refused.code == RATE_LIMITED)) {
+            self.refused += 1;
+        }
+        if self.refused > PATIENCE {
+            return Err(End::told(
+                ClosedBecause::Protocol,
+                close_code::POLICY,
+                "too many frames",
+            ));
+        }
         let answer = match result {
             Ok(None) => return Ok(()),
             // Nobody waits to hear of each candidate.
@@ -100,7 +107,7 @@ impl Session {
         if let Err(wait) = nova.sends.check(self.user) {
             let detail = format!("too many messages; again in {} ms", wait.as_millis());
             return Err(Refused {
-                code: "RATE_LIMITED",
+                code: RATE_LIMITED,
                 detail,
             });
         }
