@@ -71,6 +71,7 @@ families! {
     websocket_closed: Family<Closed, Counter> = Family::default(), "WebSockets that were closed";
     frames: Counter = Counter::default(), "Frames that were written to WebSockets";
     feed_lag_seconds: Histogram = histogram(), "Time from a feed entry to its frame";
+    dialect_events_dropped: Counter = Counter::default(), "Socket.IO events that changed nothing";
     rest_requests: Family<RestRequest, Counter> = Family::default(), "Requests of Nova's clients";
     database_pool: Family<Pool, Gauge> = Family::default(), "Connections to Postgres";
     calls: Family<Calls, Gauge> = Family::default(), "Calls that have not ended";
@@ -173,6 +174,11 @@ impl Metrics {
     pub fn websocket_closed(&self, reason: ClosedBecause) {
         self.0.websocket_sessions.dec();
         self.0.websocket_closed.get_or_create(&Closed { reason }).inc();
+    }
+
+    /// An event of the Socket.IO dialect was dropped.
+    pub fn dialect_event_dropped(&self) {
+        self.0.dialect_events_dropped.inc();
     }
 
     /// `count` frames were written.
