@@ -12,6 +12,8 @@ mod replay;
 mod rest;
 mod session;
 mod telling;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod words;
 
