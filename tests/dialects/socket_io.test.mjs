@@ -153,7 +153,7 @@ test('a call from somebody in Matrix is declined', async () => {
   const { matrix, nova, room } = world;
   const base = { call_id: randomUUID(), version: '1', party_id: 'ELENA' };
   await matrix.send(room, 'm.call.invite', { ...base, lifetime: 60_000, offer: offer() });
-  await until('it rings', async () => (await nova.get('/calls/active')).length > 0);
+  await until('it rings', async () => (await nova.get('/calls/active')).calls.length > 0);
   const ana = phone(nova);
   ana.register();
   const { callId } = await ana.next('incoming-call');
@@ -184,11 +184,12 @@ test('two clients of the dialect', async () => {
   ben.emit('webrtc-answer', { callId, answer: answer(), targetUserId: caller.mxid });
   assert.equal((await ana.next('webrtc-answer')).answer.sdp, sdp('a'));
 
-  ben.emit('toggle-video', { callId, enabled: false });
-  const off = await ana.next('video-toggled');
+  ben.emit('toggle-audio', { callId, enabled: false });
+  const off = await ana.next('audio-toggled');
   assert.deepEqual([off.userId, off.enabled], [callee.mxid, false]);
   await ben.rest(`/${callId}/toggle-audio`, { enabled: false });
-  assert.equal((await ana.next('audio-toggled')).enabled, false);
+  await ben.rest(`/${callId}/toggle-audio`, { enabled: true });
+  assert.equal((await ana.next('audio-toggled')).enabled, true);
 
   ben.emit('webrtc-offer', { callId, offer: offer('new'), targetUserId: 'all' });
   assert.equal((await ana.next('webrtc-offer')).offer.sdp, sdp('new'));
@@ -207,7 +208,7 @@ test('a call to a canonical client', async () => {
   const { callId } = (await ana.initiate(conversation)).body;
   ana.join(callId);
   ana.emit('webrtc-offer', { callId, offer: offer(), targetUserId: 'all' });
-  const call = await until('it rings', async () => (await callee.get('/calls/active'))[0]);
+  const call = await until('it rings', async () => (await callee.get('/calls/active')).calls[0]);
   const id = call.call_id ?? call.id;
   assert.equal(shown(id), callId);
   await callee.post(`/calls/${id}/answer`, { answer: answer('canonical') });
@@ -230,7 +231,7 @@ test('what makes no sense is dropped, and nothing falls over', async () => {
   ana.emit('webrtc-offer', { callId, offer: { type: 'offer', sdp: `v=0${'x'.repeat(70_000)}` } });
   ana.join(callId);
   ana.emit('webrtc-offer', { callId, offer: offer() });
-  await until('it rings all the same', async () => (await callee.get('/calls/active')).length === 1);
+  await until('it rings all the same', async () => (await callee.get('/calls/active')).calls.length === 1);
   assert.equal(ana.count('disconnect'), 0);
 
   const stranger = phone(await NovaUser.create('Eve'));

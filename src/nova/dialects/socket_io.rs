@@ -1,4 +1,4 @@
-//! Calls over Socket.IO with `/api/calls/*` beside it, for clients of the LumosLogic call service
+//! Calls over Socket.IO with `/api/calls/*` beside it, for clients of the `LumosLogic` call service
 //! (`call-dialects.md` §1).
 //!
 //! A socket is one task ([`session`]) that is fed by two queues: what the client says, in its order, and what the feed
@@ -16,6 +16,8 @@ mod telling;
 mod tests;
 mod wire;
 mod words;
+
+use std::time::Duration;
 
 use axum::Router;
 use serde_json::Value;
@@ -41,6 +43,9 @@ const QUEUE: usize = 1024;
 
 /// How many packets wait for a slow client at most; then the session waits.
 const OUTBOX: usize = 256;
+
+/// How long a namespace stays after its last socket: a client that connects again must not meet its end.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What the dialect needs besides the handlers' state.
 #[derive(Clone)]
@@ -119,20 +124,23 @@ async fn prove(
             Ok(())
         }
         Err(refused) => {
-            forget(io, socket.ns());
+            forget(state, io, socket.ns());
             Err(refused)
         }
     }
 }
 
 /// A namespace is made for each token, and has to go with its last socket: strangers may invent as many as they like.
-fn forget(io: &SocketIo, namespace: &str) {
+fn forget(state: &DialectState, io: &SocketIo, namespace: &str) {
     if namespace == "/" {
         return;
     }
-    let (io, namespace) = (io.clone(), namespace.to_owned());
-    tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let (io, namespace, stopping) = (io.clone(), namespace.to_owned(), state.stopping.clone());
+    state.sockets.spawn(async move {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(LINGER) => {}
+        }
         if io.of(&namespace).is_some_and(|it| it.sockets().is_empty()) {
             io.delete_ns(&namespace);
         }
@@ -152,10 +160,10 @@ fn connected(state: &DialectState, socket: SocketRef, io: &SocketIo) {
             std::future::ready(())
         },
     );
-    let (left, namespaces) = (gone.clone(), io.clone());
+    let (left, kept, namespaces) = (gone.clone(), state.clone(), io.clone());
     socket.on_disconnect(move |socket: SocketRef| {
         left.cancel();
-        forget(&namespaces, socket.ns());
+        forget(&kept, &namespaces, socket.ns());
         std::future::ready(())
     });
     let proven = socket.extensions.get::<Proven>().and_then(|it| it.0);

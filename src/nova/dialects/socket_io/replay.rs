@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::session::{End, Session};
+use super::telling::media_of_peer;
 use super::words;
 use crate::domain::call::{Call, DescriptionKind, EndReason, Input, Phase, Presence};
 use crate::domain::ids::{CallId, UserId};
@@ -77,6 +78,7 @@ impl Session {
         let words = caller.map(|caller| words::offer(&facts, user, caller));
         if let Some(known) = self.known.get_mut(&call.id) {
             known.offered = true;
+            known.media = media_of_peer(call, user);
         }
         self.show(call.id, words.unwrap_or_default()).await
     }

@@ -37,10 +37,11 @@ pub(super) enum Failure {
 
 impl<E: Into<ApiError>> From<E> for Failure {
     fn from(error: E) -> Self {
-        match error.into() {
-            ApiError::Command(CommandError::Call(Refused::NotRinging | Refused::Ended)) => Self::NotRinging,
-            other => Self::Api(other),
+        let error = error.into();
+        if let ApiError::Command(CommandError::Call(Refused::NotRinging | Refused::Ended)) = error {
+            return Self::NotRinging;
         }
+        Self::Api(error)
     }
 }
 

@@ -18,13 +18,13 @@ impl Session {
         if !words::is_direct(news) || (!self.registered && !self.joined.contains(&call)) {
             return Ok(());
         }
-        let rung = self.known.contains_key(&call);
+        let told = self.known.contains_key(&call);
         let Some(facts) = self.facts(call, user).await? else {
             return Ok(());
         };
         match news {
             News::Initiated { by, name, .. } => {
-                if *by != user && self.registered && !rung {
+                if *by != user && self.registered && !told {
                     let ring = self.ring(user, words::incoming(&facts, name)).await;
                     self.emit(&ring).await?;
                 }
@@ -35,6 +35,9 @@ impl Session {
                     && !std::mem::replace(&mut known.taken, true)
                 {
                     words = words::taken(&facts, *by);
+                }
+                if answer.is_some() {
+                    self.note_media(call, user).await;
                 }
                 let answer = answer.as_ref();
                 words.extend(answer.map(|it| words::description(&facts, user, *by, DescriptionKind::Answer, it)));
@@ -55,13 +58,21 @@ impl Session {
                     self.show(call, words::switched(&facts.name(*by), was, is)).await?;
                 }
             }
-            other => {
-                if let (News::Negotiate { description, .. }, Some(known)) = (other, self.known.get_mut(&call)) {
+            News::Answered { .. }
+            | News::Candidates { .. }
+            | News::Negotiate { .. }
+            | News::MediaState { .. }
+            | News::ParticipantJoined { .. }
+            | News::ParticipantLeft { .. }
+            | News::Rejected { .. }
+            | News::Missed { .. }
+            | News::Ended { .. } => {
+                if let (News::Negotiate { description, .. }, Some(known)) = (news, self.known.get_mut(&call)) {
                     known.asked = description.kind == DescriptionKind::Offer;
                 }
-                let early = matches!(other, News::Candidates { .. }) && self.waits_for_offer(call);
+                let early = matches!(news, News::Candidates { .. }) && self.waits_for_offer(call);
                 if !early {
-                    self.show(call, words::plain(&facts, user, other)).await?;
+                    self.show(call, words::plain(&facts, user, news)).await?;
                 }
             }
         }
@@ -71,6 +82,16 @@ impl Session {
             self.later.retain(|it| it.call != call);
         }
         Ok(())
+    }
+
+    /// Notes what the peer sends at first, so that a switch is told as one.
+    async fn note_media(&mut self, call: CallId, user: UserId) {
+        let Ok(call) = self.state.nova.bridge.call(call, user).await else {
+            return;
+        };
+        if let Some(known) = self.known.get_mut(&call.id) {
+            known.media = media_of_peer(&call, user);
+        }
     }
 
     /// What is known of a call; nothing, where it is none of the user's any more.
@@ -97,13 +118,12 @@ impl Session {
         };
         let room = room.await.map_err(|error| failed(&error))?;
         let facts = Facts::new(bridge.ghosts(), call, room);
-        let peer = call.people.iter().find(|it| it.user != user);
         let known = Known {
             facts: facts.clone(),
             taken: false,
             offered: call.initiator == user || call.phase == Phase::Connected,
             asked: false,
-            media: peer.map_or((true, true), |it| (it.audio, it.video)),
+            media: media_of_peer(call, user),
         };
         self.known.insert(call.id, known);
         Ok(facts)
@@ -122,4 +142,10 @@ impl Session {
         }
         ring
     }
+}
+
+/// Whether the peer can be heard and seen.
+pub(super) fn media_of_peer(call: &Call, user: UserId) -> (bool, bool) {
+    let peer = call.people.iter().find(|it| it.user != user);
+    peer.map_or((true, true), |it| (it.audio, it.video))
 }

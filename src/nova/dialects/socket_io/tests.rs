@@ -1,10 +1,5 @@
 //! The translation, word by word.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use chrono::{TimeZone, Utc};
 use ruma::server_name;
@@ -105,7 +100,13 @@ fn a_ring_and_an_offer() {
 fn an_answer_of_somebody_in_matrix() {
     let facts = facts(Some("@bo:ex.org"));
     let mut words = words::taken(&facts, BEN);
-    words.push(words::description(&facts, ANA, BEN, DescriptionKind::Answer, &sdp("answer")));
+    words.push(words::description(
+        &facts,
+        ANA,
+        BEN,
+        DescriptionKind::Answer,
+        &sdp("answer"),
+    ));
     words.extend(words::candidates(&facts, ANA, BEN, &[candidate("candidate:2")]));
     insta::assert_json_snapshot!(shown(&words));
 }
@@ -180,9 +181,16 @@ fn what_is_said_means_something_else_at_each_time() {
     let answer = acts::input(&call, BEN, Act::Answer(sdp("2"), false)).unwrap();
     assert!(matches!(answer, Input::Answer { .. }));
     call.apply(now(), answer).unwrap();
-    assert_eq!(acts::input(&call, BEN, Act::Answer(sdp("3"), false)), None, "answered twice");
+    assert_eq!(
+        acts::input(&call, BEN, Act::Answer(sdp("3"), false)),
+        None,
+        "answered twice"
+    );
     assert_eq!(acts::input(&call, ANA, offer("1")), None, "the same offer again");
-    assert!(matches!(acts::input(&call, ANA, offer("4")), Some(Input::Negotiate { .. })));
+    assert!(matches!(
+        acts::input(&call, ANA, offer("4")),
+        Some(Input::Negotiate { .. })
+    ));
     let asked = acts::input(&call, BEN, Act::Answer(sdp("5"), true));
     assert!(matches!(asked, Some(Input::Negotiate { .. })));
 

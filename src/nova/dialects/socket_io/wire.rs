@@ -55,15 +55,14 @@ pub(super) const fn call_type(is_video: bool) -> &'static str {
 
 /// A description: `{"type", "sdp"}`, or the bare text.
 pub(super) fn description(value: &Value, kind: DescriptionKind) -> Option<Sdp> {
-    let text = match value.as_str() {
-        Some(text) => text,
-        None => {
-            let said = value.get("type").and_then(Value::as_str);
-            if said.is_some_and(|said| said != kind.as_str()) {
-                return None;
-            }
-            value.get("sdp")?.as_str()?
+    let text = if let Some(text) = value.as_str() {
+        text
+    } else {
+        let said = value.get("type").and_then(Value::as_str);
+        if said.is_some_and(|said| said != kind.as_str()) {
+            return None;
         }
+        value.get("sdp")?.as_str()?
     };
     Sdp::read(text.to_owned()).ok()
 }

@@ -65,7 +65,7 @@ impl Word {
         }
     }
 
-    fn left(name: String) -> Self {
+    fn left(name: &str) -> Self {
         Self {
             only_joined: true,
             ..Self::new("user-left", json!({ "userId": name }))
@@ -148,7 +148,7 @@ fn ended(facts: &Facts, me: UserId, by: Option<UserId>) -> Vec<Word> {
     let body = json!({ "callId": wire::shown_id(facts.call), "endedBy": name });
     let mut words = vec![Word::new("call-ended", body)];
     if by != Some(me) {
-        words.push(Word::left(facts.peer(me)));
+        words.push(Word::left(&facts.peer(me)));
     }
     words
 }
@@ -167,7 +167,7 @@ pub(super) fn plain(facts: &Facts, me: UserId, news: &News) -> Vec<Word> {
         News::Rejected { by, .. } if *by == me => ended(facts, me, Some(me)),
         News::Rejected { by, .. } => {
             let body = json!({ "callId": wire::shown_id(facts.call), "rejectedBy": facts.name(*by) });
-            vec![Word::new("call-rejected", body), Word::left(facts.name(*by))]
+            vec![Word::new("call-rejected", body), Word::left(&facts.name(*by))]
         }
         News::Missed { by, reason, .. } => ended(facts, me, (*reason != EndReason::NoAnswer).then_some(*by)),
         News::Ended { by, .. } => ended(facts, me, *by),
