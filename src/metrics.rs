@@ -268,6 +268,7 @@ mod tests {
         metrics.websocket_opened();
         metrics.websocket_closed(ClosedBecause::Slow);
         metrics.frames(5);
+        metrics.dialect_event_dropped();
         metrics.feed_lag(took);
         metrics.rest_request("/conversations/{id}", 200);
         metrics.database_pool(1, 9);
