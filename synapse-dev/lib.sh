@@ -58,6 +58,13 @@ need_node() {
   PATH=$cache/node/bin:$PATH
 }
 
+# need_browser: what a test in a browser wants.
+need_browser() {
+  need chromium chromium
+  need npm npm
+  need_node
+}
+
 # ---- steps -------------------------------------------------------------------------------------
 
 step_title=
