@@ -75,6 +75,9 @@ describe('lost connections', { concurrency: 3 }, () => {
     await element.place();
     const { call_id: call } = await until('it rings', async () => (await user.get('/calls/active')).calls[0]);
     await user.post(`/calls/${call}/answer`, { answer_sdp: sdp('dead').replace('actpass', 'active') });
+    // A way that leads nowhere: without any, the engine would look for one for ever.
+    const candidate = 'candidate:1 1 udp 2122260223 127.0.0.1 9 typ host';
+    await user.post(`/calls/${call}/ice-candidate`, { candidate, sdp_mid: '0', sdp_mline_index: 0 });
     await element.is('ended', { within: 75_000 });
     const ended = await until('the call has ended in Nova', async () => {
       const last = await user.lastCall();
