@@ -12,6 +12,7 @@
 #![expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts become rates")]
 
 mod bridge_process;
+mod calls;
 mod floor;
 mod homeserver;
 mod line;
@@ -35,8 +36,8 @@ use sqlx::postgres::PgConnection;
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 struct Options {
-    /// Only these parts: throughput, backlog, burst, send, idle.
-    #[arg(value_parser = ["throughput", "backlog", "burst", "send", "idle"])]
+    /// Only these parts: throughput, backlog, burst, send, calls, idle.
+    #[arg(value_parser = ["throughput", "backlog", "burst", "send", "calls", "idle"])]
     parts: Vec<String>,
     /// Fewer rounds and smaller ones.
     #[arg(long)]
@@ -94,6 +95,9 @@ async fn measure(options: &Options) -> ExitCode {
     }
     if wants("burst") {
         bench.burst().await;
+    }
+    if wants("calls") {
+        bench.calls().await;
     }
     if wants("idle") {
         bench.idle().await;

@@ -1,9 +1,10 @@
 //! A homeserver that answers everything at once and does nothing. It counts, because a message from Matrix must not cost
 //! a single request.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,7 +13,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
 use nova_bridge::appservice::registration::BOT_LOCALPART;
+use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 /// What was asked so far.
@@ -20,6 +23,23 @@ use tokio::time::{Instant, sleep};
 struct Counts {
     all: AtomicUsize,
     sent: AtomicUsize,
+    calls: Mutex<HashMap<(String, String), (std::time::Instant, String)>>,
+    call_came: Notify,
+}
+
+impl Counts {
+    fn calls(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), (std::time::Instant, String)>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear_call(&self, kind: &str, body: &[u8]) {
+        let came = std::time::Instant::now();
+        let content: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
+        self.calls()
+            .insert((text("call_id"), kind.to_owned()), (came, text("party_id")));
+        self.call_came.notify_waiters();
+    }
 }
 
 /// The homeserver.
@@ -62,6 +82,24 @@ impl Homeserver {
         }
     }
 
+    /// Waits for an event of a call. Returns when it came, and the party that sent it.
+    pub(crate) async fn wait_for_call_event(&self, call: &str, kind: &str) -> (std::time::Instant, String) {
+        let key = (call.to_owned(), kind.to_owned());
+        let wait = async {
+            loop {
+                let mut came = std::pin::pin!(self.counts.call_came.notified());
+                came.as_mut().enable();
+                let found = self.counts.calls().remove(&key);
+                if let Some(found) = found {
+                    return found;
+                }
+                came.await;
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(30), wait).await;
+        found.expect("the bridge sends it in time")
+    }
+
     /// Waits until the bridge has had nothing to ask for a while.
     pub(crate) async fn settle(&self) {
         let deadline = Instant::now() + Duration::from_mins(5);
@@ -90,7 +128,7 @@ async fn answer(State(counts): State<Arc<Counts>>, request: Request) -> Response
         counts.all.fetch_add(1, Ordering::SeqCst);
     }
     // The body has to be read for the connection to go on.
-    drop(axum::body::to_bytes(request.into_body(), usize::MAX).await);
+    let content = axum::body::to_bytes(request.into_body(), usize::MAX).await;
     let steps: Vec<&str> = path.trim_matches('/').split('/').collect();
     let body = match steps.get(2..).unwrap_or_default() {
         ["versions"] => r#"{"versions":["v1.1","v1.11"]}"#.to_owned(),
@@ -98,7 +136,10 @@ async fn answer(State(counts): State<Arc<Counts>>, request: Request) -> Response
             format!(r#"{{"user_id":"@_nova_bridge:{}"}}"#, crate::town::DOMAIN)
         }
         [_, "appservice", _, "ping"] => r#"{"duration_ms":1}"#.to_owned(),
-        [_, "rooms", _, "send", ..] => {
+        [_, "rooms", _, "send", kind, ..] => {
+            if let (true, Ok(content)) = (kind.starts_with("m.call."), &content) {
+                counts.hear_call(kind, content);
+            }
             let number = counts.sent.fetch_add(1, Ordering::SeqCst);
             format!(r#"{{"event_id":"$sent{number}"}}"#)
         }

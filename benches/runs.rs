@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge_process::BridgeProcess;
+use crate::calls::{self, Phone, Pusher, Steps};
 use crate::floor::Floor;
 use crate::homeserver::Homeserver;
 use crate::line::Line;
@@ -19,6 +20,10 @@ use crate::town::{self, Flaws, Push, Talk, USERS, transaction};
 
 /// Events per transaction.
 const BATCHES: [usize; 3] = [1, 10, 100];
+
+const RING: &str = "call, from the push of the invite to the frame";
+const ANSWER: &str = "call, from the answer to the homeserver";
+const CALL_RATE: &str = "calls set up and torn down per minute";
 
 /// The room with everybody in it.
 const SQUARE: &str = "!square:bench.example";
@@ -35,6 +40,8 @@ pub(crate) struct Sizes {
     crowd: usize,
     idle: usize,
     said: usize,
+    /// Calls of each user, one after the other.
+    calls: usize,
 }
 
 impl Sizes {
@@ -49,6 +56,7 @@ impl Sizes {
             crowd: 1000,
             idle: 5000,
             said: 60,
+            calls: 10,
         }
     }
 
@@ -63,6 +71,7 @@ impl Sizes {
             crowd: 300,
             idle: 1000,
             said: 20,
+            calls: 3,
         }
     }
 }
@@ -267,6 +276,41 @@ impl Bench {
         }
     }
 
+    /// Calls: one at a time for how long they take, and many for how many there can be.
+    pub(crate) async fn calls(&mut self) {
+        tell("calls");
+        let rooms = self.sizes.rooms[0];
+        self.people(rooms).await;
+        for round in 0..=self.sizes.rounds {
+            let synapse = Pusher::open(self.bridge.appservice, self.transactions);
+            let mut phones = Vec::new();
+            for number in 0..USERS {
+                phones.push(Phone::connect(self.bridge.nova, &self.bridge.socket(number)).await);
+            }
+            let mut steps: Vec<Steps> = Vec::new();
+            for _ in 0..self.sizes.calls {
+                for (number, phone) in phones.iter_mut().enumerate() {
+                    steps.push(phone.take_call(number, &synapse, &self.homeserver).await);
+                }
+            }
+            let (each, count) = (self.sizes.calls, self.sizes.calls * USERS);
+            let took = calls::many(phones, each, &synapse, &self.homeserver).await;
+            self.transactions = synapse.transactions().await;
+            drop(synapse);
+            self.measure_floor(rooms).await;
+            if round == 0 {
+                continue;
+            }
+            let part = |of: fn(&Steps) -> Duration| steps.iter().map(of).collect::<Vec<_>>();
+            self.results.add_times(RING, part(|it| it.ring));
+            self.results.add_times(ANSWER, part(|it| it.answer));
+            self.results
+                .add_times("call, from the push of a hangup to the frame", part(|it| it.end));
+            let rate = count as f64 / took.as_secs_f64() * 60.0;
+            self.results.add(CALL_RATE, rate);
+        }
+    }
+
     /// Sockets on which nothing happens.
     pub(crate) async fn idle(&mut self) {
         let count = self.sizes.idle;
@@ -333,6 +377,12 @@ impl Bench {
             1.5,
             Some(2.0),
         );
+        let request = of(format!("{few} rooms, floor, empty request, p50 ms"));
+        let own = |what: &str| Some(of(format!("{what}, p99 ms"))? - request?);
+        let (ring, answer, rate) = (own(RING), own(ANSWER), of(CALL_RATE.to_owned()));
+        results.at_most("invite to frame, the bridge's own share, p99 ms", ring, 5.0);
+        results.at_most("answer to homeserver, the bridge's own share, p99 ms", answer, 5.0);
+        results.at_least("calls set up and torn down per minute", rate, 1000.0, None);
         results.at_most("resident MB with many rooms, after the run", resident, 40.0);
         results.at_most("bytes per idle socket", idle, 10_240.0);
         results

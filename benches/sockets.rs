@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// How many handshakes run at once.
 const TOGETHER: usize = 32;
 
-async fn connect(address: SocketAddr, path: &str) -> WebSocketStream<TcpStream> {
+pub(crate) async fn connect(address: SocketAddr, path: &str) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(address).await.expect("the server listens");
     stream.set_nodelay(true).unwrap();
     let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(0);

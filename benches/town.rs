@@ -68,6 +68,15 @@ pub(crate) fn message(room: &str, sender: &str, number: usize) -> Value {
     })
 }
 
+/// What the Matrix user of a room says about a call.
+pub(crate) fn call_event(room: usize, kind: &str, content: &Value) -> Value {
+    let sender = partner(room);
+    json!({
+        "type": kind, "event_id": event_id("c"), "room_id": room_id(room), "sender": sender, "user_id": sender,
+        "origin_server_ts": now(), "content": content, "unsigned": { "age": 5 }, "age": 5,
+    })
+}
+
 /// As long as a real one.
 fn event_id(kind: &str) -> String {
     format!("${kind}{}{}", Uuid::new_v4().simple(), "x".repeat(10))

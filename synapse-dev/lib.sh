@@ -72,6 +72,15 @@ npm_ci() {
   cp "$1/package-lock.json" "$stamp"
 }
 
+# need_browser: what a test in a browser wants.
+need_browser() {
+  need chromium chromium
+  need npm npm
+  need_node
+  # Where a service manager runs, Debian's package starts a TURN server for everybody. There its one test is skipped.
+  if [ ! -d /run/systemd/system ]; then need turnserver coturn; fi
+}
+
 # ---- steps -------------------------------------------------------------------------------------
 
 step_title=

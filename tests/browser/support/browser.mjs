@@ -1,5 +1,6 @@
 // One Chromium for each page: several in one were seen to hang.
 import { mkdirSync } from 'node:fs';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 
 const args = [
@@ -8,9 +9,14 @@ const args = [
   '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 
+// A test that failed leaves its browsers open, and the process would wait for them.
+const opened = new Set();
+after(() => Promise.all([...opened].map((it) => it.close())));
+
 /** A page in a browser of its own. What it complains about is kept. */
 export async function open(url, { viewport = { width: 1100, height: 760 }, before } = {}) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+  opened.add(browser);
   const context = await browser.newContext({ viewport, permissions: ['microphone', 'camera'] });
   const page = await context.newPage();
   const complaints = [];

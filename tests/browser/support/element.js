@@ -5,8 +5,8 @@ window.element = {
   log: [],
   calls: [],
 
-  async start({ baseUrl, userId, accessToken, deviceId }) {
-    this.client = sdk.createClient({ baseUrl, userId, accessToken, deviceId, iceCandidatePoolSize: 20 });
+  async start(options) {
+    this.client = sdk.createClient({ iceCandidatePoolSize: 20, ...options });
     this.client.on('Call.incoming', (call) => this.watch(call, 'in'));
     const synced = new Promise((resolve) => this.client.once('sync', resolve));
     await this.client.startClient({ initialSyncLimit: 20 });

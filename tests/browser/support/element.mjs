@@ -1,40 +1,16 @@
 // Drives the page that behaves like Element.
-import { createServer } from 'node:http';
-import { build } from 'esbuild';
 import { open } from './browser.mjs';
+import { page } from './pages.mjs';
 import { env, until } from './world.mjs';
 
-let served;
-
-/** The page's address. It is bundled once for each process. */
-async function page() {
-  served ??= (async () => {
-    const entry = new URL('element.js', import.meta.url).pathname;
-    const bundle = await build({
-      entryPoints: [entry], bundle: true, format: 'iife', platform: 'browser', write: false, logLevel: 'error',
-      define: { global: 'window' },
-    });
-    const [{ text }] = bundle.outputFiles;
-    const server = createServer((request, response) => {
-      const script = request.url.endsWith('.js');
-      response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
-      response.end(script ? text : '<!doctype html><title>Element</title><script src="/element.js"></script>');
-    });
-    server.unref();
-    await new Promise((resolve) => server.listen(0, 'localhost', resolve));
-    return `http://localhost:${server.address().port}/`;
-  })();
-  return served;
-}
-
 export class Element {
-  /** Opens a client for somebody; on another device of theirs, where asked for. */
-  static async open(user, room, { login } = {}) {
+  /** Opens a client for somebody; on another device of theirs, where asked for. More options are those of the engine. */
+  static async open(user, room, { login, ...more } = {}) {
     const element = new Element();
-    Object.assign(element, await open(await page()));
+    Object.assign(element, await open(await page('element')));
     const { token: accessToken, device: deviceId } = login ?? user;
     element.device = deviceId;
-    const start = { baseUrl: env.HOMESERVER_URL, userId: user.id, accessToken, deviceId };
+    const start = { baseUrl: env.HOMESERVER_URL, userId: user.id, accessToken, deviceId, ...more };
     await element.page.evaluate((options) => window.element.start(options), start);
     await until('Element sees both in the room', () => element.page.evaluate((id) => window.element.joined(id) === 2, room));
     element.room = room;

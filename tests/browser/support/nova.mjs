@@ -4,10 +4,11 @@ import { env, until } from './world.mjs';
 
 export class Nova {
   /** Opens the page of somebody, at the chat with somebody, where asked for. */
-  static async open(user, { chat, ...options } = {}) {
+  static async open(user, { chat, prepare, ...options } = {}) {
     const nova = new Nova();
     nova.cut = false;
     const before = async (page) => {
+      await prepare?.(page);
       // So that a test can take the connection away.
       await page.routeWebSocket(/\/ws/, (socket) => {
         if (nova.cut) {

@@ -76,6 +76,10 @@ export class MatrixUser {
     return good(env.HOMESERVER_URL, this.token, 'POST', `/_matrix/client/v3${path}`, body);
   }
 
+  put(path, body = {}) {
+    return good(env.HOMESERVER_URL, this.token, 'PUT', `/_matrix/client/v3${path}`, body);
+  }
+
   /** Joins a room once its invite is there: the room is known before. */
   join(room) {
     return until(`${this.id} is in ${room}`, () => this.post(`/rooms/${encodeURIComponent(room)}/join`));
