@@ -1,7 +1,7 @@
 //! Calls over Socket.IO with `/api/calls/*` beside it, for clients of the `LumosLogic` call service
 //! (`call-dialects.md` §1).
 //!
-//! A socket is one task ([`session`]) that is fed by two queues: what the client says, in its order, and what the feed
+//! A socket is one task (`session`) that is fed by two queues: what the client says, in its order, and what the feed
 //! says. Nothing else writes to it, so both orders are kept. What the published clients lose by their own fault (an offer
 //! that comes too early) is kept by the call itself and shown again.
 
