@@ -10,6 +10,8 @@ pub mod media;
 pub mod news;
 pub mod signal;
 
+mod candidates;
+mod change;
 mod ending;
 mod group;
 mod matrix;

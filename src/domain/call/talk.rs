@@ -3,16 +3,13 @@
 use chrono::TimeDelta;
 
 use super::input::{Dialect, Effect, Input, Refused};
-use super::media::{Candidate, Description, Sdp, StreamMetadata};
+use super::media::{Sdp, StreamMetadata};
 use super::news::{EndReason, News};
 use super::signal::{HangupReason, Signal, SignalAct};
-use super::timers::{AFTER_ANSWER_MS, AFTER_INVITE_MS, ANSWER_MS};
-use super::{Call, MAX_EARLY_CANDIDATES, Participant, Phase, Presence};
+use super::timers::ANSWER_MS;
+use super::{Call, Participant, Phase, Presence};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId;
-
-/// How many candidates are sent in one event at most.
-const BATCH: usize = 50;
 
 /// Before this, a failure of the connection means that it never was there.
 const FIRST_CONNECTION_MS: i64 = 30_000;
@@ -222,177 +219,6 @@ impl Call {
             | EndReason::Replaced
             | EndReason::Transferred
             | EndReason::AnsweredElsewhere => HangupReason::UserHangup,
-        })
-    }
-
-    fn reachable(&mut self, now: Timestamp, by: UserId, new: Vec<Candidate>) -> Result<Vec<Effect>, Refused> {
-        let kept = self.nova(by)?.candidates.len();
-        if self.phase == Phase::Ended {
-            return Err(Refused::Ended);
-        }
-        let Some(peer) = self.peer_of(by) else {
-            return Err(Refused::NotYours);
-        };
-        // They follow their author's description, never go before it.
-        let described = match self.phase {
-            Phase::Preparing | Phase::Ended => false,
-            Phase::Ringing | Phase::Accepted => by == self.initiator,
-            Phase::Connected => true,
-        };
-        let to_matrix = self.is_matrix(peer);
-        // A callee who opens a socket while it rings, or takes the call and is told then, needs them again.
-        let keep = !described || (self.phase != Phase::Connected && !to_matrix);
-        if keep {
-            if kept + new.len() > MAX_EARLY_CANDIDATES {
-                return Err(Refused::TooMany);
-            }
-            if let Some(author) = self.participant_mut(by) {
-                author.candidates.extend(new.iter().cloned());
-            }
-        }
-        Ok(match (described, to_matrix) {
-            (false, _) => Vec::new(),
-            (true, true) => self.queue(now, new),
-            (true, false) => vec![Effect::Tell {
-                to: peer,
-                news: News::Candidates { by, candidates: new },
-            }],
-        })
-    }
-
-    /// Puts candidates into the batch for Matrix, which goes out soon, or at once when it is full or complete.
-    pub(super) fn queue(&mut self, now: Timestamp, new: Vec<Candidate>) -> Vec<Effect> {
-        let wait = if self.phase == Phase::Connected {
-            AFTER_ANSWER_MS
-        } else {
-            AFTER_INVITE_MS
-        };
-        let Some(leg) = self.matrix.as_mut() else {
-            return Vec::new();
-        };
-        if new.is_empty() {
-            return Vec::new();
-        }
-        let complete = new.last().is_some_and(Candidate::is_end);
-        leg.outgoing.extend(new);
-        leg.flush_at = leg.flush_at.or(Some(now + TimeDelta::milliseconds(wait)));
-        if complete || leg.outgoing.len() >= BATCH {
-            return self.flush();
-        }
-        Vec::new()
-    }
-
-    /// Sends the batch.
-    pub(super) fn flush(&mut self) -> Vec<Effect> {
-        let Some(leg) = self.matrix.as_mut() else {
-            return Vec::new();
-        };
-        leg.flush_at = None;
-        let mut batches = Vec::new();
-        while !leg.outgoing.is_empty() {
-            let rest = leg.outgoing.split_off(leg.outgoing.len().min(BATCH));
-            batches.push(std::mem::replace(&mut leg.outgoing, rest));
-        }
-        batches
-            .into_iter()
-            .filter_map(|batch| self.send(SignalAct::Candidates(batch)))
-            .collect()
-    }
-
-    fn negotiated(
-        &mut self,
-        by: UserId,
-        description: Description,
-        metadata: Option<StreamMetadata>,
-    ) -> Result<Vec<Effect>, Refused> {
-        self.nova(by)?;
-        match self.phase {
-            Phase::Ended => return Err(Refused::Ended),
-            Phase::Preparing | Phase::Ringing | Phase::Accepted => return Err(Refused::NotConnected),
-            Phase::Connected => {}
-        }
-        let Some(peer) = self.peer_of(by) else {
-            return Err(Refused::NotYours);
-        };
-        let to_matrix = self.is_matrix(peer);
-        let can = if to_matrix {
-            self.matrix.as_ref().is_some_and(|leg| leg.negotiates)
-        } else {
-            self.participant(peer).is_some_and(|it| it.dialect.negotiates())
-        };
-        if !can {
-            return Err(Refused::CannotNegotiate);
-        }
-        let Some(author) = self.participant_mut(by) else {
-            return Err(Refused::NotYours);
-        };
-        author.describe(description.sdp.clone(), metadata);
-        let metadata = author.metadata.clone().unwrap_or_default();
-        let mut effects = vec![Effect::log(Some(by), "negotiated")];
-        if to_matrix {
-            effects.extend(self.send(SignalAct::Negotiate { description, metadata }));
-        } else {
-            effects.push(Effect::Tell {
-                to: peer,
-                news: News::Negotiate {
-                    by,
-                    description,
-                    metadata: Some(metadata),
-                },
-            });
-        }
-        Ok(effects)
-    }
-
-    fn switched(&mut self, by: UserId, audio: Option<bool>, video: Option<bool>) -> Result<Vec<Effect>, Refused> {
-        self.nova(by)?;
-        if self.phase == Phase::Ended {
-            return Err(Refused::Ended);
-        }
-        if !self.switch(by, audio, video) || self.phase != Phase::Connected {
-            return Ok(Vec::new());
-        }
-        let Some(peer) = self.peer_of(by) else {
-            return Ok(Vec::new());
-        };
-        Ok(if self.is_matrix(peer) {
-            self.tell_switches(by)
-        } else {
-            self.media_state(by)
-                .map(|news| Effect::Tell { to: peer, news })
-                .into_iter()
-                .collect()
-        })
-    }
-
-    /// Notes the switches. Returns whether anything is different now.
-    pub(super) fn switch(&mut self, by: UserId, audio: Option<bool>, video: Option<bool>) -> bool {
-        let Some(author) = self.participant_mut(by) else {
-            return false;
-        };
-        let before = (author.audio, author.video);
-        author.audio = audio.unwrap_or(author.audio);
-        author.video = video.unwrap_or(author.video);
-        let (audio, video) = (author.audio, author.video);
-        author.metadata = author.metadata.as_ref().map(|it| it.switched(audio, video));
-        before != (audio, video)
-    }
-
-    /// The switches of a Nova user, for the peer in Matrix.
-    pub(super) fn tell_switches(&self, by: UserId) -> Vec<Effect> {
-        let told = self.participant(by).and_then(Participant::told_metadata);
-        told.filter(|it| !it.is_empty())
-            .and_then(|metadata| self.send(SignalAct::Metadata(metadata)))
-            .into_iter()
-            .collect()
-    }
-
-    pub(super) fn media_state(&self, by: UserId) -> Option<News> {
-        self.participant(by).map(|it| News::MediaState {
-            by,
-            audio: it.audio,
-            video: it.video,
-            metadata: it.metadata.clone(),
         })
     }
 
