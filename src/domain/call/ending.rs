@@ -89,6 +89,8 @@ impl Call {
         let place = self.participant(to)?;
         let refused = matches!(reason, EndReason::Declined | EndReason::Busy) && self.topology == Topology::Direct;
         match (place.presence, was) {
+            // They left a group call that went on, and could have come back.
+            (Presence::Left, _) if place.joined_at.is_some() => Some(ended()),
             // They do not know of it yet, or are out of it already.
             (Presence::Invited, Phase::Preparing) | (Presence::Left | Presence::Rejected, _) => None,
             (Presence::Joined, Phase::Connected | Phase::Accepted) => Some(ended()),

@@ -238,6 +238,13 @@ fn a_group_call_ends_when_the_last_one_leaves() {
     call.apply(after(1000), join(BEN)).unwrap();
     call.apply(after(2000), Input::Leave { by: ANNA }).unwrap();
     assert_eq!(call.phase, Phase::Connected);
-    call.apply(after(3000), Input::Leave { by: BEN }).unwrap();
+    let effects = call.apply(after(3000), Input::Leave { by: BEN }).unwrap();
+    // Who left before could have come back until now; who never came was told of a missed call.
+    for (user, ended) in [(ANNA, true), (BEN, true), (CARA, false)] {
+        let [last] = told(&effects, user)[..] else {
+            unreachable!("{user} is told once")
+        };
+        assert_eq!(matches!(last, News::Ended { .. }), ended);
+    }
     assert_eq!(call.phase, Phase::Ended);
 }
