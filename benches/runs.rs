@@ -363,6 +363,9 @@ impl Bench {
         let told = [ack(few), ack(many), ratio(few), ratio(many)];
         let resident = of(format!("{many} rooms, resident MB"));
         let idle = of(format!("{} idle sockets, bytes per socket", self.sizes.idle));
+        let request = of(format!("{few} rooms, floor, empty request, p50 ms"));
+        let own = |what: &str| Some(of(format!("{what}, p99 ms"))? - request?);
+        let (ring, answer, rate) = (own(RING), own(ANSWER), of(CALL_RATE.to_owned()));
         results.at_most("acknowledgement / (commit + empty request), few rooms", told[0], 2.0);
         results.at_most("acknowledgement / (commit + empty request), many rooms", told[1], 2.0);
         results.at_least(
@@ -377,9 +380,6 @@ impl Bench {
             1.5,
             Some(2.0),
         );
-        let request = of(format!("{few} rooms, floor, empty request, p50 ms"));
-        let own = |what: &str| Some(of(format!("{what}, p99 ms"))? - request?);
-        let (ring, answer, rate) = (own(RING), own(ANSWER), of(CALL_RATE.to_owned()));
         results.at_most("invite to frame, the bridge's own share, p99 ms", ring, 5.0);
         results.at_most("answer to homeserver, the bridge's own share, p99 ms", answer, 5.0);
         results.at_least("calls set up and torn down per minute", rate, 1000.0, None);

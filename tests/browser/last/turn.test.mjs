@@ -59,6 +59,6 @@ test("59: Synapse's TURN server is told to Nova, and carries a call that has no 
     await element.is('ended');
     await Promise.all([element.close(), nova.close()]);
   } finally {
-    await turn.stop();
+    turn.stop();
   }
 });

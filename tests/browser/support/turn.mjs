@@ -1,6 +1,7 @@
 // A TURN server for one test: coturn, with a secret that Synapse knows for as long as the test runs.
 import { spawn, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -31,7 +32,24 @@ function address() {
   return Object.values(networkInterfaces()).flat().find((it) => it.family === 'IPv4' && !it.internal)?.address;
 }
 
-/** Starts coturn and restarts Synapse with it. Returns what takes both back. */
+/** Whether a STUN binding request is answered. */
+function answers(ip, port) {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    const end = (answered) => {
+      clearTimeout(patience);
+      socket.close();
+      resolve(answered);
+    };
+    const patience = setTimeout(end, 500, false);
+    socket.on('message', () => end(true));
+    socket.on('error', () => end(false));
+    const request = Buffer.from('000100002112a442' + randomBytes(12).toString('hex'), 'hex');
+    socket.send(request, port, ip);
+  });
+}
+
+/** Starts coturn, and Synapse anew with it. `stop` takes both back. */
 export async function startTurn() {
   const [ip, port, secret] = [address(), await freePort(), randomBytes(16).toString('hex')];
   if (!ip) throw new Error('this machine has no address but the loopback one');
@@ -46,14 +64,17 @@ export async function startTurn() {
   const before = readFileSync(file, 'utf8');
   const uris = `["turn:${ip}:${port}?transport=udp"]`;
   writeFileSync(file, `${before}turn_uris: ${uris}\nturn_shared_secret: "${secret}"\nturn_user_lifetime: 1h\n`);
-  restart('synapse');
-  await until('coturn runs', () => readFileSync(join(home, 'log'), 'utf8').includes(`${port}`));
-  return {
-    uri: `turn:${ip}:${port}?transport=udp`,
-    async stop() {
-      turn.kill();
-      writeFileSync(file, before);
-      restart('synapse');
-    },
+  const stop = () => {
+    turn.kill();
+    writeFileSync(file, before);
+    restart('synapse');
   };
+  try {
+    restart('synapse');
+    await until('coturn answers', () => answers(ip, port));
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  return { uri: `turn:${ip}:${port}?transport=udp`, stop };
 }
