@@ -27,6 +27,7 @@ use crate::health::{self, Condition, Health};
 use crate::lifecycle::{Lifecycle, Signals, Stopped};
 use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
+use crate::nova::dialects::socket_io::{self, DialectState};
 use crate::nova::hub::Hub;
 use crate::nova::limit::SendLimiter;
 use crate::nova::ws::{self, WsState};
@@ -141,12 +142,22 @@ impl App {
             .token
             .clone()
             .map(|token| nova::admin::router(nova.clone(), token, sessions(&hub)));
-        let nova = nova::rest::router(nova.clone()).merge(ws::router(WsState {
-            nova,
+        let dialects = socket_io::router(DialectState {
+            nova: nova.clone(),
             hub: hub.clone(),
             sockets: tracker.clone(),
             stopping: lifecycle.soft(),
-        }));
+            insecure_legacy: config.calls.insecure_legacy,
+            stun: config.calls.stun_uris.clone(),
+        })?;
+        let nova = nova::rest::router(nova.clone())
+            .merge(dialects)
+            .merge(ws::router(WsState {
+                nova,
+                hub: hub.clone(),
+                sockets: tracker.clone(),
+                stopping: lifecycle.soft(),
+            }));
         let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
 
         serve(&lifecycle, "the appservice listener", sockets.appservice, appservice);

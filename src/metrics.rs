@@ -71,6 +71,7 @@ families! {
     websocket_closed: Family<Closed, Counter> = Family::default(), "WebSockets that were closed";
     frames: Counter = Counter::default(), "Frames that were written to WebSockets";
     feed_lag_seconds: Histogram = histogram(), "Time from a feed entry to its frame";
+    dialect_events_dropped: Counter = Counter::default(), "Socket.IO events that changed nothing";
     rest_requests: Family<RestRequest, Counter> = Family::default(), "Requests of Nova's clients";
     database_pool: Family<Pool, Gauge> = Family::default(), "Connections to Postgres";
     calls: Family<Calls, Gauge> = Family::default(), "Calls that have not ended";
@@ -175,6 +176,11 @@ impl Metrics {
         self.0.websocket_closed.get_or_create(&Closed { reason }).inc();
     }
 
+    /// An event of the Socket.IO dialect was dropped.
+    pub fn dialect_event_dropped(&self) {
+        self.0.dialect_events_dropped.inc();
+    }
+
     /// `count` frames were written.
     pub fn frames(&self, count: u64) {
         self.0.frames.inc_by(count);
@@ -262,6 +268,7 @@ mod tests {
         metrics.websocket_opened();
         metrics.websocket_closed(ClosedBecause::Slow);
         metrics.frames(5);
+        metrics.dialect_event_dropped();
         metrics.feed_lag(took);
         metrics.rest_request("/conversations/{id}", 200);
         metrics.database_pool(1, 9);

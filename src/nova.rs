@@ -6,6 +6,7 @@ pub mod admin;
 pub mod auth;
 pub mod avatars;
 mod calls;
+pub mod dialects;
 pub mod dto;
 pub mod error;
 pub mod frames;

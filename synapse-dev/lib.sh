@@ -58,6 +58,20 @@ need_node() {
   PATH=$cache/node/bin:$PATH
 }
 
+# npm_ci FOLDER: the packages of a folder's lockfile, once for each state of it.
+npm_ci() {
+  local stamp=$1/node_modules/.done-with-lock npm=(npm)
+  if [ -e "$stamp" ] && cmp -s "$1/package-lock.json" "$stamp"; then return 0; fi
+  if ! command -v npm >/dev/null; then
+    # Node from PyPI has npm beside it.
+    npm=(node "$(dirname "$(readlink -f "$(command -v node)")")/../lib/node_modules/npm/bin/npm-cli.js")
+  fi
+  (cd "$1" && "${npm[@]}" ci --no-audit --no-fund --loglevel=error --ignore-scripts)
+  # esbuild's own step, without which it has no program to run.
+  (cd "$1" && if [ -e node_modules/esbuild/install.js ]; then node node_modules/esbuild/install.js; fi)
+  cp "$1/package-lock.json" "$stamp"
+}
+
 # need_browser: what a test in a browser wants.
 need_browser() {
   need chromium chromium

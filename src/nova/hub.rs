@@ -66,6 +66,11 @@ impl Slot {
         self.lagging.load(Ordering::SeqCst)
     }
 
+    /// Notes that there is more to read in the feed.
+    pub fn lag(&self) {
+        self.lagging.store(true, Ordering::SeqCst);
+    }
+
     /// Notes how far the socket has come.
     pub fn came_to(&self, cursor: Cursor) {
         self.position.store(cursor.position, Ordering::Relaxed);

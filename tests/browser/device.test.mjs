@@ -53,28 +53,6 @@ describe('a scripted device', { concurrency: 2 }, () => {
     await close();
   });
 
-  test('16: of two devices that accept within ten milliseconds one has media', async () => {
-    const { element, devices, events, close } = await open(2);
-    for (let round = 1; round <= 5; round += 1) {
-      const call = await element.place();
-      const id = await until('both ring', async () => {
-        const [one, other] = await Promise.all(devices.map((it) => it.do('ringing')));
-        return one && one === other && one;
-      });
-      await Promise.all(devices.map((it) => it.prepare(id)));
-      const answers = await Promise.all(devices.map((it) => it.commit()));
-      assert.deepEqual(answers.map((it) => it.type).sort(), ['ack', 'error']);
-      const winner = devices[answers.findIndex((it) => it.type === 'ack')];
-      assert.equal(answers.find((it) => it.type === 'error').code, 'CALL_CONFLICT');
-      await element.is('connected');
-      await media(element, winner);
-      assert.equal((await events(call)).filter((it) => it.what === 'answer').length, 1);
-      await element.call("call.hangup('user_hangup', false)");
-      await winner.frame('call.ended', (it) => it.call_id === id);
-    }
-    await close();
-  });
-
   test('40: the answer and all candidates in the same moment: the answer is first in the room', async () => {
     const { user, element, device, events, close } = await open();
     const call = await element.place({ video: true });

@@ -17,7 +17,7 @@ impl Call {
             } => self.joins(now, by, Some(&answer), dialect),
             Input::Accept { by, dialect } => self.joins(now, by, None, dialect),
             Input::Offer { by, offer, metadata } => {
-                self.nova(by)?;
+                self.in_it(by)?;
                 if let Some(author) = self.participant_mut(by) {
                     author.describe(offer, metadata);
                 }

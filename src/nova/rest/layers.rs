@@ -42,9 +42,11 @@ pub(crate) fn around(routes: Router<NovaState>, state: &NovaState) -> Router<Nov
         )
 }
 
-/// The span of a request. Its query is left out: it may hold a token.
+/// The span of a request. Its query is left out, and a path that begins with a token.
 fn span(request: &Request) -> Span {
-    tracing::info_span!("nova.request", method = %request.method(), path = request.uri().path())
+    let path = request.uri().path();
+    let shown = if path.starts_with("/u/") { "/u/…" } else { path };
+    tracing::info_span!("nova.request", method = %request.method(), path = shown)
 }
 
 /// Gives up on what takes too long.
@@ -82,7 +84,7 @@ async fn count(State(state): State<NovaState>, request: Request, next: Next) -> 
     response
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
+pub(crate) fn cors(origins: &[String]) -> CorsLayer {
     let allowed = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
