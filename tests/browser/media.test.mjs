@@ -33,6 +33,11 @@ async function end() {
   });
 }
 
+const atPeace = () => until('both are at peace', async () => {
+  const here = await nova.page.evaluate(() => window.novaTest.pc().signalingState);
+  return here === 'stable' && (await element.call("call.peerConn.signalingState === 'stable'"));
+});
+
 describe('Element called', () => {
   beforeEach(async () => {
     id = await element.place();
@@ -98,18 +103,65 @@ describe('Element called', () => {
       return (await element.feeds()).some((feed) => feed.purpose === 'm.screenshare');
     });
     await until('Element sees it', async () => (await element.inbound()).video > 2000);
+    const asked = (await events('negotiate')).filter((it) => it.sender === people.nova.mxid).at(-1);
+    const purposes = Object.values(asked.content.sdp_stream_metadata).map((it) => it.purpose).sort();
+    assert.deepEqual(purposes, ['m.screenshare', 'm.usermedia']);
+    await media(element, nova);
   });
 
   test('28: Element shares its screen', async () => {
     await element.call('call.setScreensharingEnabled(true)');
     await until('Nova sees it', async () => (await nova.inbound()).video > 2000);
+    await until('Nova knows that it is a screen', async () => {
+      const [peer] = Object.values((await nova.state()).active.peers);
+      return peer.hasScreen && !peer.hasVideo;
+    });
+    await nova.on('remote-screen').first().waitFor();
     await shot(nova.page, 'shared-screen');
   });
 
-  test('29: both change what they send at the same moment', async () => {
+  test('29: both change what they send at the same moment: Nova, who was called, gives way', async () => {
     await Promise.all([nova.press('camera'), element.call('call.setLocalVideoMuted(false)')]);
     await until('Nova sees Element', async () => (await nova.inbound()).video > 2000);
     await until('Element sees Nova', async () => (await element.inbound()).video > 2000);
+    await atPeace();
     assert.equal((await element.state()).state, 'connected');
+    assert.deepEqual(await events('hangup'), []);
+  });
+});
+
+describe('Nova called', () => {
+  beforeEach(async () => {
+    const calls = await element.count();
+    await nova.press('call-voice');
+    ({ id } = await element.rings(calls));
+    await element.call('call.answer()');
+    await element.is('connected');
+    await media(element, nova);
+  });
+  afterEach(end);
+
+  test('26: Element switches its camera on later', async () => {
+    await element.call('call.setLocalVideoMuted(false)');
+    await until('Nova sees Element', async () => (await nova.inbound()).video > 2000);
+  });
+
+  test('27: Nova switches its camera on, off and on again', async () => {
+    await nova.press('camera');
+    await until('Element sees Nova', async () => (await element.inbound()).video > 2000);
+    await muted(false, false);
+    await nova.press('camera');
+    await muted(false, true);
+    await nova.press('camera');
+    await muted(false, false);
+    await media(element, nova);
+  });
+
+  test('29: both change what they send at the same moment: Element, who was called, gives way', async () => {
+    await Promise.all([nova.press('camera'), element.call('call.setLocalVideoMuted(false)')]);
+    await until('Element sees Nova', async () => (await element.inbound()).video > 2000);
+    await atPeace();
+    assert.equal((await element.state()).state, 'connected');
+    await media(element, nova);
   });
 });

@@ -88,3 +88,39 @@ test('14: Element hangs up while it waits for its microphone', async () => {
   assert.deepEqual(await device.frames('call.ended'), []);
   await Promise.all([element.close(), device.close()]);
 });
+
+test('21: both call in the same moment, whoever comes first: one call, with media', async () => {
+  const { matrix, nova: user, room } = await pair();
+  const [element, nova] = await Promise.all([Element.open(matrix, room), Nova.open(user, { chat: matrix.username })]);
+  for (let round = 0; round < 6; round += 1) {
+    // Who is ahead changes from round to round.
+    const place = element.place();
+    const placed = round % 2 === 0 ? [place, nova.press('call-voice')] : [nova.press('call-voice'), place];
+    const theirs = (await Promise.all(placed)).find(Boolean);
+    const { connected } = await until('one call is up', async () => {
+      const calls = await element.page.evaluate(() => window.element.calls.map((it) => it.state));
+      if (!calls.includes('connected')) {
+        const seen = (await matrix.callEvents(room)).map((it) => `${it.sender === matrix.id ? 'E' : 'N'} ${it.what} ${it.content.call_id.slice(0, 6)}`);
+        throw new Error(`${calls.join()}; ${(await element.log()).join()}; ${seen.join()}; ${JSON.stringify((await nova.state()).active)}`);
+      }
+      return { connected: calls.lastIndexOf('connected') };
+    });
+    assert.equal((await element.state(connected)).id, theirs, "Element's own call is the one that stays");
+    await media({ inbound: () => element.page.evaluate((it) => window.element.inbound(it), connected) }, nova);
+    assert.equal((await user.get('/calls/active')).calls.length, 1);
+    const answers = (await matrix.callEvents(room, theirs)).filter((it) => it.what === 'answer');
+    assert.equal(answers.length, 1);
+    await nova.press('hangup');
+    await until('all is quiet', async () => (await user.get('/calls/active')).calls.length === 0);
+    await until('Element has no call', async () => {
+      const calls = await element.page.evaluate(() => window.element.calls.map((it) => it.state));
+      if (calls.some((it) => it !== 'ended')) throw new Error(calls.join());
+      return true;
+    });
+    await until('the page is free', async () => {
+      if (await nova.on('call-close').isVisible()) await nova.press('call-close');
+      return (await nova.on('call-voice').isEnabled()) && !(await nova.on('hangup').isVisible());
+    });
+  }
+  await Promise.all([element.close(), nova.close()]);
+});
