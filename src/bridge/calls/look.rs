@@ -1,7 +1,7 @@
 //! Looking at calls.
 
 use crate::bridge::{Bridge, CommandError};
-use crate::domain::call::{Call, News, Refused};
+use crate::domain::call::{Call, News, Phase, Refused};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{CallId, ConversationId, UserId};
 use crate::store::calls;
@@ -53,7 +53,10 @@ impl Bridge {
     /// When Postgres fails.
     pub async fn active_calls(&self, user: UserId) -> Result<Vec<Call>, CommandError> {
         let mut connection = self.inner.store.read().await?;
-        Ok(calls::active(&mut connection, user).await?)
+        let mut calls = calls::active(&mut connection, user).await?;
+        // Of a call without an offer nobody but its caller knows yet.
+        calls.retain(|call| call.phase != Phase::Preparing || call.initiator == user);
+        Ok(calls)
     }
 
     /// The calls of somebody, the newest first; those before `before`, where it is given.
