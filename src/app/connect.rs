@@ -18,13 +18,14 @@ use crate::matrix::profile_source::ProfileSource;
 use crate::matrix::{self, Homeserver, HomeserverError, Observer};
 use crate::metrics::Metrics;
 use crate::store::connect::{self, ConnectError};
+use crate::store::server::Database;
 use crate::store::{PgPool, Store, StoreError};
 
-/// A pool that is known to get connections, to a database of any schema.
+/// A database that is known to give connections, of any schema.
 ///
 /// # Errors
 /// The database cannot be reached.
-pub async fn pool(config: &Config) -> Result<PgPool, ConnectError> {
+pub async fn database(config: &Config) -> Result<Database, ConnectError> {
     let database = &config.database;
     connect::connect(database.url.expose_secret(), database.max_connections).await
 }
@@ -34,19 +35,19 @@ pub async fn pool(config: &Config) -> Result<PgPool, ConnectError> {
 /// # Errors
 /// The database cannot be reached, or is not migrated.
 pub async fn store(config: &Config) -> Result<Store, ConnectError> {
-    open(pool(config).await?).await
+    open(database(config).await?).await
 }
 
-/// Takes a pool into use.
+/// Takes a database into use.
 ///
 /// # Errors
 /// The database is not migrated, or fails.
-pub async fn open(pool: PgPool) -> Result<Store, ConnectError> {
-    let pending = connect::pending(&pool).await?;
+pub async fn open(database: Database) -> Result<Store, ConnectError> {
+    let pending = connect::pending(&database.pool).await?;
     if !pending.is_empty() {
         return Err(ConnectError::Behind { pending: pending.len() });
     }
-    Ok(Store::open(pool).await?)
+    Ok(Store::open(database).await?)
 }
 
 /// Brings the schema up to this version's, and says which steps that took.

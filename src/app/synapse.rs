@@ -39,7 +39,7 @@ pub(super) fn keep_in_touch(
             ping(&bridge, &appservice_id).await;
             loop {
                 sleep(LOOK).await;
-                if bridge.something_is_away().await {
+                if bridge.something_is_away().await || bridge.database_restarted() {
                     outlast(&bridge, &away).await;
                 }
                 if turned_away.load(Ordering::Acquire) && bridge.database_answers().await {
@@ -61,7 +61,7 @@ pub(super) fn keep_in_touch(
 async fn outlast(bridge: &Bridge, away: &AtomicBool) {
     let since = bridge.now();
     away.store(true, Ordering::Release);
-    tracing::warn!("the homeserver or the database is away");
+    tracing::warn!("the homeserver or the database is away, or was");
     let begun = Instant::now();
     loop {
         sleep(LOOK).await;

@@ -249,6 +249,7 @@ async fn one_call(stage: &Stage, n: usize, name: &str) {
         answer: super::offer(name),
         metadata: None,
         dialect: nova_bridge::domain::call::Dialect::Nova,
+        claim: None,
     };
     bridge.call_input(call, user, answer).await.unwrap();
     let list = Input::Candidates {
