@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod avatars;
+pub mod bot;
 pub mod calls;
 pub mod catch_up;
 pub mod conversations;
@@ -29,6 +30,7 @@ use ruma::OwnedUserId;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::domain::bot::Permissions;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::conversation::Person;
 use crate::domain::ghost::Ghosts;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub bot: OwnedUserId,
     /// The registration's own user, which does nothing.
     pub sender: OwnedUserId,
+    /// Who may talk to the bot.
+    pub permissions: Permissions,
     /// How calls are held.
     pub calls: calls::CallSettings,
     /// Which servers help them to get through.

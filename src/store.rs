@@ -11,6 +11,7 @@ pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
 pub mod lists;
+pub mod management;
 pub mod messages;
 pub mod nodes;
 pub mod outbox;

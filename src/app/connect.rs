@@ -11,6 +11,7 @@ use crate::bridge::calls::CallSettings;
 use crate::bridge::ice::{IceServer, IceSettings, SharedTurn};
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
 use crate::config::{self, Config};
+use crate::domain::bot::{Level, Permissions};
 use crate::domain::clock::SystemClock;
 use crate::domain::ghost::Ghosts;
 use crate::domain::random::SystemRandom;
@@ -105,6 +106,7 @@ pub fn bridge(
             create_rooms,
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
+            permissions: permissions(&config.bot),
             calls: CallSettings {
                 enabled: config.calls.enabled,
                 ring: config.calls.ring,
@@ -116,6 +118,20 @@ pub fn bridge(
         random: Arc::new(SystemRandom),
         metrics,
     }))
+}
+
+fn permissions(bot: &config::Bot) -> Permissions {
+    let level = |level: &config::BotLevel| match level {
+        config::BotLevel::None => Level::None,
+        config::BotLevel::User => Level::User,
+        config::BotLevel::Admin => Level::Admin,
+    };
+    Permissions(
+        bot.permissions
+            .iter()
+            .map(|(who, it)| (who.clone(), level(it)))
+            .collect(),
+    )
 }
 
 fn ice(calls: &config::Calls) -> IceSettings {

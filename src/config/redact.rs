@@ -68,6 +68,7 @@ impl Config {
                 retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX),
             },
             calls: self.calls.to_section(),
+            bot: self.bot.to_section(),
             admin: AdminSection {
                 listen: self.admin.listen.to_string(),
                 token: self.admin.token.clone(),

@@ -35,6 +35,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     );
     let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
     let calls = super::calls::calls(&file.calls, problems);
+    let bot = super::bot::bot(&file.bot, problems);
     let admin = admin(file, problems);
     let metrics = listen("metrics.listen", &file.metrics.listen, problems);
     let logging = logging(file, problems);
@@ -48,6 +49,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),
         },
         calls: calls?,
+        bot: bot?,
         admin: admin?,
         metrics: Metrics { listen: metrics? },
         logging: logging?,

@@ -31,7 +31,7 @@ impl Call {
                 metadata,
                 dialect,
                 claim,
-            } => self.answered(now, by, Described { answer, metadata }, dialect, claim),
+            } => self.answered(now, by, Described { answer, metadata }, dialect, claim.as_ref()),
             Input::Reject { by, busy } => self.rejected(now, by, busy),
             Input::End { by, reason } => self.hung_up(now, by, reason),
             Input::Candidates { by, candidates, .. } => self.reachable(now, by, candidates),
@@ -154,14 +154,14 @@ impl Call {
         by: UserId,
         Described { answer, metadata }: Described,
         dialect: Dialect,
-        claim: Option<String>,
+        claim: Option<&String>,
     ) -> Result<Vec<Effect>, Refused> {
         let callee = self.nova(by)?;
         if by != self.initiator && self.phase == Phase::Connected && callee.sdp.as_ref() == Some(&answer) {
             // The same answer again: its reply was lost.
             return Ok(Vec::new());
         }
-        let taken = self.claimed_with(by, claim.as_ref());
+        let taken = self.claimed_with(by, claim);
         if !taken {
             self.rung(by)?;
         }
