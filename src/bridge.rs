@@ -19,6 +19,7 @@ pub mod ice;
 pub mod ingest;
 pub mod login;
 pub mod messages;
+pub mod search;
 pub mod sender;
 
 use std::sync::Arc;

@@ -15,3 +15,4 @@ pub mod job;
 pub mod message;
 pub mod power;
 pub mod random;
+pub mod search;
