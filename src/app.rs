@@ -317,6 +317,16 @@ fn start_tasks(
         task.prune_feed(retention, stopping).await;
         Ok(())
     });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("what is told in passing", async move {
+        task.listen_in_passing(stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("the receipts", async move {
+        task.send_receipts(stopping).await;
+        Ok(())
+    });
     if config.search.enabled {
         let (task, stopping) = (bridge.clone(), stop.clone());
         lifecycle.spawn("the search index", async move {

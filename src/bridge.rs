@@ -19,6 +19,8 @@ pub mod ice;
 pub mod ingest;
 pub mod login;
 pub mod messages;
+pub mod passing;
+pub mod receipts;
 pub mod search;
 pub mod sender;
 
@@ -35,7 +37,7 @@ use crate::domain::bot::Permissions;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::conversation::Person;
 use crate::domain::ghost::Ghosts;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::ingest::Effects;
 use crate::domain::random::Random;
 use crate::matrix::Homeserver;
@@ -57,6 +59,9 @@ pub enum CreateRooms {
 /// How long an account is taken to be as it was: another process may have changed or deleted it.
 const ACCOUNTS_REMEMBERED: Duration = Duration::from_mins(1);
 
+/// How many events that are no messages are remembered by their place: receipts name the newest ones.
+const PLACES_REMEMBERED: u64 = 20_000;
+
 /// What an admin decides.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -68,6 +73,8 @@ pub struct Settings {
     pub sender: OwnedUserId,
     /// Who may talk to the bot.
     pub permissions: Permissions,
+    /// What rooms are told when a Nova user has read something.
+    pub receipts: receipts::ReceiptsTold,
     /// How calls are held.
     pub calls: calls::CallSettings,
     /// Which servers help them to get through.
@@ -97,6 +104,10 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
+    receipts_wake: Notify,
+    inbox: passing::Inbox,
+    /// After which message events stand that are none.
+    places: Cache<String, (ConversationId, i64)>,
     calls_hint: calls::Hint,
     attendances: calls::Attendances,
     ice: ice::IceMemory,
@@ -154,6 +165,9 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
+            receipts_wake: Notify::new(),
+            inbox: passing::Inbox::default(),
+            places: Cache::new(PLACES_REMEMBERED),
             calls_hint: calls::Hint::default(),
             attendances: calls::Attendances::default(),
             ice: ice::IceMemory::new(),

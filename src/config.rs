@@ -159,6 +159,10 @@ pub enum JwtKey {
 pub struct Rooms {
     /// When a conversation gets its room.
     pub create: CreateRooms,
+    /// What is told in rooms when a Nova user has read something.
+    pub receipts: Receipts,
+    /// Whether it is told who is there, both ways.
+    pub presence: bool,
 }
 
 /// When a conversation gets its Matrix room.
@@ -168,6 +172,17 @@ pub enum CreateRooms {
     Always,
     /// When the first Matrix user becomes a member.
     WhenMatrixUserJoins,
+}
+
+/// What is told in rooms when a Nova user has read something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipts {
+    /// Everybody in the room is told.
+    Public,
+    /// Only the user's own Matrix clients are told.
+    Private,
+    /// Nobody is told.
+    Off,
 }
 
 /// `feed`

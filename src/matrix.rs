@@ -14,6 +14,7 @@ mod external;
 mod ghosts;
 mod media;
 mod observer;
+mod passing;
 pub mod profile_source;
 mod rooms;
 mod server;

@@ -16,6 +16,7 @@ pub mod messages;
 pub mod nodes;
 pub mod outbox;
 pub mod people;
+pub mod receipts;
 pub mod search;
 pub mod server;
 

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use crate::appservice::registration::{BOT_LOCALPART, Registration};
 use crate::bridge::calls::CallSettings;
 use crate::bridge::ice::{IceServer, IceSettings, SharedTurn};
+use crate::bridge::receipts::ReceiptsTold;
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
 use crate::config::{self, Config};
 use crate::domain::bot::{Level, Permissions};
@@ -107,6 +108,11 @@ pub fn bridge(
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
             permissions: permissions(&config.bot),
+            receipts: match config.rooms.receipts {
+                config::Receipts::Public => ReceiptsTold::Public,
+                config::Receipts::Private => ReceiptsTold::Private,
+                config::Receipts::Off => ReceiptsTold::Off,
+            },
             calls: CallSettings {
                 enabled: config.calls.enabled,
                 ring: config.calls.ring,

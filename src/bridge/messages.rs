@@ -5,6 +5,7 @@ use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
+use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
 use crate::store::{conversations, messages};
 
@@ -94,6 +95,11 @@ impl Bridge {
             delivery: message.delivery,
             created_at: now,
         };
+        effects.reads.push(Read {
+            conversation,
+            user: sender,
+            sequence: message.sequence,
+        });
         effects.messages.push(message);
         match self.commit(tx, &effects, now).await {
             Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(CommandError::Invalid(

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 /// What is shown in place of a secret.
@@ -101,9 +101,12 @@ sections! {
         burst: u32 = 50,
     }
 
-    /// When a conversation gets a Matrix room.
+    /// When a conversation gets a Matrix room, and what is told in passing.
     RoomsSection {
         create: String = "always".to_owned(),
+        #[serde(deserialize_with = "word")]
+        receipts: String = "public".to_owned(),
+        presence: bool = false,
     }
 
     /// How long clients can resume.
@@ -162,6 +165,21 @@ sections! {
         level: String = "info".to_owned(),
         format: String = "json".to_owned(),
     }
+}
+
+/// A word, where YAML takes the unquoted `off` for a switch.
+fn word<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a word")]
+    enum Written {
+        Switch(bool),
+        Word(String),
+    }
+    Ok(match Written::deserialize(value)? {
+        Written::Switch(false) => "off".to_owned(),
+        Written::Switch(true) => "on".to_owned(),
+        Written::Word(word) => word,
+    })
 }
 
 #[expect(clippy::ref_option, reason = "serde hands the field over like this")]

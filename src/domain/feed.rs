@@ -137,6 +137,15 @@ pub enum Change {
         /// What.
         news: News,
     },
+    /// Somebody has read everything up to a message.
+    Read {
+        /// Who.
+        by: UserId,
+        /// The message.
+        message: MessageId,
+        /// Its number.
+        sequence: i64,
+    },
     /// A message of the audience came further on its way to Matrix, or did not.
     Delivery {
         /// Which message.

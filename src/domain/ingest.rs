@@ -29,6 +29,7 @@ use super::event::{InboundEvent, Meaning, RawEvent};
 use super::feed::Change;
 use super::ids::{ConversationId, MessageId};
 use super::message::{Delivery, Text};
+use super::receipt::Read;
 
 /// Decides what the events of one transaction mean.
 ///
@@ -73,7 +74,11 @@ impl Planner<'_> {
         if !self.context.seen.insert(event.id.clone()) {
             return Outcome::Duplicate;
         }
-        match self.apply(&event) {
+        let verdict = self.apply(&event);
+        if !matches!(verdict, Verdict::Message) {
+            self.place(&event);
+        }
+        match verdict {
             Verdict::Message => Outcome::Applied,
             Verdict::Applied => {
                 self.effects.processed.push(event.id);
@@ -102,6 +107,16 @@ impl Planner<'_> {
                 });
                 Outcome::DeadLetter
             }
+        }
+    }
+
+    /// Notes after which message an event stands: people's receipts name it.
+    fn place(&mut self, event: &InboundEvent) {
+        if let Some(portal) = self.context.rooms.get(&event.room)
+            && let Some(conversation) = self.context.conversations.get(&portal.conversation)
+        {
+            let place = (event.id.clone(), conversation.id, conversation.last_sequence);
+            self.effects.places.push(place);
         }
     }
 
@@ -197,6 +212,13 @@ impl Planner<'_> {
             delivery: from_ghost.then_some(Delivery::Sent),
             created_at: event.at,
         });
+        if from_ghost {
+            self.effects.reads.push(Read {
+                conversation,
+                user: sender,
+                sequence: state.last_sequence,
+            });
+        }
         self.effects.feed.push(NewEntry::message(conversation, id));
         Verdict::Message
     }

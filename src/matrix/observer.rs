@@ -66,6 +66,12 @@ endpoints! {
     Messages = "messages",
     /// `GET /rooms/{room}/joined_members`
     JoinedMembers = "joined_members",
+    /// `POST /rooms/{room}/receipt/{type}/{event}`
+    Receipt = "receipt",
+    /// `PUT /rooms/{room}/typing/{user}`
+    Typing = "typing",
+    /// `PUT /presence/{user}/status`
+    Presence = "presence",
     /// `GET /joined_rooms`
     JoinedRooms = "joined_rooms",
     /// `POST /rooms/{room}/join`

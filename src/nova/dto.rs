@@ -4,6 +4,7 @@ pub mod calls;
 pub mod conversations;
 pub mod members;
 pub mod messages;
+pub mod receipts;
 pub mod requests;
 
 use std::fmt;

@@ -2,6 +2,7 @@
 //! copies that old decoders read.
 
 mod calls;
+mod passing;
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
@@ -52,6 +53,7 @@ pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
                 | Change::MemberJoined { .. }
                 | Change::RoleChanged { .. }
                 | Change::Call { .. }
+                | Change::Read { .. }
                 | Change::Delivery { .. } => None,
             };
             let all = change_frames(entry, change).iter().map(text).collect();
@@ -242,6 +244,7 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             json!({ "user_id": user, "old_role": old, "new_role": new }),
         )],
         Change::Call { call, news } => calls::frames(entry, *call, news),
+        Change::Read { by, message, sequence } => passing::read(entry, *by, *message, *sequence),
         Change::Delivery {
             message,
             state,

@@ -250,6 +250,7 @@ impl Hub {
                 | Change::Deleted { .. }
                 | Change::RoleChanged { .. }
                 | Change::Call { .. }
+                | Change::Read { .. }
                 | Change::Delivery { .. },
             ) => None,
         };

@@ -12,6 +12,7 @@ mod matrix;
 mod members;
 mod messages;
 pub(crate) mod read;
+mod receipts;
 mod search;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -60,6 +61,7 @@ fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
         .merge(messages::shared())
+        .merge(receipts::shared())
         .merge(search::shared())
         .merge(calls::shared())
 }

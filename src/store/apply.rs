@@ -6,12 +6,13 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, calls, dead_letters, management, outbox, people};
+use super::{StoreError, calls, dead_letters, management, outbox, people, receipts};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{ConversationEdit, Effects, MemberEdit, NewEntry, NewMessage};
 use crate::domain::message::Delivery;
+use crate::domain::receipt::{Read, Reads};
 
 /// Writes everything that was decided. The conversations must be locked.
 ///
@@ -63,6 +64,10 @@ pub async fn apply(
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
+    if !effects.reads.is_empty() {
+        let newest: Vec<Read> = effects.reads.iter().copied().collect::<Reads>().newest().collect();
+        receipts::advance(connection, &newest).await?;
+    }
     outbox::remove(connection, &effects.done_jobs).await?;
     calls::cut(connection, &effects.cuts, now).await?;
     outbox::add(connection, &effects.jobs, now).await?;
@@ -238,8 +243,10 @@ async fn members(connection: &mut PgConnection, edits: &[MemberEdit], now: Times
         match edit.member {
             Some(member) => {
                 sqlx::query!(
-                    "INSERT INTO conversation_members (conversation_id, user_id, role, membership, joined_at)
-                     VALUES ($1, $2, $3, $4, $5)
+                    // What was said before somebody came is not new to them.
+                    "INSERT INTO conversation_members
+                         (conversation_id, user_id, role, membership, joined_at, read_sequence)
+                     VALUES ($1, $2, $3, $4, $5, (SELECT last_sequence FROM conversations WHERE id = $1))
                      ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = $3, membership = $4",
                     edit.conversation.0,
                     edit.user.0,

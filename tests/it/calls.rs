@@ -206,6 +206,7 @@ impl Stage {
             | Change::MemberJoined { .. }
             | Change::MemberLeft { .. }
             | Change::RoleChanged { .. }
+            | Change::Read { .. }
             | Change::Delivery { .. }) => panic!("no news of a call: {other:?}"),
         }
     }

@@ -3,6 +3,7 @@
 mod delivery;
 mod from_matrix;
 mod groups;
+mod receipts;
 mod search;
 mod sockets;
 mod third;

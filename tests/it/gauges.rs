@@ -33,6 +33,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             create_rooms: CreateRooms::Always,
             bot: owned_user_id!("@novabot:example.org"),
             sender: owned_user_id!("@_nova_bridge:example.org"),
+            receipts: nova_bridge::bridge::receipts::ReceiptsTold::Public,
             calls: CallSettings::default(),
             ice: IceSettings::default(),
         },

@@ -10,6 +10,7 @@ use crate::domain::feed::Change;
 use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 use crate::domain::job::NewJob;
 use crate::domain::message::{Delivery, Text};
+use crate::domain::receipt::Read;
 
 /// Reasons of dead letters, as the admin sees them.
 pub mod reason {
@@ -68,6 +69,8 @@ pub struct Effects {
     pub made_direct: Vec<ConversationId>,
     /// New messages, in order.
     pub messages: Vec<NewMessage>,
+    /// Nova users who have read up to their own messages: whoever answers has read.
+    pub reads: Vec<Read>,
     /// Messages of ours that are in the room, with their event.
     pub echoes: Vec<(MessageId, String)>,
     /// Calls as they are from now on, each once.
@@ -96,6 +99,8 @@ pub struct Effects {
     pub dead_letters: Vec<DeadLetter>,
     /// Ids of events that are done with and are not messages.
     pub processed: Vec<String>,
+    /// Where events that are no messages stand: after which message of which conversation.
+    pub places: Vec<(String, ConversationId, i64)>,
     /// Rooms that just became portals: what was put aside for them can be applied now.
     pub replay: Vec<OwnedRoomId>,
 }

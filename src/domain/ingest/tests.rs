@@ -138,6 +138,7 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::MemberLeft { .. }) => "left",
             Some(Change::RoleChanged { .. }) => "role",
             Some(Change::Call { .. }) => "call",
+            Some(Change::Read { .. }) => "read",
             Some(Change::Delivery { .. }) => "delivery",
         })
         .collect()

@@ -35,6 +35,9 @@ pub struct Member {
     /// `joined`, or `invited` while a Matrix user has not accepted.
     #[schema(value_type = String, example = "joined")]
     pub membership: Membership,
+    /// The number of the newest message that they have read, or wrote in Nova.
+    #[schema(example = 42)]
+    pub last_read_sequence: i64,
     /// The Matrix id: a Matrix user's own, or that of the account's ghost.
     #[schema(example = "@nova-8a6d0e42-51bf-4c39-9e7a-2b4f1d8c6a90:example.org")]
     pub matrix_user_id: String,
@@ -55,6 +58,7 @@ impl Member {
             role: listed.member.role,
             joined_at: Time(listed.joined_at),
             membership: listed.member.membership,
+            last_read_sequence: listed.read,
             matrix_user_id: person.mxid.to_string(),
         }
     }

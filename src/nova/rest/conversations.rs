@@ -18,7 +18,7 @@ use crate::nova::dto::Success;
 use crate::nova::dto::conversations::{Conversation, Conversations};
 use crate::nova::dto::requests::{CreateGroup, OpenConversation, OpenMatrix, Settings, Wanted};
 use crate::nova::error::ApiError;
-use crate::store::lists;
+use crate::store::lists::{self, Which};
 
 /// As many conversations as anybody has, in one page.
 const LIMIT: i64 = 1000;
@@ -48,7 +48,7 @@ pub(super) struct Page {
     pub(super) limit: Option<i64>,
     /// How many to leave out.
     pub(super) offset: Option<i64>,
-    /// `true` asks for archived ones, of which there are none yet.
+    /// `true` asks for those that the caller has archived; otherwise they are left out.
     pub(super) archived: Option<bool>,
 }
 
@@ -56,6 +56,11 @@ impl Page {
     /// The page, if anything can be on it.
     pub(super) fn place(&self) -> Result<(i64, i64), ApiError> {
         Ok((read::limit(self.limit, LIMIT, LIMIT)?, read::offset(self.offset)?))
+    }
+
+    /// Whether those are asked for that were put away.
+    pub(super) fn archived(&self) -> bool {
+        self.archived.unwrap_or_default()
     }
 }
 
@@ -68,17 +73,10 @@ async fn list(
     Params(page): Params<Page>,
 ) -> Result<Json<Conversations>, ApiError> {
     let (limit, offset) = page.place()?;
-    if page.archived == Some(true) {
-        return Ok(Json(Conversations {
-            conversations: Vec::new(),
-            total: 0,
-            limit,
-            offset,
-        }));
-    }
-    let conversations = read::conversations(&state, caller.user, None, limit, offset).await?;
+    let archived = page.archived();
+    let conversations = read::conversations(&state, caller.user, Which::Archived(archived), limit, offset).await?;
     let mut connection = state.bridge.store().read().await?;
-    let total = lists::count_of_user(&mut connection, caller.user).await?;
+    let total = lists::count_of_user(&mut connection, caller.user, archived).await?;
     Ok(Json(Conversations {
         conversations,
         total,

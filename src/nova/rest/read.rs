@@ -13,6 +13,7 @@ use crate::nova::dto::conversations::Conversation;
 use crate::nova::dto::members::Member;
 use crate::nova::dto::messages::Message;
 use crate::nova::error::ApiError;
+use crate::store::lists::Which;
 use crate::store::messages::Page;
 use crate::store::{conversations, lists, messages};
 
@@ -48,16 +49,16 @@ pub(crate) async fn takes_part(state: &NovaState, id: ConversationId, user: User
     }
 }
 
-/// Conversations of `user` with their first members; or only the one asked for.
+/// Conversations of `user` with their first members.
 pub(crate) async fn conversations(
     state: &NovaState,
     user: UserId,
-    only: Option<ConversationId>,
+    which: Which,
     limit: i64,
     offset: i64,
 ) -> Result<Vec<Conversation>, ApiError> {
     let mut connection = state.bridge.store().read().await?;
-    let summaries = lists::of_user(&mut connection, user, only, limit, offset).await?;
+    let summaries = lists::of_user(&mut connection, user, which, limit, offset).await?;
     let ids: Vec<ConversationId> = summaries.iter().map(|summary| summary.id).collect();
     let listed = lists::list_members(&mut connection, &ids, MEMBERS_SHOWN, 0).await?;
     drop(connection);
@@ -81,7 +82,7 @@ pub(crate) async fn conversation(
     id: ConversationId,
 ) -> Result<Conversation, ApiError> {
     takes_part(state, id, user).await?;
-    let found = conversations(state, user, Some(id), 1, 0).await?.pop();
+    let found = conversations(state, user, Which::Only(id), 1, 0).await?.pop();
     found.ok_or_else(|| CommandError::NoSuchConversation.into())
 }
 

@@ -3,10 +3,12 @@
 
 use serde_json::{Map, Value};
 
+use crate::bridge::receipts::UpTo;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::{Style, Text};
 use crate::nova::dto::calls::body::Body;
+use crate::nova::dto::receipts::up_to;
 
 /// A frame from a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +27,13 @@ pub(super) enum ClientFrame {
         text: Text,
         /// The client's own key for it.
         idempotency_key: Option<String>,
+    },
+    /// Has read something.
+    Read {
+        /// Where; in the socket's own conversation if nothing is said.
+        conversation: Option<ConversationId>,
+        /// Up to where.
+        up_to: UpTo,
     },
     /// Does something in a call.
     Call(CallFrame, Body),
@@ -119,12 +128,33 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         },
         "get_unacked" | "getUnacked" => Ok(ClientFrame::GetUnacked),
         "message.send" => send(&frame),
+        "message.read" => mark_read(&frame),
         name => match CallFrame::parse(name) {
             Some(call) => Ok(ClientFrame::Call(call, Body::from(frame))),
             None => Ok(ClientFrame::Unknown),
         },
     };
     (request_id, read)
+}
+
+/// The conversation that a frame names, at its top or in its `data`.
+fn conversation(frame: &Map<String, Value>) -> Result<Option<ConversationId>, Refused> {
+    let data = frame.get("data").and_then(|data| data.get("conversation_id"));
+    match frame.get("conversation_id").or(data) {
+        None | Some(Value::Null) => Ok(None),
+        Some(id) => {
+            let id = id.as_str().and_then(|id| id.parse().ok());
+            id.map(Some)
+                .ok_or_else(|| Refused::invalid("conversation_id must be a UUID"))
+        }
+    }
+}
+
+fn mark_read(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
+    Ok(ClientFrame::Read {
+        conversation: conversation(frame)?,
+        up_to: up_to(frame).map_err(Refused::invalid)?,
+    })
 }
 
 fn send(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {

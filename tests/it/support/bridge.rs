@@ -25,6 +25,7 @@ pub(crate) struct TestBridge {
     http: reqwest::Client,
     files: TempDir,
     settings: String,
+    rooms_settings: String,
 }
 
 impl TestBridge {
@@ -35,6 +36,15 @@ impl TestBridge {
 
     /// Starts one with further settings: lines of the `nova` section of the configuration.
     pub(crate) async fn with(pool: PgPool, nova_settings: &str) -> Self {
+        Self::with_both(pool, nova_settings, "").await
+    }
+
+    /// Starts one with settings of the `rooms` section.
+    pub(crate) async fn with_rooms(pool: PgPool, rooms_settings: &str) -> Self {
+        Self::with_both(pool, "", rooms_settings).await
+    }
+
+    async fn with_both(pool: PgPool, nova_settings: &str, rooms_settings: &str) -> Self {
         // Shown by the test runner when the test fails.
         let log = tracing_subscriber::fmt()
             .with_env_filter("warn,nova_bridge=debug")
@@ -48,6 +58,7 @@ impl TestBridge {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             files: TempDir::new().unwrap(),
             settings: nova_settings.to_owned(),
+            rooms_settings: rooms_settings.to_owned(),
         };
         bridge.launch().await;
         bridge
@@ -87,6 +98,9 @@ impl TestBridge {
         .unwrap();
         for line in self.settings.lines() {
             writeln!(text, "  {line}").unwrap();
+        }
+        if !self.rooms_settings.is_empty() {
+            writeln!(text, "rooms: {{ {} }}", self.rooms_settings).unwrap();
         }
         text
     }

@@ -255,7 +255,7 @@ impl FakeHomeserver {
     /// Waits until everything that is to be pushed has been taken by the bridge.
     pub(crate) async fn wait_until_pushed(&self) {
         self.wait_for("an empty push queue", |world| {
-            (world.queue.is_empty() && !world.pushing).then_some(())
+            (world.queue.is_empty() && world.ephemeral.is_empty() && !world.pushing).then_some(())
         })
         .await;
     }

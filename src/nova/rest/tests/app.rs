@@ -117,6 +117,7 @@ impl App {
                 bot: user_id!("@nova:example.org").to_owned(),
                 sender: user_id!("@nova-sender:example.org").to_owned(),
                 permissions: crate::domain::bot::Permissions(std::collections::BTreeMap::new()),
+                receipts: crate::bridge::receipts::ReceiptsTold::Public,
                 calls: crate::bridge::calls::CallSettings::default(),
                 ice,
             },

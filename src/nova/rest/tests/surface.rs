@@ -65,7 +65,6 @@ async fn what_comes_later_is_not_there_yet(pool: PgPool) {
     let id = app.direct().await;
     let unknown = |answer: &super::Answer| answer.body["message"] == json!("no such path");
     for (method, path) in [
-        ("POST", format!("/conversations/{id}/read")),
         ("GET", format!("/conversations/{id}/encryption-key")),
         ("POST", format!("/messages/{id}/reactions")),
         ("GET", format!("/messages/{id}/attachments")),

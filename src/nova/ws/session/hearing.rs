@@ -6,9 +6,11 @@ use tokio::time::Instant;
 
 use super::{End, Session, database};
 use crate::bridge::CommandError;
+use crate::bridge::receipts::UpTo;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Text;
 use crate::metrics::ClosedBecause;
+use crate::nova::dto::receipts::ReadUpTo;
 use crate::nova::error::ApiError;
 use crate::nova::frames;
 use crate::nova::ws::protocol::{self, CallFrame, ClientFrame, Refused};
@@ -84,12 +86,34 @@ impl Session {
             } => {
                 return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
             }
+            ClientFrame::Read { conversation, up_to } => {
+                return Ok(self.mark_read(conversation, up_to).await.map(Some));
+            }
             ClientFrame::Call(frame, body) => {
                 return Ok(Box::pin(self.in_call(frame, &body)).await.map(Some));
             }
             ClientFrame::Unknown => {}
         }
         Ok(Ok(None))
+    }
+
+    async fn mark_read(&self, conversation: Option<ConversationId>, up_to: UpTo) -> Result<Value, Refused> {
+        let conversation = self.place(conversation)?;
+        match self.state.nova.bridge.mark_read(self.user, conversation, up_to).await {
+            Ok(read) => Ok(json!(ReadUpTo::new(conversation, read))),
+            Err(error) => Err(refused("message.read", &error.into())),
+        }
+    }
+
+    /// Where a frame is meant to happen: in the conversation that it names, or else in the socket's own.
+    fn place(&self, named: Option<ConversationId>) -> Result<ConversationId, Refused> {
+        match (named, self.only) {
+            (Some(named), Some(only)) if named != only => {
+                Err(Refused::invalid("this socket is for another conversation"))
+            }
+            (Some(place), _) | (None, Some(place)) => Ok(place),
+            (None, None) => Err(Refused::invalid("conversation_id is missing")),
+        }
     }
 
     pub(super) async fn say(
@@ -99,11 +123,7 @@ impl Session {
         idempotency_key: Option<String>,
     ) -> Result<Value, Refused> {
         let nova = &self.state.nova;
-        if let Some(only) = self.only
-            && only != conversation
-        {
-            return Err(Refused::invalid("this socket is for another conversation"));
-        }
+        self.place(Some(conversation))?;
         if let Err(wait) = nova.sends.check(self.user) {
             let detail = format!("too many messages; again in {} ms", wait.as_millis());
             return Err(Refused {

@@ -43,6 +43,9 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
             get(state_event).put(set_state),
         )
         .route("/rooms/{room}/messages", get(messages))
+        .route("/rooms/{room}/receipt/{kind}/{event}", post(receipt))
+        .route("/rooms/{room}/typing/{user}", put(typing))
+        .route("/presence/{user}/status", put(presence))
         .route("/directory/room/{alias}", get(resolve_alias).put(create_alias));
     Router::new()
         .route(
@@ -228,6 +231,40 @@ async fn messages(
         body["end"] = end.into();
     }
     Ok(Json(body))
+}
+
+async fn receipt(
+    State(shared): Server,
+    Caller(user): Caller,
+    Path((room, kind, event)): Path<(String, String, String)>,
+) -> Reply {
+    shared.change(|world| world.receipt(&room, &user, &kind, &event))?;
+    Ok(Json(json!({})))
+}
+
+async fn typing(
+    State(shared): Server,
+    Caller(user): Caller,
+    Path((room, target)): Path<(String, String)>,
+    body: Bytes,
+) -> Reply {
+    if user != target {
+        return forbid("Cannot set another user's typing state");
+    }
+    let body = read(&body)?;
+    let lasts = body["timeout"].as_u64().filter(|_| body["typing"] == true);
+    shared.change(|world| world.set_typing(&room, &user, lasts.is_some()))?;
+    Ok(Json(json!({})))
+}
+
+async fn presence(State(shared): Server, Caller(user): Caller, Path(target): Path<String>, body: Bytes) -> Reply {
+    if user != target {
+        return forbid("Cannot set another user's presence state");
+    }
+    let body = read(&body)?;
+    let state = text(&body, "presence")?;
+    shared.change(|world| world.set_presence(&user, state, state == "online"));
+    Ok(Json(json!({})))
 }
 
 async fn resolve_alias(State(shared): Server, Path(alias): Path<String>) -> Reply {
