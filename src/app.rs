@@ -298,8 +298,9 @@ fn start_tasks(
     let task = bridge.clone();
     let stopping = stop.clone();
     let end = hub.reached();
+    let sink = hub.clone();
     lifecycle.spawn("the feed", async move {
-        task.follow_feed(end, hub, stopping).await;
+        task.follow_feed(end, sink, stopping).await;
         Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());
@@ -315,6 +316,16 @@ fn start_tasks(
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the feed's retention", async move {
         task.prune_feed(retention, stopping).await;
+        Ok(())
+    });
+    let (task, stopping, sink) = (bridge.clone(), stop.clone(), hub.clone());
+    lifecycle.spawn("what is shown at once", async move {
+        task.follow_live(sink, stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("who types", async move {
+        tokio::join!(task.watch_typing(stopping.clone()), task.send_typing(stopping));
         Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());

@@ -17,12 +17,14 @@ pub mod gauges;
 pub mod homeserver;
 pub mod ice;
 pub mod ingest;
+pub mod live;
 pub mod login;
 pub mod messages;
 pub mod passing;
 pub mod receipts;
 pub mod search;
 pub mod sender;
+pub mod typing;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,7 +32,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use ruma::OwnedUserId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
 use crate::domain::bot::Permissions;
@@ -106,6 +108,8 @@ struct Inner {
     sender_wake: Notify,
     receipts_wake: Notify,
     inbox: passing::Inbox,
+    live: broadcast::Sender<live::Live>,
+    typists: typing::Typists,
     /// After which message events stand that are none.
     places: Cache<String, (ConversationId, i64)>,
     calls_hint: calls::Hint,
@@ -167,6 +171,8 @@ impl Bridge {
             sender_wake: Notify::new(),
             receipts_wake: Notify::new(),
             inbox: passing::Inbox::default(),
+            live: broadcast::channel(live::WAITING).0,
+            typists: typing::Typists::default(),
             places: Cache::new(PLACES_REMEMBERED),
             calls_hint: calls::Hint::default(),
             attendances: calls::Attendances::default(),

@@ -105,7 +105,11 @@ impl Bridge {
             Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(CommandError::Invalid(
                 "idempotency_key was used in another conversation".to_owned(),
             )),
-            done => Ok(done.map(|()| answer)?),
+            done => {
+                done?;
+                self.ends_typing(conversation, sender);
+                Ok(answer)
+            }
         }
     }
 }

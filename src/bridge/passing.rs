@@ -64,7 +64,12 @@ impl Bridge {
                 Ephemeral::Receipts { room, receipts: more } => {
                     receipts.extend(more.into_iter().map(|receipt| (room.to_string(), receipt)));
                 }
-                Ephemeral::Typing { .. } | Ephemeral::Presence(_) => {}
+                Ephemeral::Typing { room, users } => {
+                    if let Err(error) = self.take_typing(room.as_str(), &users).await {
+                        tracing::warn!(error = %error_chain(&error), "who types cannot be told");
+                    }
+                }
+                Ephemeral::Presence(_) => {}
             }
         }
         if let Err(error) = self.take_receipts(receipts).await {

@@ -14,6 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, UpdatedField};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::message::{Message, Style};
+use crate::domain::typing::Typist;
 
 /// A moment as every client can read it: whole seconds, `Z`.
 #[must_use]
@@ -261,6 +262,12 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             vec![frame(entry, "message.delivery", entry.audience, own)]
         }
     }
+}
+
+/// Somebody types, or no longer does. Without a `stream_id`: nothing of it is kept.
+#[must_use]
+pub fn typing(typist: &Typist, at: Timestamp) -> Vec<Utf8Bytes> {
+    passing::typing(typist, at).iter().map(text).collect()
 }
 
 /// `connection.established`, for who wants to be greeted.

@@ -150,6 +150,27 @@ pub async fn takes_part(
     .await?)
 }
 
+/// Of these people those who take part in a conversation, with their handles.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn joined_among(
+    connection: &mut PgConnection,
+    conversation: ConversationId,
+    users: &[Uuid],
+) -> Result<Vec<(UserId, String)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT m.user_id, CASE WHEN u.is_nova THEN coalesce(u.username, u.mxid) ELSE u.mxid END AS "handle!"
+           FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
+           WHERE m.conversation_id = $1 AND m.membership = 'joined' AND m.user_id = ANY ($2)"#,
+        conversation.0,
+        users
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (UserId(row.user_id), row.handle)).collect())
+}
+
 /// What a sender needs to know of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::StoreError;
 use crate::domain::clock::Timestamp;
@@ -277,25 +276,4 @@ pub async fn next_due(connection: &mut PgConnection) -> Result<Option<Timestamp>
     Ok(sqlx::query_scalar!("SELECT min(due_at) FROM receipts_to_send")
         .fetch_one(connection)
         .await?)
-}
-
-/// The members of a room's conversation among these people, with what they are called.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn members_among(
-    connection: &mut PgConnection,
-    conversation: ConversationId,
-    users: &[Uuid],
-) -> Result<Vec<(UserId, String)>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT m.user_id, CASE WHEN u.is_nova THEN coalesce(u.username, u.mxid) ELSE u.mxid END AS "handle!"
-           FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
-           WHERE m.conversation_id = $1 AND m.membership = 'joined' AND m.user_id = ANY ($2)"#,
-        conversation.0,
-        users
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (UserId(row.user_id), row.handle)).collect())
 }

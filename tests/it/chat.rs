@@ -8,6 +8,7 @@ mod search;
 mod sockets;
 mod third;
 mod to_matrix;
+mod typing;
 
 use crate::support::bridge::{NovaUser, TestBridge};
 

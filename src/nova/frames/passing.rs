@@ -1,10 +1,12 @@
-//! Who has read what, as clients know it (nova-client-protocol §5.4, §5.5).
+//! Who has read what, types, and is there, as clients know it (nova-client-protocol §5.4, §5.5).
 
 use serde_json::{Value, json};
 
-use super::frame;
+use super::{frame, time};
+use crate::domain::clock::Timestamp;
 use crate::domain::feed::FeedEntry;
 use crate::domain::ids::{MessageId, UserId};
+use crate::domain::typing::Typist;
 
 /// `read_receipt` for those who know that name, `message.read` for the others.
 pub(super) fn read(entry: &FeedEntry, by: UserId, message: MessageId, sequence: i64) -> Vec<Value> {
@@ -15,4 +17,34 @@ pub(super) fn read(entry: &FeedEntry, by: UserId, message: MessageId, sequence: 
     ["read_receipt", "message.read"]
         .map(|name| frame(entry, name, Some(by), fields.clone()))
         .to_vec()
+}
+
+/// `typing.started` and `typing.stopped` for those who know the documents, `typing` for the first clients, which know no end
+/// of it, and `typing.indicator` for the iOS app.
+pub(super) fn typing(typist: &Typist, at: Timestamp) -> Vec<Value> {
+    let (conversation, user) = (typist.conversation, typist.user);
+    let name = if typist.typing {
+        "typing.started"
+    } else {
+        "typing.stopped"
+    };
+    let frame = |name: &str| {
+        json!({
+            "type": name, "conversation_id": conversation, "timestamp": time(at), "user_id": user, "sender_id": user,
+            "username": typist.name, "is_typing": typist.typing,
+        })
+    };
+    let mut frames = vec![frame(name)];
+    if typist.typing {
+        frames.push(frame("typing"));
+    }
+    let mut indicator = frame("typing.indicator");
+    if let Some(fields) = indicator.as_object_mut() {
+        let data = json!({
+            "conversation_id": conversation, "user_id": user, "username": typist.name, "is_typing": typist.typing,
+        });
+        fields.insert("data".to_owned(), data);
+    }
+    frames.push(indicator);
+    frames
 }

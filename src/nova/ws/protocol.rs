@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::bridge::receipts::UpTo;
 use crate::domain::feed::Cursor;
-use crate::domain::ids::ConversationId;
+use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::{Style, Text};
 use crate::nova::dto::calls::body::Body;
 use crate::nova::dto::receipts::up_to;
@@ -27,6 +27,15 @@ pub(super) enum ClientFrame {
         text: Text,
         /// The client's own key for it.
         idempotency_key: Option<String>,
+    },
+    /// Types, or no longer does.
+    Typing {
+        /// Where; in the socket's own conversation if nothing is said.
+        conversation: Option<ConversationId>,
+        /// Who, if it is said: old clients do.
+        user: Option<UserId>,
+        /// Whether.
+        typing: bool,
     },
     /// Has read something.
     Read {
@@ -128,6 +137,8 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         },
         "get_unacked" | "getUnacked" => Ok(ClientFrame::GetUnacked),
         "message.send" => send(&frame),
+        "typing" | "typing.start" => Ok(typing(&frame, true)),
+        "typing.stop" => Ok(typing(&frame, false)),
         "message.read" => mark_read(&frame),
         name => match CallFrame::parse(name) {
             Some(call) => Ok(ClientFrame::Call(call, Body::from(frame))),
@@ -147,6 +158,22 @@ fn conversation(frame: &Map<String, Value>) -> Result<Option<ConversationId>, Re
             id.map(Some)
                 .ok_or_else(|| Refused::invalid("conversation_id must be a UUID"))
         }
+    }
+}
+
+/// What makes no sense is ignored: it comes with every key that is pressed.
+fn typing(frame: &Map<String, Value>, typing: bool) -> ClientFrame {
+    let user = match frame.get("user_id") {
+        None | Some(Value::Null) => Some(None),
+        Some(user) => user.as_str().and_then(|user| user.parse().ok()).map(Some),
+    };
+    match (conversation(frame), user) {
+        (Ok(conversation), Some(user)) => ClientFrame::Typing {
+            conversation,
+            user,
+            typing,
+        },
+        (Err(_), _) | (_, None) => ClientFrame::Unknown,
     }
 }
 
@@ -238,15 +265,54 @@ mod tests {
 
     #[test]
     fn frames_of_old_clients_that_mean_nothing_yet_are_ignored() {
-        for name in [
-            "typing",
-            "typing.start",
-            "typing.stop",
-            "request_room_keys",
-            "from.the.future",
-        ] {
+        for name in ["request_room_keys", "from.the.future"] {
             assert_eq!(read_json(&json!({ "type": name })), Ok(ClientFrame::Unknown));
         }
+    }
+
+    #[test]
+    fn typing_is_read_as_every_client_says_it() {
+        let (here, me) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let said = |user: Option<Uuid>, typing| {
+            Ok(ClientFrame::Typing {
+                conversation: Some(ConversationId(here)),
+                user: user.map(UserId),
+                typing,
+            })
+        };
+        let upper = |id: Uuid| id.to_string().to_uppercase();
+        let old = json!({ "type": "typing", "conversation_id": upper(here), "user_id": upper(me) });
+        assert_eq!(read_json(&old), said(Some(me), true));
+        for (name, typing) in [("typing.start", true), ("typing.stop", false)] {
+            let nested = json!({ "type": name, "data": { "conversation_id": here } });
+            assert_eq!(read_json(&nested), said(None, typing));
+            let flat = json!({ "type": name, "conversation_id": here });
+            assert_eq!(read_json(&flat), said(None, typing));
+        }
+        for frame in [
+            json!({ "type": "typing", "conversation_id": 7 }),
+            json!({ "type": "typing", "conversation_id": here, "user_id": "me" }),
+            json!({ "type": "typing.start", "data": { "conversation_id": "here" } }),
+        ] {
+            assert_eq!(read_json(&frame), Ok(ClientFrame::Unknown), "{frame}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_said_by_message_number_or_not_at_all() {
+        let id = Uuid::from_u128(1);
+        let read = |up_to| {
+            Ok(ClientFrame::Read {
+                conversation: Some(ConversationId(id)),
+                up_to,
+            })
+        };
+        let frame = json!({ "type": "message.read", "conversation_id": id, "message_id": id });
+        assert_eq!(read_json(&frame), read(UpTo::Message(id.into())));
+        let frame = json!({ "type": "message.read", "data": { "conversation_id": id } });
+        assert_eq!(read_json(&frame), read(UpTo::Newest));
+        assert!(read_json(&json!({ "type": "message.read", "conversation_id": "x" })).is_err());
+        assert!(read_json(&json!({ "type": "message.read", "sequence_number": "x" })).is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::domain::feed::Cursor;
 use crate::domain::ids::{CallId, ConversationId, UserId};
 use crate::metrics::ClosedBecause;
 use crate::nova::frames::{self, Frames};
-use crate::nova::hub::{Delivery, Membership};
+use crate::nova::hub::{Delivery, Membership, Shown};
 use crate::store::{StoreError, feed};
 
 /// How often the client is asked for a sign of life, and how long it may stay silent (§3.4).
@@ -62,7 +62,7 @@ impl End {
 pub(super) struct Seat {
     id: Uuid,
     member: Membership,
-    entries: mpsc::Receiver<Arc<Delivery>>,
+    entries: mpsc::Receiver<Arc<Shown>>,
 }
 
 /// What a socket is shown of the feed at once.
@@ -88,6 +88,8 @@ pub(super) struct Session {
     acks: u32,
     /// Calls that were shown when the socket opened: whose ring may be on its way besides.
     rung: Vec<CallId>,
+    /// Where its user began to type over it.
+    typing: Vec<ConversationId>,
 }
 
 impl Session {
@@ -112,6 +114,7 @@ impl Session {
             refused: 0,
             acks: 0,
             rung: Vec::new(),
+            typing: Vec::new(),
         };
         (session, Seat { id, member, entries })
     }
@@ -131,6 +134,9 @@ impl Session {
         };
         drop(member);
         drop(attendance);
+        for conversation in &self.typing {
+            self.state.nova.bridge.ends_typing(*conversation, self.user);
+        }
         if let Some((code, reason)) = end.close {
             let close = Message::Close(Some(CloseFrame {
                 code,
@@ -151,7 +157,7 @@ impl Session {
         &mut self,
         socket: &mut WebSocket,
         member: &Membership,
-        mut entries: mpsc::Receiver<Arc<Delivery>>,
+        mut entries: mpsc::Receiver<Arc<Shown>>,
         id: Uuid,
     ) -> Result<(), End> {
         if self.greet {
@@ -174,11 +180,11 @@ impl Session {
                     Some(Err(error)) => return Err(broken(&error)),
                     None => return Ok(()),
                 },
-                Some(delivery) = entries.recv() => {
-                    self.deliver(socket, &delivery).await?;
+                Some(shown) = entries.recv() => {
+                    self.show(socket, &shown).await?;
                     // What waits already goes out in the same write.
                     while let Ok(next) = entries.try_recv() {
-                        self.deliver(socket, &next).await?;
+                        self.show(socket, &next).await?;
                     }
                     self.flush(socket).await?;
                     if entries.is_empty() && member.slot().take_lagging() {
@@ -248,6 +254,18 @@ impl Session {
             reached: page.last.unwrap_or(from),
             more: page.full,
         })
+    }
+
+    async fn show(&mut self, socket: &mut WebSocket, shown: &Shown) -> Result<(), End> {
+        match shown {
+            Shown::Entry(delivery) => self.deliver(socket, delivery).await,
+            Shown::Live(frames) => {
+                for frame in frames {
+                    in_time(socket.feed(Message::Text(frame.clone()))).await?;
+                }
+                Ok(())
+            }
+        }
     }
 
     async fn deliver(&mut self, socket: &mut WebSocket, delivery: &Delivery) -> Result<(), End> {

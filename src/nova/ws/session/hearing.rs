@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{End, Session, database};
 use crate::bridge::CommandError;
 use crate::bridge::receipts::UpTo;
-use crate::domain::ids::ConversationId;
+use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::Text;
 use crate::metrics::ClosedBecause;
 use crate::nova::dto::receipts::ReadUpTo;
@@ -86,6 +86,11 @@ impl Session {
             } => {
                 return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
             }
+            ClientFrame::Typing {
+                conversation,
+                user,
+                typing,
+            } => self.types(conversation, user, typing).await,
             ClientFrame::Read { conversation, up_to } => {
                 return Ok(self.mark_read(conversation, up_to).await.map(Some));
             }
@@ -95,6 +100,27 @@ impl Session {
             ClientFrame::Unknown => {}
         }
         Ok(Ok(None))
+    }
+
+    /// Nobody is told that it does not work: it comes with every key that is pressed, and the next one comes soon.
+    async fn types(&mut self, conversation: Option<ConversationId>, user: Option<UserId>, typing: bool) {
+        let Ok(conversation) = self.place(conversation) else {
+            return;
+        };
+        if user.is_some_and(|user| user != self.user) {
+            return;
+        }
+        let bridge = &self.state.nova.bridge;
+        if !typing {
+            self.typing.retain(|other| *other != conversation);
+            bridge.ends_typing(conversation, self.user);
+            return;
+        }
+        match bridge.begins_typing(conversation, self.user).await {
+            Ok(()) if !self.typing.contains(&conversation) => self.typing.push(conversation),
+            Ok(()) => {}
+            Err(error) => tracing::debug!(%error, "who types cannot be told"),
+        }
     }
 
     async fn mark_read(&self, conversation: Option<ConversationId>, up_to: UpTo) -> Result<Value, Refused> {
