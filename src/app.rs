@@ -329,6 +329,11 @@ fn start_tasks(
         Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("who is there", async move {
+        task.run_presence(stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("what is told in passing", async move {
         task.listen_in_passing(stopping).await;
         Ok(())

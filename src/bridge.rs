@@ -21,6 +21,7 @@ pub mod live;
 pub mod login;
 pub mod messages;
 pub mod passing;
+pub mod presence;
 pub mod receipts;
 pub mod search;
 pub mod sender;
@@ -39,7 +40,7 @@ use crate::domain::bot::Permissions;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::conversation::Person;
 use crate::domain::ghost::Ghosts;
-use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::ids::UserId;
 use crate::domain::ingest::Effects;
 use crate::domain::random::Random;
 use crate::matrix::Homeserver;
@@ -61,9 +62,6 @@ pub enum CreateRooms {
 /// How long an account is taken to be as it was: another process may have changed or deleted it.
 const ACCOUNTS_REMEMBERED: Duration = Duration::from_mins(1);
 
-/// How many events that are no messages are remembered by their place: receipts name the newest ones.
-const PLACES_REMEMBERED: u64 = 20_000;
-
 /// What an admin decides.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -77,6 +75,8 @@ pub struct Settings {
     pub permissions: Permissions,
     /// What rooms are told when a Nova user has read something.
     pub receipts: receipts::ReceiptsTold,
+    /// Whether it is told who is there.
+    pub presence: bool,
     /// How calls are held.
     pub calls: calls::CallSettings,
     /// Which servers help them to get through.
@@ -110,8 +110,8 @@ struct Inner {
     inbox: passing::Inbox,
     live: broadcast::Sender<live::Live>,
     typists: typing::Typists,
-    /// After which message events stand that are none.
-    places: Cache<String, (ConversationId, i64)>,
+    presence: presence::Presence,
+    places: receipts::Places,
     calls_hint: calls::Hint,
     attendances: calls::Attendances,
     ice: ice::IceMemory,
@@ -173,7 +173,8 @@ impl Bridge {
             inbox: passing::Inbox::default(),
             live: broadcast::channel(live::WAITING).0,
             typists: typing::Typists::default(),
-            places: Cache::new(PLACES_REMEMBERED),
+            presence: presence::Presence::default(),
+            places: receipts::Places::default(),
             calls_hint: calls::Hint::default(),
             attendances: calls::Attendances::default(),
             ice: ice::IceMemory::new(),

@@ -113,6 +113,7 @@ pub fn bridge(
                 config::Receipts::Private => ReceiptsTold::Private,
                 config::Receipts::Off => ReceiptsTold::Off,
             },
+            presence: config.rooms.presence,
             calls: CallSettings {
                 enabled: config.calls.enabled,
                 ring: config.calls.ring,

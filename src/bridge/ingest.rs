@@ -160,9 +160,7 @@ impl Bridge {
         let context = self.enter(&mut tx, &events, now).await?;
         let (effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
         self.commit(tx, &effects, now).await?;
-        for (event, conversation, sequence) in effects.places {
-            self.inner.places.insert(event, (conversation, sequence));
-        }
+        self.inner.places.note(effects.places);
         for (kind, outcome) in kinds.into_iter().zip(outcomes) {
             let (kind, outcome) = counted(kind, outcome);
             self.inner.metrics.events(kind, outcome, 1);

@@ -23,7 +23,12 @@ pub enum Live {
         at: Timestamp,
     },
     /// Somebody is there, or not: for whoever shares a conversation with them.
-    Presence(Seen),
+    Presence {
+        /// Who.
+        seen: Seen,
+        /// When it was said.
+        at: Timestamp,
+    },
 }
 
 /// Whether somebody is there.

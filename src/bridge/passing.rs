@@ -69,7 +69,7 @@ impl Bridge {
                         tracing::warn!(error = %error_chain(&error), "who types cannot be told");
                     }
                 }
-                Ephemeral::Presence(_) => {}
+                Ephemeral::Presence(presence) => self.take_presence(&presence),
             }
         }
         if let Err(error) = self.take_receipts(receipts).await {

@@ -1,5 +1,6 @@
 //! Who has read what: Nova users by their clients, Matrix users by receipts, both told to Nova's clients.
 
+mod places;
 mod sending;
 
 use chrono::TimeDelta;
@@ -11,6 +12,8 @@ use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, NewEntry};
 use crate::domain::receipt::{Read, Reads};
 use crate::store::{StoreError, conversations, messages, receipts};
+
+pub(super) use places::Places;
 
 /// What Matrix is told when a Nova user has read something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,11 +127,14 @@ impl Bridge {
         let reads = told_of.iter().filter_map(|(room, receipt)| {
             let conversation = *rooms.get(room)?;
             let event = receipt.event.as_str();
-            let place = found.get(event).copied().or_else(|| self.inner.places.get(event))?;
-            (place.0 == conversation).then(|| Read {
+            let sequence = match found.get(event) {
+                Some((place, sequence)) => (*place == conversation).then_some(*sequence),
+                None => self.inner.places.before(conversation, event),
+            };
+            sequence.map(|sequence| Read {
                 conversation,
                 user: self.ghosts().person(receipt.user.as_str()),
-                sequence: place.1,
+                sequence,
             })
         });
         let newest: Vec<Read> = reads.collect::<Reads>().newest().collect();

@@ -137,6 +137,13 @@ pub enum Change {
         /// What.
         news: News,
     },
+    /// The audience keeps the conversation otherwise than before.
+    Kept {
+        /// Whether they want to hear nothing of it.
+        muted: bool,
+        /// Whether they have put it away.
+        archived: bool,
+    },
     /// Somebody has read everything up to a message.
     Read {
         /// Who.

@@ -18,8 +18,8 @@ mod tests;
 pub use calls::rtc_id;
 pub use context::{CallRules, Calls, Context, CreateJob, Marked, Portal};
 pub use effects::{
-    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, SavedCall,
-    reason,
+    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, Place,
+    SavedCall, reason,
 };
 
 use ruma::UserId as MatrixId;
@@ -112,12 +112,23 @@ impl Planner<'_> {
 
     /// Notes after which message an event stands: people's receipts name it.
     fn place(&mut self, event: &InboundEvent) {
-        if let Some(portal) = self.context.rooms.get(&event.room)
-            && let Some(conversation) = self.context.conversations.get(&portal.conversation)
-        {
-            let place = (event.id.clone(), conversation.id, conversation.last_sequence);
-            self.effects.places.push(place);
-        }
+        let Some(portal) = self.context.rooms.get(&event.room) else {
+            return;
+        };
+        let Some(conversation) = self.context.conversations.get(&portal.conversation) else {
+            return;
+        };
+        let own = match &event.meaning {
+            Meaning::Message { marker, .. } => marker.and_then(|id| self.own(conversation.id, id, event)),
+            _ => None,
+        };
+        let own = own.and_then(|id| self.context.marked.get(&id));
+        self.effects.places.push(Place {
+            event: event.id.clone(),
+            conversation: conversation.id,
+            sequence: own.map_or(conversation.last_sequence, |message| message.sequence),
+            is_message: own.is_some(),
+        });
     }
 
     fn apply(&mut self, event: &InboundEvent) -> Verdict {

@@ -9,7 +9,7 @@ use super::clock::Timestamp;
 use super::ids::UserId;
 
 /// How long somebody without a socket still counts as there: clients reconnect.
-const GRACE: TimeDelta = TimeDelta::seconds(15);
+const GRACE: TimeDelta = TimeDelta::seconds(10);
 
 /// How long they count as away for a while only: a telephone that was put down.
 const AWAY: TimeDelta = TimeDelta::minutes(5);
@@ -158,8 +158,8 @@ mod tests {
         assert_eq!(told(&mut presences, 20), []);
         assert_eq!(told(&mut presences, 21), [(Status::Online, false)]);
         presences.went(ANA, at(30));
-        assert_eq!(told(&mut presences, 44), [], "clients reconnect");
-        assert_eq!(told(&mut presences, 45), [(Status::Unavailable, true)]);
+        assert_eq!(told(&mut presences, 39), [], "clients reconnect");
+        assert_eq!(told(&mut presences, 40), [(Status::Unavailable, true)]);
         assert_eq!(told(&mut presences, 329), []);
         assert_eq!(told(&mut presences, 330), [(Status::Offline, true)]);
         assert_eq!(told(&mut presences, 1_000), []);
@@ -171,7 +171,7 @@ mod tests {
         let mut presences = Presences::default();
         presences.came(ANA, at(0));
         presences.pass(at(0));
-        for second in 1..15 {
+        for second in 1..10 {
             presences.went(ANA, at(second));
             assert_eq!(told(&mut presences, second), []);
             presences.came(ANA, at(second));

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::bridge::calls::Ringing;
+use crate::bridge::live::Seen;
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, UpdatedField};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -55,6 +56,7 @@ pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
                 | Change::RoleChanged { .. }
                 | Change::Call { .. }
                 | Change::Read { .. }
+                | Change::Kept { .. }
                 | Change::Delivery { .. } => None,
             };
             let all = change_frames(entry, change).iter().map(text).collect();
@@ -245,6 +247,12 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             json!({ "user_id": user, "old_role": old, "new_role": new }),
         )],
         Change::Call { call, news } => calls::frames(entry, *call, news),
+        Change::Kept { muted, archived } => vec![frame(
+            entry,
+            "conversation.updated",
+            entry.audience,
+            json!({ "updated_fields": ["is_muted", "is_archived"], "is_muted": muted, "is_archived": archived }),
+        )],
         Change::Read { by, message, sequence } => passing::read(entry, *by, *message, *sequence),
         Change::Delivery {
             message,
@@ -268,6 +276,12 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
 #[must_use]
 pub fn typing(typist: &Typist, at: Timestamp) -> Vec<Utf8Bytes> {
     passing::typing(typist, at).iter().map(text).collect()
+}
+
+/// Somebody is there, or not. Without a `stream_id`: nothing of it is kept.
+#[must_use]
+pub fn presence(seen: &Seen, at: Timestamp) -> Utf8Bytes {
+    text(&passing::presence(seen, at))
 }
 
 /// `connection.established`, for who wants to be greeted.

@@ -19,7 +19,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{ConversationId, UserId};
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError, conversations};
+use crate::store::{Store, StoreError, conversations, people};
 
 /// How many entries wait for a socket before it counts as lagging. Several full transactions: they take a pointer each,
 /// and catching up costs a query.
@@ -263,6 +263,7 @@ impl Hub {
                 | Change::RoleChanged { .. }
                 | Change::Call { .. }
                 | Change::Read { .. }
+                | Change::Kept { .. }
                 | Change::Delivery { .. },
             ) => None,
         };
@@ -356,7 +357,16 @@ impl Hub {
                 let frames = frames::typing(&typist, at);
                 self.show_now(&members, Some(typist.conversation), frames);
             }
-            Live::Presence(_) => {}
+            Live::Presence { seen, at } => {
+                let here: Vec<UserId> = {
+                    let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+                    slots.keys().copied().collect()
+                };
+                let mut connection = self.inner.store.read().await?;
+                let acquainted = people::acquainted(&mut connection, seen.user, &here).await?;
+                drop(connection);
+                self.show_now(&acquainted, None, vec![frames::presence(&seen, at)]);
+            }
         }
         Ok(())
     }

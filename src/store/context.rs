@@ -234,7 +234,7 @@ async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
 
 async fn markers(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, conversation_id, sender_id, matrix_event_id IS NOT NULL AS "delivered!"
+        r#"SELECT id, conversation_id, sender_id, sequence_number, matrix_event_id IS NOT NULL AS "delivered!"
            FROM messages WHERE id = ANY ($1)"#,
         &wanted.markers
     )
@@ -247,6 +247,7 @@ async fn markers(connection: &mut PgConnection, wanted: &Wanted, context: &mut C
             Marked {
                 conversation,
                 sender: UserId(row.sender_id),
+                sequence: row.sequence_number,
                 delivered: row.delivered,
             },
         )

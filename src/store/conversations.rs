@@ -171,6 +171,33 @@ pub async fn joined_among(
     Ok(rows.into_iter().map(|row| (UserId(row.user_id), row.handle)).collect())
 }
 
+/// Keeps a conversation for one member muted or put away, or not; what is not given stays. Returns how it is kept, if that
+/// is otherwise than before.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn keep(
+    connection: &mut PgConnection,
+    id: ConversationId,
+    user: UserId,
+    muted: Option<bool>,
+    archived: Option<bool>,
+) -> Result<Option<(bool, bool)>, StoreError> {
+    let kept = sqlx::query!(
+        "UPDATE conversation_members SET is_muted = coalesce($3, is_muted), is_archived = coalesce($4, is_archived)
+         WHERE conversation_id = $1 AND user_id = $2 AND membership = 'joined'
+           AND (is_muted, is_archived) IS DISTINCT FROM (coalesce($3, is_muted), coalesce($4, is_archived))
+         RETURNING is_muted, is_archived",
+        id.0,
+        user.0,
+        muted,
+        archived
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(kept.map(|row| (row.is_muted, row.is_archived)))
+}
+
 /// What a sender needs to know of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {

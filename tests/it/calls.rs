@@ -207,6 +207,7 @@ impl Stage {
             | Change::MemberLeft { .. }
             | Change::RoleChanged { .. }
             | Change::Read { .. }
+            | Change::Kept { .. }
             | Change::Delivery { .. }) => panic!("no news of a call: {other:?}"),
         }
     }

@@ -3,6 +3,8 @@
 mod delivery;
 mod from_matrix;
 mod groups;
+mod keeping;
+mod presence;
 mod receipts;
 mod search;
 mod sockets;

@@ -34,6 +34,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             bot: owned_user_id!("@novabot:example.org"),
             sender: owned_user_id!("@_nova_bridge:example.org"),
             receipts: nova_bridge::bridge::receipts::ReceiptsTold::Public,
+            presence: false,
             calls: CallSettings::default(),
             ice: IceSettings::default(),
         },

@@ -113,6 +113,8 @@ pub struct Marked {
     pub conversation: ConversationId,
     /// Its author.
     pub sender: UserId,
+    /// Its number.
+    pub sequence: i64,
     /// Whether it is known to be in the room.
     pub delivered: bool,
 }

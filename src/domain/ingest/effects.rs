@@ -99,10 +99,23 @@ pub struct Effects {
     pub dead_letters: Vec<DeadLetter>,
     /// Ids of events that are done with and are not messages.
     pub processed: Vec<String>,
-    /// Where events that are no messages stand: after which message of which conversation.
-    pub places: Vec<(String, ConversationId, i64)>,
+    /// Where events stand that are no new messages, in order.
+    pub places: Vec<Place>,
     /// Rooms that just became portals: what was put aside for them can be applied now.
     pub replay: Vec<OwnedRoomId>,
+}
+
+/// Where an event stands among the messages of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The event.
+    pub event: String,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The number of the message that it is, or else of the newest one when it came.
+    pub sequence: i64,
+    /// Whether it is a message of ours that is in the room now.
+    pub is_message: bool,
 }
 
 /// A call about to be written.

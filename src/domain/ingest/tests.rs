@@ -139,6 +139,7 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::RoleChanged { .. }) => "role",
             Some(Change::Call { .. }) => "call",
             Some(Change::Read { .. }) => "read",
+            Some(Change::Kept { .. }) => "kept",
             Some(Change::Delivery { .. }) => "delivery",
         })
         .collect()

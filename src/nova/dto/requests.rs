@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::bridge::conversations::Looks;
+use crate::bridge::conversations::{Keeping, Looks};
 use crate::domain::conversation::Kind;
 use crate::domain::message::{Style, Text};
 use crate::nova::error::ApiError;
@@ -139,8 +139,8 @@ pub struct CreateGroup {
     pub member_ids: Vec<String>,
 }
 
-/// Changes a group. What is not given stays.
-#[derive(Debug, Deserialize, ToSchema)]
+/// Changes a group for everybody, and how the caller keeps any conversation. What is not given stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct Settings {
     /// Its name, of 1 to 255 characters.
     #[schema(example = "Tea and biscuits")]
@@ -149,6 +149,37 @@ pub struct Settings {
     pub description: Option<String>,
     /// Its picture.
     pub avatar_url: Option<String>,
+    /// Whether the caller wants to hear nothing of it.
+    #[serde(alias = "muted")]
+    #[schema(example = true)]
+    pub is_muted: Option<bool>,
+    /// Whether the caller puts it away.
+    #[serde(alias = "archived")]
+    pub is_archived: Option<bool>,
+}
+
+impl Settings {
+    /// How the caller keeps it, where that is said.
+    #[must_use]
+    pub fn keeping(&self) -> Option<Keeping> {
+        let keeping = Keeping {
+            muted: self.is_muted,
+            archived: self.is_archived,
+        };
+        Some(keeping).filter(|keeping| *keeping != Keeping::default())
+    }
+
+    /// What everybody sees, where that is said, or where nothing is.
+    #[must_use]
+    pub fn looks(self) -> Option<Looks> {
+        let personal = self.keeping().is_some();
+        let looks = Looks {
+            name: self.name,
+            description: self.description,
+            avatar_url: self.avatar_url,
+        };
+        Some(looks).filter(|looks| !personal || *looks != Looks::default())
+    }
 }
 
 /// Adds one or more people.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{frame, time};
+use crate::bridge::live::Seen;
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::FeedEntry;
 use crate::domain::ids::{MessageId, UserId};
@@ -47,4 +48,16 @@ pub(super) fn typing(typist: &Typist, at: Timestamp) -> Vec<Value> {
     }
     frames.push(indicator);
     frames
+}
+
+/// `presence`, which no old client knows.
+pub(super) fn presence(seen: &Seen, at: Timestamp) -> Value {
+    let mut frame = json!({
+        "type": "presence", "timestamp": time(at), "user_id": seen.user, "presence": seen.status,
+        "currently_active": seen.currently_active,
+    });
+    if let (Some(last), Some(fields)) = (seen.last_active, frame.as_object_mut()) {
+        fields.insert("last_active_at".to_owned(), json!(time(last)));
+    }
+    frame
 }

@@ -184,24 +184,25 @@ async fn create_group_short(
     create_group(state, caller, request).await
 }
 
-/// Changes a group.
+/// Changes a group, and how the caller keeps it.
 pub(super) async fn change(
     state: &NovaState,
     caller: &Caller,
     id: Uuid,
     settings: Settings,
 ) -> Result<Json<Success>, ApiError> {
-    let looks = Looks {
-        name: settings.name,
-        description: settings.description,
-        avatar_url: settings.avatar_url,
-    };
     let id = ConversationId(id);
-    state.bridge.update_conversation(caller.user, id, looks).await?;
+    let keeping = settings.keeping();
+    if let Some(looks) = settings.looks() {
+        state.bridge.update_conversation(caller.user, id, looks).await?;
+    }
+    if let Some(keeping) = keeping {
+        state.bridge.keep_conversation(caller.user, id, keeping).await?;
+    }
     Ok(Json(Success::DONE))
 }
 
-/// Changes a group's name, description or picture. Admins only.
+/// Changes a group's name, description or picture, which only admins may, or mutes or archives a conversation for the caller.
 #[utoipa::path(put, path = "/conversations/{conversation_id}", tag = "conversations", request_body = Settings,
     params(("conversation_id" = Uuid, Path)), responses((status = 200, body = Success), Failures))]
 pub(super) async fn update(
@@ -213,7 +214,7 @@ pub(super) async fn update(
     change(&state, &caller, id, settings).await
 }
 
-/// Changes a group's name, description or picture. Admins only.
+/// Changes a group's name, description or picture, which only admins may, or mutes or archives a conversation for the caller.
 #[utoipa::path(method(put, patch), path = "/conversations/{conversation_id}/settings", tag = "conversations",
     request_body = Settings, params(("conversation_id" = Uuid, Path)),
     responses((status = 200, body = Success), Failures))]

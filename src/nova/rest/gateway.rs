@@ -69,7 +69,7 @@ async fn get_conversation(
     Ok(Json(conversation.for_gateway(caller.user.0)))
 }
 
-/// Changes a group's name, description or picture. Admins only.
+/// Changes a group's name, description or picture, which only admins may, or mutes or archives a conversation for the caller.
 #[utoipa::path(put, path = "/conversations/{conversation_id}", tag = "gateway", request_body = Settings,
     params(("conversation_id" = Uuid, Path)), responses((status = 200, body = Success), Failures))]
 async fn update_conversation(

@@ -49,6 +49,12 @@ pub(crate) async fn takes_part(state: &NovaState, id: ConversationId, user: User
     }
 }
 
+/// A member as everybody sees them.
+pub(crate) fn shown_member(state: &NovaState, member: &lists::ListedMember) -> Member {
+    let presence = state.bridge.presence_of(member.person.id, member.person.is_nova);
+    Member::new(member, presence, &state.settings.public_url)
+}
+
 /// Conversations of `user` with their first members.
 pub(crate) async fn conversations(
     state: &NovaState,
@@ -65,7 +71,7 @@ pub(crate) async fn conversations(
     let public_url = &state.settings.public_url;
     let mut members: BTreeMap<ConversationId, Vec<Member>> = BTreeMap::new();
     for member in &listed {
-        let shown = Member::new(member, public_url);
+        let shown = shown_member(state, member);
         members.entry(member.conversation).or_default().push(shown);
     }
     let shown = |summary: lists::Summary| {

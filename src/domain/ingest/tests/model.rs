@@ -130,10 +130,12 @@ impl Model {
     /// A message that a Nova user wrote, on its way to Matrix.
     pub(super) fn says(&mut self, conversation: ConversationId, sender: UserId) -> MessageId {
         let id = MessageId(self.id());
-        self.conversations.get_mut(&conversation).unwrap().last_sequence += 1;
+        let conversation_row = self.conversations.get_mut(&conversation).unwrap();
+        conversation_row.last_sequence += 1;
         let row = Marked {
             conversation,
             sender,
+            sequence: conversation_row.last_sequence,
             delivered: false,
         };
         self.marked.insert(id, row);

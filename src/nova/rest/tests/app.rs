@@ -118,6 +118,7 @@ impl App {
                 sender: user_id!("@nova-sender:example.org").to_owned(),
                 permissions: crate::domain::bot::Permissions(std::collections::BTreeMap::new()),
                 receipts: crate::bridge::receipts::ReceiptsTold::Public,
+                presence: false,
                 calls: crate::bridge::calls::CallSettings::default(),
                 ice,
             },
