@@ -61,3 +61,58 @@ pub(super) fn presence(seen: &Seen, at: Timestamp) -> Value {
     }
     frame
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::feed::{Change, Cursor, FeedEvent};
+    use crate::domain::ids::ConversationId;
+    use crate::domain::presence::Status;
+
+    const ALICE: UserId = UserId(Uuid::from_u128(0xA11CE));
+    const HERE: ConversationId = ConversationId(Uuid::from_u128(0xC0));
+
+    fn at(seconds: u32) -> Timestamp {
+        Utc.with_ymd_and_hms(2026, 1, 8, 9, 15, seconds).unwrap()
+    }
+
+    #[test]
+    fn what_is_told_in_passing_leaves_the_process_as_pinned() {
+        let message = MessageId(Uuid::from_u128(0x3E5));
+        let entry = FeedEntry {
+            cursor: Cursor {
+                position: 1_767_863_730_123,
+                n: 2,
+            },
+            conversation: HERE,
+            audience: None,
+            at: at(30),
+            event: FeedEvent::Change(Change::Read {
+                by: ALICE,
+                message,
+                sequence: 42,
+            }),
+        };
+        let typist = |typing| Typist {
+            conversation: HERE,
+            user: ALICE,
+            name: "@alice:example.org".into(),
+            typing,
+        };
+        let seen = Seen {
+            user: ALICE,
+            status: Status::Unavailable,
+            currently_active: false,
+            last_active: Some(at(20)),
+        };
+        insta::assert_json_snapshot!(json!({
+            "read": read(&entry, ALICE, message, 42),
+            "begins": typing(&typist(true), at(31)),
+            "ends": typing(&typist(false), at(32)),
+            "presence": presence(&seen, at(33)),
+        }));
+    }
+}

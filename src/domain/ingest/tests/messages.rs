@@ -62,7 +62,7 @@ fn a_nova_user_who_writes_has_read() {
         event("$1", ROOM, ALICE, text("one")),
         event("$2", ROOM, &ghost(ANNA), text("two")),
     ]);
-    let read = crate::domain::receipt::Read {
+    let read = Read {
         conversation: id,
         user: ANNA,
         sequence: 2,

@@ -10,7 +10,6 @@ use crate::bridge::receipts::UpTo;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::Text;
 use crate::metrics::ClosedBecause;
-use crate::nova::dto::receipts::ReadUpTo;
 use crate::nova::error::ApiError;
 use crate::nova::frames;
 use crate::nova::ws::protocol::{self, CallFrame, ClientFrame, Refused};
@@ -126,7 +125,13 @@ impl Session {
     async fn mark_read(&self, conversation: Option<ConversationId>, up_to: UpTo) -> Result<Value, Refused> {
         let conversation = self.place(conversation)?;
         match self.state.nova.bridge.mark_read(self.user, conversation, up_to).await {
-            Ok(read) => Ok(json!(ReadUpTo::new(conversation, read))),
+            // Not the REST reply's `message`: an old client would take a frame with one for something said.
+            Ok(read) => Ok(json!({
+                "conversation_id": conversation,
+                "last_read_message_id": read.message,
+                "last_read_sequence": read.sequence,
+                "unread_count": read.unread,
+            })),
             Err(error) => Err(refused("message.read", &error.into())),
         }
     }
