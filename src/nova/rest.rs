@@ -21,6 +21,7 @@ use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::dialects::call_frames;
 use super::error::ApiError;
 use super::{NovaState, avatars, openapi, pages};
 
@@ -30,6 +31,7 @@ pub fn router(state: NovaState) -> Router {
     let api = openapi::finished(api);
     let routes = routes
         .nest("/api/v1", Router::from(canonical()))
+        .merge(call_frames::routes())
         .route("/openapi.json", get(async move || Json(api)))
         .route("/health", get(async || "OK"))
         .fallback(pages::fallback)
