@@ -87,6 +87,9 @@ pub(super) struct Session {
     tongue: Tongue,
     /// Everything up to here was sent.
     cursor: Cursor,
+    /// Everything up to here has come, as the answer to a ping says. Only of interest where the client resumes nothing
+    /// by itself.
+    arrived: Cursor,
     heard: Instant,
     limiter: DefaultDirectRateLimiter,
     refused: u32,
@@ -114,6 +117,7 @@ impl Session {
             greet,
             tongue,
             cursor: reached,
+            arrived: reached,
             heard: Instant::now(),
             limiter: RateLimiter::direct(FRAMES),
             refused: 0,
@@ -137,7 +141,7 @@ impl Session {
             Ok(()) => End::silent(ClosedBecause::Client),
         };
         if let Tongue::Zajel(desk) = std::mem::replace(&mut self.tongue, Tongue::Nova) {
-            desk.leave(self.cursor);
+            desk.leave(self.arrived);
         }
         drop(member);
         drop(attendance);
@@ -204,7 +208,8 @@ impl Session {
                     if self.heard.elapsed() > SILENCE {
                         return Err(End::silent(ClosedBecause::Timeout));
                     }
-                    self.send(socket, Message::Ping(Vec::new().into())).await?;
+                    let payload = self.ping_payload();
+                    self.send(socket, Message::Ping(payload)).await?;
                     if entries.is_empty() && member.slot().take_lagging() {
                         Box::pin(self.catch_up(socket)).await?;
                     }

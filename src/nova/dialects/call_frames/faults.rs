@@ -44,9 +44,10 @@ impl Fault {
     pub(super) fn of(error: &ApiError, call: Option<Uuid>) -> Self {
         Self {
             code: error.code(),
-            message: match error {
-                ApiError::TooMany(_) => TOO_FAST.to_owned(),
-                error => error.detail(),
+            message: if matches!(error, ApiError::TooMany(_)) {
+                TOO_FAST.to_owned()
+            } else {
+                error.detail()
             },
             call,
             stillborn: None,
@@ -63,7 +64,7 @@ impl Fault {
 
     /// Whether there are too many frames.
     pub(in crate::nova) fn is_too_fast(&self) -> bool {
-        self.message == TOO_FAST
+        matches!(self.code, "RATE_LIMITED")
     }
 
     /// The frames for the client: the error in the words of this dialect and of Nova's, and the end of what it began.
@@ -80,11 +81,14 @@ impl Fault {
             error.insert("request_id".to_owned(), id.clone());
         }
         let end = self.stillborn.as_ref().map(|(facts, busy)| words::reject(facts, *busy));
-        std::iter::once(Value::Object(error)).chain(end).map(text).collect()
+        std::iter::once(Value::Object(error))
+            .chain(end)
+            .map(|it| text(&it))
+            .collect()
     }
 }
 
 /// A frame, as it goes out.
-pub(super) fn text(frame: Value) -> Utf8Bytes {
+pub(super) fn text(frame: &Value) -> Utf8Bytes {
     frame.to_string().into()
 }

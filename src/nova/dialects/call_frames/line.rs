@@ -30,9 +30,15 @@ pub(in crate::nova) enum Naming {
 struct Known {
     facts: Facts,
     place: Place,
-    /// Whether the ring was shown because the socket is new. The client may ring for it already, and takes it for another
-    /// call then.
+    /// Whether the client may have been shown it on another socket, or not all of it. One that rings for it already takes
+    /// a second offer for another call.
     again: bool,
+}
+
+impl Known {
+    fn shown(&self, me: UserId, news: &News) -> Vec<Utf8Bytes> {
+        words::of_news(&self.facts, me, news).iter().map(text).collect()
+    }
 }
 
 /// The calls of one socket's user.
@@ -78,10 +84,16 @@ impl Line {
         }
         let shown = match self.known.get_mut(&call) {
             Some(Some(known)) => {
+                let told_again = known.again && known.place == Place::Over;
                 let (place, shown) = known.place.after(self.user, news);
                 known.place = place;
-                let frames = words::of_news(&known.facts, self.user, news);
-                Some(frames.into_iter().filter(|_| shown).map(text).collect())
+                // That it is over may have been sent into nothing.
+                let shown = shown || (told_again && matches!(news, News::AnsweredElsewhere { .. }));
+                Some(if shown {
+                    known.shown(self.user, news)
+                } else {
+                    Vec::new()
+                })
             }
             Some(None) | None => None,
         };
@@ -91,16 +103,29 @@ impl Line {
         Ok(shown)
     }
 
-    /// What rings while the socket is new, as [`Self::tell`] has it.
+    /// What rings while the socket is new, as [`Self::tell`] has it. It is shown even if it was shown before.
     ///
     /// # Errors
     /// When the database fails.
     pub(in crate::nova) async fn ring(&mut self, ringing: &Ringing) -> Result<Option<Vec<Utf8Bytes>>, ApiError> {
+        if let Some(Some(known)) = self.known.get_mut(&ringing.call)
+            && known.place == Place::Rings
+        {
+            known.again = true;
+            return Ok(Some(known.shown(self.user, &ringing.news)));
+        }
         let frames = self.tell(ringing.call, &ringing.news).await?;
         if let Some(Some(known)) = self.known.get_mut(&ringing.call) {
             known.again = true;
         }
         Ok(frames)
+    }
+
+    /// The client has another socket now. What was written to the last one may not have come.
+    pub(super) fn renew(&mut self) {
+        for known in self.known.values_mut().flatten() {
+            known.again = true;
+        }
     }
 
     /// The answers to calls of a client that was away when they came. Who has one already drops the second.
@@ -116,7 +141,7 @@ impl Line {
             if let (true, true, Phase::Connected, Some(sdp)) =
                 (own, spoken, call.phase, peer.and_then(|it| it.sdp.as_ref()))
             {
-                frames.push(text(words::answer(&self.facts(&call).await?, sdp)));
+                frames.push(text(&words::answer(&self.facts(&call).await?, sdp)));
             }
         }
         Ok(frames)

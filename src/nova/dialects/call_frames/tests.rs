@@ -55,12 +55,12 @@ fn body(kind: Kind) -> Value {
     }
 }
 
-fn map(value: Value) -> Map<String, Value> {
+fn map(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
 /// As the web client writes it.
-fn flat(kind: Kind, body: Value) -> Map<String, Value> {
+fn flat(kind: Kind, body: &Value) -> Map<String, Value> {
     let mut frame = map(body);
     frame.insert("type".to_owned(), json!(kind.name()));
     frame.insert("targetId".to_owned(), json!("P3R8WZ"));
@@ -68,8 +68,8 @@ fn flat(kind: Kind, body: Value) -> Map<String, Value> {
 }
 
 /// As the others write it.
-fn enveloped(kind: Kind, body: Value) -> Map<String, Value> {
-    map(json!({ "type": kind.name(), "target": "P3R8WZ", "payload": body }))
+fn enveloped(kind: Kind, body: &Value) -> Map<String, Value> {
+    map(&json!({ "type": kind.name(), "target": "P3R8WZ", "payload": body }))
 }
 
 fn facts() -> Facts {
@@ -108,8 +108,8 @@ fn ringing() -> Call {
 fn each_frame_is_read_in_both_shapes() {
     for kind in Kind::ALL {
         assert_eq!(Kind::parse(kind.name()), Some(kind));
-        let read = wire::read(kind, &flat(kind, body(kind))).unwrap();
-        assert_eq!(read, wire::read(kind, &enveloped(kind, body(kind))).unwrap());
+        let read = wire::read(kind, &flat(kind, &body(kind))).unwrap();
+        assert_eq!(read, wire::read(kind, &enveloped(kind, &body(kind))).unwrap());
         assert_eq!((read.call.to_string().as_str(), read.target.as_str()), (CALL, "P3R8WZ"));
         let expected = match kind {
             Kind::Offer => Act::Offer {
@@ -135,7 +135,7 @@ fn reasons_that_nobody_knows_are_a_no() {
         (json!("error"), Reason::Declined),
         (Value::Null, Reason::Declined),
     ] {
-        let frame = flat(Kind::Reject, json!({ "callId": CALL, "reason": reason }));
+        let frame = flat(Kind::Reject, &json!({ "callId": CALL, "reason": reason }));
         assert_eq!(wire::read(Kind::Reject, &frame).unwrap().act, Act::Reject(expected));
     }
 }
@@ -314,7 +314,7 @@ fn a_refused_offer_is_an_error_and_the_end_of_the_ringing() {
         .map(|it| serde_json::from_str(it).unwrap())
         .collect();
     insta::assert_json_snapshot!(frames);
-    assert_eq!(faults::text(json!({ "a": 1 })).as_str(), r#"{"a":1}"#);
+    assert_eq!(faults::text(&json!({ "a": 1 })).as_str(), r#"{"a":1}"#);
 }
 
 #[test]

@@ -33,10 +33,10 @@ impl Place {
     /// What a piece of news makes of it, and whether the socket is shown it.
     pub(super) fn after(self, me: UserId, news: &News) -> (Self, bool) {
         match (self, news) {
-            (Self::Over, _) => (self, false),
             (Self::Unsure, News::Initiated { by, .. }) if *by != me => (Self::Rings, true),
             (Self::Rings, News::AnsweredElsewhere { .. }) => (Self::Over, true),
-            (Self::Unsure | Self::Rings | Self::Here, News::Initiated { .. })
+            (Self::Over, _)
+            | (Self::Unsure | Self::Rings | Self::Here, News::Initiated { .. })
             | (Self::Unsure | Self::Here, News::AnsweredElsewhere { .. }) => (self, false),
             (Self::Unsure | Self::Rings | Self::Here, _) => (self, true),
         }

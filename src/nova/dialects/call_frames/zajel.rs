@@ -46,7 +46,7 @@ pub(in crate::nova) enum Next {
     Nothing,
     /// A client is there that was not before: it is shown what rings.
     Begin,
-    /// A client is back, and has seen everything up to here.
+    /// A client is back, and has seen everything up to here; more of it was sent, perhaps into nothing.
     Resume(Cursor),
     /// The client has to come again with another code.
     Close,
@@ -62,7 +62,7 @@ pub(in crate::nova) struct Heard {
 }
 
 impl Heard {
-    fn answered(frame: Value) -> Self {
+    fn answered(frame: &Value) -> Self {
         Self::so(vec![text(frame)], Next::Nothing)
     }
 
@@ -108,7 +108,7 @@ impl Desk {
 
     /// What a socket says first.
     pub(in crate::nova) fn greeting(&self) -> Utf8Bytes {
-        text(words::server_info(&self.line.nova().settings.public_url))
+        text(&words::server_info(&self.line.nova().settings.public_url))
     }
 
     /// Cancelled when the socket has to go, because its client has another one.
@@ -133,10 +133,10 @@ impl Desk {
         self.line.answers().await
     }
 
-    /// The socket is gone. Its client may come again and go on behind `cursor`.
+    /// The socket is gone. Its client, which has seen everything up to `cursor` for sure, may come again and go on there.
     pub(in crate::nova) fn leave(self, cursor: Cursor) {
         if let Some(place) = self.place {
-            self.lobby.leave(place, self.line, cursor);
+            self.lobby.leave(&place, self.line, cursor);
         }
     }
 
@@ -160,10 +160,10 @@ impl Desk {
                 Ok(_) => Heard::so(Vec::new(), Next::Nothing),
                 Err(fault) => fault.into(),
             }),
-            (None, "ping") => Ok(Heard::answered(words::pong())),
+            (None, "ping") => Ok(Heard::answered(&words::pong())),
             (None, "register") => self.register(&frame).await,
             (None, "pair_request") => self.pair(&frame).await,
-            (None, "pair_response") => Ok(Heard::answered(words::pair_error("No pending pair request"))),
+            (None, "pair_response") => Ok(Heard::answered(&words::pair_error("No pending pair request"))),
             (None, "") => Ok(Fault::invalid("Missing required field: type").into()),
             (None, name) => {
                 let shown: String = name.chars().take(SHOWN_TYPE).collect();
@@ -182,9 +182,9 @@ impl Desk {
         }
         let user = self.line.user();
         let greeted = self.lobby.greet(user, &code, &key, &self.replaced).await;
-        let registered = text(words::registered(&code));
+        let registered = text(&words::registered(&code));
         Ok(match greeted {
-            Greeted::Taken => Heard::so(vec![text(words::collision())], Next::Close),
+            Greeted::Taken => Heard::so(vec![text(&words::collision())], Next::Close),
             Greeted::New(place) => {
                 self.place = Some(place);
                 Heard::so(vec![registered], Next::Begin)
@@ -192,6 +192,7 @@ impl Desk {
             Greeted::Back(place, line, cursor) => {
                 self.place = Some(place);
                 self.line = *line;
+                self.line.renew();
                 Heard::so(vec![registered], Next::Resume(cursor))
             }
         })
@@ -210,12 +211,12 @@ impl Desk {
             return Ok(Fault::invalid("Missing required field: targetCode").into());
         };
         let Some(peer) = self.peer(target).await? else {
-            return Ok(Heard::answered(words::pair_error(NOBODY)));
+            return Ok(Heard::answered(&words::pair_error(NOBODY)));
         };
         let nova = self.line.nova();
         let code = nova.bridge.contact_code(self.line.user(), peer).await?;
         let key = self.lobby.key_of(peer).unwrap_or_else(|| words::no_key(peer));
-        Ok(Heard::answered(words::matched(&code, &key)))
+        Ok(Heard::answered(&words::matched(&code, &key)))
     }
 
     /// A contact, by any name, or by the code that they have registered with just now.

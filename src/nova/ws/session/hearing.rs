@@ -23,8 +23,9 @@ const RATE_LIMITED: &str = "RATE_LIMITED";
 impl Session {
     pub(super) async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
         let text = match message {
-            Message::Ping(_) | Message::Pong(_) => {
+            Message::Ping(payload) | Message::Pong(payload) => {
                 self.heard = Instant::now();
+                self.note_arrival(&payload);
                 return Ok(());
             }
             Message::Binary(_) => return Ok(()),

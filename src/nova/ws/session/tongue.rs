@@ -2,11 +2,12 @@
 //! on or because they asked for it when they opened, and those of Zajel's clients, who know nothing else.
 
 use axum::extract::ws::{Utf8Bytes, WebSocket, close_code};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{End, Session};
-use crate::domain::feed::{Change, FeedEntry, FeedEvent};
+use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::metrics::ClosedBecause;
 use crate::nova::dialects::call_frames::zajel::{Desk, Heard, Next};
 use crate::nova::dialects::call_frames::{Kind, Line, Naming};
@@ -106,15 +107,32 @@ impl Session {
         match next {
             Next::Nothing => Ok(()),
             Next::Begin => {
+                self.arrived = self.cursor;
                 self.ring(socket).await?;
                 self.show_answers(socket).await
             }
             Next::Resume(cursor) => {
                 self.cursor = cursor.min(self.cursor);
+                self.arrived = self.cursor;
+                self.ring(socket).await?;
                 self.catch_up(socket).await
             }
             Next::Close => Err(End::told(ClosedBecause::Client, close_code::POLICY, "code collision")),
         }
+    }
+
+    /// What a ping carries: how far the client was sent the feed. Its answer brings it back, behind all of that.
+    pub(super) fn ping_payload(&self) -> Bytes {
+        match self.tongue {
+            Tongue::Nova | Tongue::Frames(_) => Bytes::new(),
+            Tongue::Zajel(_) => self.cursor.to_string().into(),
+        }
+    }
+
+    /// Notes what the answer to a ping says.
+    pub(super) fn note_arrival(&mut self, payload: &[u8]) {
+        let cursor: Option<Cursor> = std::str::from_utf8(payload).ok().and_then(|it| it.parse().ok());
+        self.arrived = cursor.map_or(self.arrived, |it| it.min(self.cursor).max(self.arrived));
     }
 
     async fn show_answers(&mut self, socket: &mut WebSocket) -> Result<(), End> {

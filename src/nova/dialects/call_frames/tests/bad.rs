@@ -9,14 +9,14 @@ fn refused(kind: Kind, frame: &Map<String, Value>) -> String {
 
 /// The frame in both shapes.
 fn both(kind: Kind, body: &Value) -> [Map<String, Value>; 2] {
-    [flat(kind, body.clone()), enveloped(kind, body.clone())]
+    [flat(kind, body), enveloped(kind, body)]
 }
 
 #[test]
 fn each_field_that_is_missing_is_named() {
     for kind in Kind::ALL {
         for [field, target] in [["callId", ""], ["sdp", ""], ["candidate", ""], ["", "target"]] {
-            let mut body = map(body(kind));
+            let mut body = map(&body(kind));
             if body.remove(field).is_none() && target.is_empty() {
                 continue;
             }
@@ -34,7 +34,7 @@ fn each_field_that_is_missing_is_named() {
             }
         }
         // Not there, and null: the same.
-        let mut frame = flat(kind, body(kind));
+        let mut frame = flat(kind, &body(kind));
         frame.insert("callId".to_owned(), Value::Null);
         assert_eq!(refused(kind, &frame), "Missing required field: callId");
     }
@@ -44,7 +44,7 @@ fn each_field_that_is_missing_is_named() {
 fn each_field_of_the_wrong_type_is_named() {
     for kind in Kind::ALL {
         for field in ["callId", "sdp", "withVideo", "reason", "candidate"] {
-            let fields = map(body(kind));
+            let fields = map(&body(kind));
             if !fields.contains_key(field) {
                 continue;
             }
@@ -57,7 +57,7 @@ fn each_field_of_the_wrong_type_is_named() {
                 }
             }
         }
-        let mut frame = flat(kind, body(kind));
+        let mut frame = flat(kind, &body(kind));
         frame.insert("targetId".to_owned(), json!(7));
         assert_eq!(refused(kind, &frame), "targetId must be a text");
         frame.insert("payload".to_owned(), json!([CALL]));
@@ -71,20 +71,20 @@ fn what_is_too_long_is_refused() {
     for kind in [Kind::Offer, Kind::Answer] {
         let mut body = body(kind);
         body["sdp"] = json!(format!("{SDP}{}", "x".repeat(64 * 1024 - SDP.len())));
-        assert!(wire::read(kind, &flat(kind, body.clone())).is_ok(), "just short enough");
+        assert!(wire::read(kind, &flat(kind, &body)).is_ok(), "just short enough");
         body["sdp"] = json!(format!("{SDP}{}", long(64 * 1024 - SDP.len())));
         assert_eq!(
-            refused(kind, &flat(kind, body)),
+            refused(kind, &flat(kind, &body)),
             "sdp: the SDP has more than 65536 bytes"
         );
     }
     for (field, name) in [("targetId", "targetId"), ("callId", "callId"), ("reason", "reason")] {
-        let mut frame = flat(Kind::Reject, body(Kind::Reject));
+        let mut frame = flat(Kind::Reject, &body(Kind::Reject));
         frame.insert(field.to_owned(), json!(long(255)));
         let expected = format!("{name} must have 1 to 255 bytes, and no NUL");
         assert_eq!(refused(Kind::Reject, &frame), expected);
     }
-    let ice = |candidate: String| flat(Kind::Ice, json!({ "callId": CALL, "candidate": candidate }));
+    let ice = |candidate: String| flat(Kind::Ice, &json!({ "callId": CALL, "candidate": candidate }));
     let line = |length| json!({ "candidate": "c".repeat(length) }).to_string();
     assert!(wire::read(Kind::Ice, &ice(line(4 * 1024))).is_ok());
     assert!(refused(Kind::Ice, &ice(line(4 * 1024 + 1))).starts_with("candidate must have at most 4096 bytes"));
@@ -97,7 +97,7 @@ fn what_is_too_long_is_refused() {
 #[test]
 fn a_candidate_is_a_text_with_an_object() {
     for wrong in ["", "null", "7", "[]", "candidate:1 1 udp", "{"] {
-        let frame = flat(Kind::Ice, json!({ "callId": CALL, "candidate": wrong }));
+        let frame = flat(Kind::Ice, &json!({ "callId": CALL, "candidate": wrong }));
         assert!(refused(Kind::Ice, &frame).contains("candidate"), "{wrong}");
     }
     for wrong in [
@@ -108,7 +108,7 @@ fn a_candidate_is_a_text_with_an_object() {
         json!({ "candidate": "c", "sdpMLineIndex": 65536 }),
         json!({ "candidate": "c", "usernameFragment": ["x"] }),
     ] {
-        let frame = flat(Kind::Ice, json!({ "callId": CALL, "candidate": wrong.to_string() }));
+        let frame = flat(Kind::Ice, &json!({ "callId": CALL, "candidate": wrong.to_string() }));
         assert!(wire::read(Kind::Ice, &frame).is_err(), "{wrong}");
     }
 }
@@ -122,11 +122,11 @@ fn a_call_has_an_id_of_version_4() {
         "5f0c3b1e-9d47-7a06-b1c5-7e0a9f6d2c11",
         "{5f0c3b1e-9d47-4a06-b1c5-7e0a9f6d2c11}",
     ] {
-        let frame = flat(Kind::Hangup, json!({ "callId": wrong }));
+        let frame = flat(Kind::Hangup, &json!({ "callId": wrong }));
         assert!(refused(Kind::Hangup, &frame).starts_with("callId must"), "{wrong}");
         assert_eq!(wire::named(&frame), None);
     }
-    let upper = flat(Kind::Hangup, json!({ "callId": CALL.to_uppercase() }));
+    let upper = flat(Kind::Hangup, &json!({ "callId": CALL.to_uppercase() }));
     assert_eq!(wire::read(Kind::Hangup, &upper).unwrap().call.to_string(), CALL);
     assert_eq!(wire::named(&upper).map(|it| it.to_string()).as_deref(), Some(CALL));
 }
@@ -134,7 +134,7 @@ fn a_call_has_an_id_of_version_4() {
 #[test]
 fn what_is_no_sdp_is_refused() {
     for wrong in ["", "x", "V=0"] {
-        let frame = flat(Kind::Offer, json!({ "callId": CALL, "sdp": wrong }));
+        let frame = flat(Kind::Offer, &json!({ "callId": CALL, "sdp": wrong }));
         assert_eq!(refused(Kind::Offer, &frame), "sdp: the SDP does not begin with v=0");
     }
 }

@@ -127,7 +127,7 @@ impl Lobby {
     }
 
     /// The socket is gone, and its client may be back soon.
-    pub(super) fn leave(&self, place: Place, line: Line, cursor: Cursor) {
+    pub(super) fn leave(&self, place: &Place, line: Line, cursor: Cursor) {
         let now = Instant::now();
         let away = Away {
             line: Box::new(line),
@@ -137,7 +137,7 @@ impl Lobby {
         let mut state = self.lock();
         state.away.retain(|_, it| it.until > now);
         state.away.insert(place.client.clone(), away);
-        state.remove(&place);
+        state.remove(place);
         drop(state);
         place.gone.cancel();
     }
