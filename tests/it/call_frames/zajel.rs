@@ -1,5 +1,8 @@
 //! What Zajel's clients expect besides calls: registration, pairing, and to go on after their connection broke.
 
+use nova_bridge::domain::contact_code::ContactCode;
+use nova_bridge::domain::ids::UserId;
+
 use super::*;
 
 const OTHER_KEY: &str = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU=";
@@ -238,4 +241,19 @@ async fn a_call_keeps_its_name_over_a_restart(pool: PgPool) {
     ana.send(flat("call_hangup", &ben_for_ana, json!({ "callId": call })))
         .await;
     assert_eq!(ben.next("call_hangup").await["callId"], rung.as_str());
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_code_that_is_taken_is_left_alone(pool: PgPool) {
+    let two = Two::new(pool).await;
+    let (ana, ben) = (UserId(two.ana.id), UserId(two.ben.id));
+    let [first, second] = [0, 1].map(|attempt| ContactCode::derived(ana, ben, attempt));
+    // Somebody has it; who does not matter.
+    sqlx::query("INSERT INTO contact_codes (user_id, peer_id, code) VALUES ($1, $1, $2)")
+        .bind(ana.0)
+        .bind(first.as_str())
+        .execute(&two.bridge.pool)
+        .await
+        .unwrap();
+    assert_eq!(code_of_contact(&two.ana).await, second.as_str());
 }
