@@ -319,6 +319,13 @@ fn start_tasks(
         task.prune_feed(retention, stopping).await;
         Ok(())
     });
+    if config.search.enabled {
+        let (task, stopping) = (bridge.clone(), stop.clone());
+        lifecycle.spawn("the search index", async move {
+            task.index_messages(stopping).await;
+            Ok(())
+        });
+    }
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the gauges", async move {
         task.measure(stopping).await;

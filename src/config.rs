@@ -50,6 +50,8 @@ pub struct Config {
     pub feed: Feed,
     /// Calls, and the servers that help them to get through.
     pub calls: Calls,
+    /// Searching messages.
+    pub search: Search,
     /// Who may talk to the bot.
     pub bot: Bot,
     /// The admin API.
@@ -209,6 +211,13 @@ pub struct IceServer {
     pub username: Option<String>,
     /// The password, for TURN.
     pub credential: Option<SecretString>,
+}
+
+/// `search`
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Whether there is an index, and so a search.
+    pub enabled: bool,
 }
 
 /// `admin`

@@ -16,3 +16,4 @@ pub mod job;
 pub mod message;
 pub mod power;
 pub mod random;
+pub mod search;

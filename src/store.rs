@@ -17,6 +17,7 @@ pub mod messages;
 pub mod nodes;
 pub mod outbox;
 pub mod people;
+pub mod search;
 pub mod server;
 
 #[cfg(test)]

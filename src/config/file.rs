@@ -13,7 +13,7 @@ use url::Url;
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// The sections in the order of the example.
-pub(super) const SECTIONS: [&str; 11] = [
+pub(super) const SECTIONS: [&str; 12] = [
     "homeserver",
     "database",
     "appservice",
@@ -21,6 +21,7 @@ pub(super) const SECTIONS: [&str; 11] = [
     "rooms",
     "feed",
     "calls",
+    "search",
     "bot",
     "admin",
     "metrics",
@@ -54,6 +55,7 @@ sections! {
         rooms: RoomsSection = RoomsSection::default(),
         feed: FeedSection = FeedSection::default(),
         calls: CallsSection = CallsSection::default(),
+        search: SearchSection = SearchSection::default(),
         bot: BotSection = BotSection::default(),
         admin: AdminSection = AdminSection::default(),
         metrics: MetricsSection = MetricsSection::default(),
@@ -130,6 +132,11 @@ sections! {
         username: Option<String> = None,
         #[serde(serialize_with = "redact")]
         credential: Option<SecretString> = None,
+    }
+
+    /// Searching messages.
+    SearchSection {
+        enabled: bool = true,
     }
 
     /// Who may talk to the bot.

@@ -12,7 +12,7 @@ use super::secrets::{secret, text_file};
 use super::values::{Problems, choice, is_origin, keep, listen, optional, positive, required, web_url};
 use super::{
     Admin, Appservice, Config, CreateRooms, Database, Feed, Homeserver, JwtKey, LogFormat, Logging, Metrics, Nova,
-    RegistrationSettings, Rooms,
+    RegistrationSettings, Rooms, Search,
 };
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
@@ -49,6 +49,9 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),
         },
         calls: calls?,
+        search: Search {
+            enabled: file.search.enabled,
+        },
         bot: bot?,
         admin: admin?,
         metrics: Metrics { listen: metrics? },

@@ -12,6 +12,7 @@ mod matrix;
 mod members;
 mod messages;
 pub(crate) mod read;
+mod search;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -61,6 +62,7 @@ fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
         .merge(messages::shared())
+        .merge(search::shared())
         .merge(calls::shared())
 }
 

@@ -67,9 +67,10 @@ async fn somebody_talks_to_the_bot() {
             found.map(|(room, _)| room.clone())
         })
         .await;
+    let socket = nova.online().await;
     matrix.accepts(&chat).await;
     matrix.say(&chat, "there you are").await;
-    nova.online().await.hears("there you are").await;
+    socket.hears("there you are").await;
     let again = asks(&format!("open {}", nova.username)).await;
     assert!(again.contains(&chat), "{again}");
 }
