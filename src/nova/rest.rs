@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::dialects::call_frames;
 use super::error::ApiError;
 use super::{NovaState, avatars, openapi, pages};
 
@@ -31,6 +32,7 @@ pub fn router(state: NovaState) -> Router {
     let api = openapi::finished(api);
     let routes = routes
         .nest("/api/v1", Router::from(canonical()))
+        .merge(call_frames::routes())
         .route("/openapi.json", get(async move || Json(api)))
         .route("/health", get(async || "OK"))
         .fallback(pages::fallback)
