@@ -87,10 +87,11 @@ async fn register(State(shared): Server, _: Caller, body: Bytes) -> Reply {
 }
 
 async fn turn_server(State(shared): Server, Caller(user): Caller) -> Reply {
-    let given = |uri: &String| {
-        json!({ "uris": [uri], "username": format!("1:{user}"), "password": "given", "ttl": 3600 })
-    };
-    Ok(Json(shared.lock().options.turn_uri.as_ref().map_or_else(|| json!({}), given)))
+    let given =
+        |uri: &String| json!({ "uris": [uri], "username": format!("1:{user}"), "password": "given", "ttl": 3600 });
+    Ok(Json(
+        shared.lock().options.turn_uri.as_ref().map_or_else(|| json!({}), given),
+    ))
 }
 
 async fn deactivate(State(shared): Server, Caller(user): Caller, body: Bytes) -> Reply {
