@@ -164,7 +164,8 @@ impl Bridge {
             metrics.call_begun(calls::dialect(call));
         }
         let rang = |phase: Option<Phase>| matches!(phase, None | Some(Phase::Preparing | Phase::Ringing));
-        if let (true, Some(until)) = (rang(was) && !rang(Some(is)), call.started_at.or(call.ended_at)) {
+        let stops = rang(was) && !rang(Some(is)) && (was.is_some() || call.started_at.is_some());
+        if let (true, Some(until)) = (stops, call.started_at.or(call.ended_at)) {
             metrics.call_rang(since(call.created_at, until));
         }
         if is == Phase::Connected && was != Some(Phase::Connected) {

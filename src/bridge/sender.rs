@@ -371,7 +371,11 @@ impl Bridge {
             }
         };
         let retry_in_ms = wait.num_milliseconds();
-        tracing::warn!(outbox.id = %job.id, job = job.job.name(), retry_in_ms, error = text, "a request failed");
+        if matches!(error, JobError::NotYet(_)) {
+            tracing::debug!(outbox.id = %job.id, job = job.job.name(), retry_in_ms, error = text, "a request waits");
+        } else {
+            tracing::warn!(outbox.id = %job.id, job = job.job.name(), retry_in_ms, error = text, "a request failed");
+        }
         self.inner.metrics.send(kind, SendOutcome::Retried);
         let now = self.now();
         let failure = outbox::Failure {

@@ -20,7 +20,12 @@ const SHORTEST_LIFETIME: u64 = 600;
 /// The section, or `None` with the reasons in `problems`.
 pub(super) fn calls(section: &CallsSection, problems: Problems<'_>) -> Option<Calls> {
     let ring = seconds("calls.ring_seconds", section.ring_seconds, 1..=LONGEST_RING, problems);
-    let grace = seconds("calls.grace_seconds", section.grace_seconds, 1..=LONGEST_GRACE, problems);
+    let grace = seconds(
+        "calls.grace_seconds",
+        section.grace_seconds,
+        1..=LONGEST_GRACE,
+        problems,
+    );
     let lifetime = seconds(
         "calls.turn_credential_lifetime_seconds",
         section.turn_credential_lifetime_seconds,

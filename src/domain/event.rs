@@ -149,6 +149,12 @@ pub enum RoomMembership {
 }
 
 impl Meaning {
+    /// Whether the event is something of a call that we did not send ourselves.
+    #[must_use]
+    pub const fn concerns_calls(&self) -> bool {
+        matches!(self, Self::Call { marked: false, .. } | Self::RtcRing { .. })
+    }
+
     /// Whether the event is read for its conversation's members, names and roles as well, not only for its number.
     #[must_use]
     pub const fn concerns_members(&self) -> bool {

@@ -86,8 +86,8 @@ impl Planner<'_> {
             }
             Verdict::Ignored => {
                 // State without a meaning now must not get one when the transaction is repeated: what came after it has
-                // been applied by then.
-                if event.meaning.concerns_members() {
+                // been applied by then. Nor must something of a call.
+                if event.meaning.concerns_members() || event.meaning.concerns_calls() {
                     self.effects.processed.push(event.id);
                 }
                 Outcome::Ignored

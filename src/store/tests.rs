@@ -1,5 +1,6 @@
 //! Tests of every SQL function, on a real Postgres.
 
+mod calls;
 mod clock;
 mod conversations;
 mod entering;

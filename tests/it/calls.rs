@@ -1,5 +1,6 @@
 //! Element calls Nova and Nova calls Element, event by event. The scenarios have the numbers of `matrix-voip.md` §7.
 
+mod among_nova;
 mod ending;
 mod from_matrix;
 mod sending;

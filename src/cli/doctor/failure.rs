@@ -211,10 +211,12 @@ impl Failure {
                 `nova-bridge generate-registration --force`, then restart Synapse"
                 .to_owned(),
             Self::Ping(ping) => ping.cure(),
-            Self::NoTurn => "run coturn with use-auth-secret and static-auth-secret, and open its 3478 (udp and tcp), 5349 and \
+            Self::NoTurn => {
+                "run coturn with use-auth-secret and static-auth-secret, and open its 3478 (udp and tcp), 5349 and \
                 its relay ports; then name it in turn_uris and turn_shared_secret of Synapse's homeserver.yaml, or in \
                 calls.turn_uris and calls.turn_shared_secret here"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Unexpected { .. } => "look into the logs of Synapse and of the bridge".to_owned(),
         }
     }

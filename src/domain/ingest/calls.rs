@@ -92,7 +92,9 @@ impl Planner<'_> {
                 sender: event.sender.clone(),
                 event: call.clone(),
             };
-            return self.apply_to(id, input);
+            // Also what changed nothing: read back later it could.
+            self.apply_to(id, input);
+            return Verdict::Applied;
         }
         if self.is_known(conversation, &call.call) {
             return Verdict::Ignored;

@@ -1,5 +1,6 @@
 //! Tests of the plan: scenarios, and properties over any interleaving of events.
 
+mod calls;
 mod invites;
 mod members;
 mod messages;

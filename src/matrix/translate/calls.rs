@@ -227,6 +227,9 @@ pub enum Said {
 /// An event as it is sent: its type and content. `None` where there is nothing to say. `lifetime_ms` is an invite's.
 #[must_use]
 pub fn write(signal: &Signal, said: Said, lifetime_ms: i64) -> Option<(&'static str, Value)> {
+    if said == Said::NoInvite && !matches!(signal.act, SignalAct::Invite { .. }) {
+        return None;
+    }
     let mut content = Map::from_iter([("call_id".to_owned(), json!(signal.call))]);
     match signal.version {
         Version::V0 => content.insert("version".to_owned(), json!(0)),
@@ -235,13 +238,13 @@ pub fn write(signal: &Signal, said: Said, lifetime_ms: i64) -> Option<(&'static 
             content.insert("version".to_owned(), json!("1"))
         }
     };
-    let event_type = act_into(&mut content, signal, said, lifetime_ms)?;
+    let event_type = act_into(&mut content, signal, said, lifetime_ms);
     Some((event_type, Value::Object(content)))
 }
 
-fn act_into(content: &mut Map<String, Value>, signal: &Signal, said: Said, lifetime_ms: i64) -> Option<&'static str> {
+fn act_into(content: &mut Map<String, Value>, signal: &Signal, said: Said, lifetime_ms: i64) -> &'static str {
     let mut put = |key: &str, value: Value| drop(content.insert(key.to_owned(), value));
-    Some(match &signal.act {
+    match &signal.act {
         SignalAct::Invite {
             offer,
             metadata,
@@ -269,21 +272,13 @@ fn act_into(content: &mut Map<String, Value>, signal: &Signal, said: Said, lifet
             put("candidates", candidates.iter().map(candidate_as_sent).collect());
             "m.call.candidates"
         }
-        SignalAct::Reject { busy } => end(content, signal.version, said, HangupReason::UserHangup, *busy)?,
-        SignalAct::End(reason) => match said {
-            Said::NoInvite => return None,
-            Said::NoAnswer => end(
-                content,
-                signal.version,
-                said,
-                *reason,
-                *reason == HangupReason::UserBusy,
-            )?,
-            Said::Everything => {
-                put("reason", json!(reason.as_sent()));
-                "m.call.hangup"
-            }
-        },
+        SignalAct::Reject { busy: false } => decline(content, signal.version, HangupReason::UserHangup),
+        SignalAct::Reject { busy: true } => decline(content, signal.version, HangupReason::UserBusy),
+        SignalAct::End(reason) if said == Said::NoAnswer => decline(content, signal.version, *reason),
+        SignalAct::End(reason) => {
+            put("reason", json!(reason.as_sent()));
+            "m.call.hangup"
+        }
         SignalAct::Negotiate { description, metadata } => {
             put(
                 "description",
@@ -298,34 +293,20 @@ fn act_into(content: &mut Map<String, Value>, signal: &Signal, said: Said, lifet
             // Every client that reads either type reads this one; it is the key that some know only by its old name.
             "m.call.sdp_stream_metadata_changed"
         }
-    })
+    }
 }
 
 /// Not taking a call: Element ignores a hangup while it rings, and version 0 knows no reject (`matrix-voip.md` §0.1, §2.8).
-fn end(
-    content: &mut Map<String, Value>,
-    version: Version,
-    said: Said,
-    reason: HangupReason,
-    busy: bool,
-) -> Option<&'static str> {
-    let mut put = |reason: HangupReason| drop(content.insert("reason".to_owned(), json!(reason.as_sent())));
-    Some(match (version, said, busy) {
-        (_, Said::NoInvite, _) => return None,
-        (Version::V0, _, true) => {
-            put(HangupReason::UserBusy);
-            "m.call.hangup"
-        }
-        (Version::V0, _, false) => {
-            put(reason);
-            "m.call.hangup"
-        }
-        (Version::V1, _, true) => {
-            put(HangupReason::UserBusy);
-            "m.call.reject"
-        }
-        (Version::V1, _, false) => "m.call.reject",
-    })
+fn decline(content: &mut Map<String, Value>, version: Version, reason: HangupReason) -> &'static str {
+    let (event_type, reason) = match version {
+        Version::V0 => ("m.call.hangup", Some(reason)),
+        // The specification knows no reason here; the one that clients show all the same is that somebody is busy.
+        Version::V1 => ("m.call.reject", Some(reason).filter(|it| *it == HangupReason::UserBusy)),
+    };
+    if let Some(reason) = reason {
+        content.insert("reason".to_owned(), json!(reason.as_sent()));
+    }
+    event_type
 }
 
 fn capabilities() -> Value {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use self::ice::IceServer;
 use super::Time;
-use crate::domain::call::{Call, Participant, Phase, Presence, Sdp};
+use crate::domain::call::{Call, EndReason, Participant, Phase, Presence, Sdp, Topology};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId;
 use crate::store::calls::status;
@@ -97,7 +97,7 @@ impl CallReply {
             started_at: call.started_at.map(Time),
             ended_at: call.ended_at.map(Time),
             duration_ms: call.started_at.map(|_| call.duration_ms(now)),
-            reason: call.reason.map(crate::domain::call::EndReason::as_str),
+            reason: call.reason.map(EndReason::as_str),
             ended_by: call.ended_by.map(|user| user.0),
             ice_servers: None,
         }
@@ -138,11 +138,20 @@ impl Received {
     }
 }
 
+/// A call that is not over, and who is or was in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActiveCall {
+    #[serde(flatten)]
+    call: CallReply,
+    /// The caller first; not those for whom it still rings.
+    participants: Vec<CallParticipant>,
+}
+
 /// Calls that are not over.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActiveCalls {
     /// The oldest first.
-    pub calls: Vec<CallReply>,
+    pub calls: Vec<ActiveCall>,
     /// How many.
     pub total: usize,
 }
@@ -151,7 +160,16 @@ impl ActiveCalls {
     /// As `viewer` sees them.
     #[must_use]
     pub fn new(calls: &[Call], viewer: Option<UserId>, now: Timestamp) -> Self {
-        let calls: Vec<CallReply> = calls.iter().map(|call| CallReply::new(call, viewer, now)).collect();
+        let shown = |call: &Call| ActiveCall {
+            call: CallReply::new(call, viewer, now),
+            participants: call
+                .people
+                .iter()
+                .filter(|it| it.joined_at.is_some())
+                .map(CallParticipant::new)
+                .collect(),
+        };
+        let calls: Vec<ActiveCall> = calls.iter().map(shown).collect();
         Self {
             total: calls.len(),
             calls,
@@ -182,16 +200,18 @@ impl PastCall {
     pub fn new(call: &Call, viewer: UserId, now: Timestamp) -> Self {
         let outgoing = call.initiator == viewer;
         let came = call.participant(viewer).is_some_and(|it| it.joined_at.is_some());
-        let declined = call.participant(viewer).is_some_and(|it| it.presence == Presence::Rejected)
-            && call.reason != Some(crate::domain::call::EndReason::Busy);
+        let declined = call
+            .participant(viewer)
+            .is_some_and(|it| it.presence == Presence::Rejected)
+            && call.reason != Some(EndReason::Busy);
         Self {
             call: CallReply::new(call, Some(viewer), now),
             participant_count: call.people.iter().filter(|it| it.joined_at.is_some()).count(),
             direction: if outgoing { "outgoing" } else { "incoming" },
             missed: !outgoing && !came && !declined && call.phase == Phase::Ended,
             peer: match call.topology {
-                crate::domain::call::Topology::Direct => call.peer_of(viewer).map(|user| user.0),
-                crate::domain::call::Topology::Group => None,
+                Topology::Direct => call.peer_of(viewer).map(|user| user.0),
+                Topology::Group => None,
             },
         }
     }

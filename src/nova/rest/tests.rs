@@ -2,6 +2,7 @@
 
 mod app;
 mod auth;
+mod calls;
 mod conversations;
 mod gateway;
 mod members;

@@ -112,3 +112,33 @@ async fn a_deadline_that_came_while_nobody_ran_is_applied(pool: PgPool) {
         (&json!("m.call.hangup"), &json!("invite_timeout"))
     );
 }
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn s11_nobody_answers(pool: PgPool) {
+    let mut stage = Stage::new(pool).await;
+    stage.calls().await;
+    stage.sent(1).await;
+    // As another node would see it: this one finds out by itself.
+    let over = "UPDATE call_sessions SET deadline = '2026-01-01',
+                       machine = jsonb_set(machine::jsonb, '{rings_until}', '\"2026-01-01T00:00:00Z\"')::json";
+    sqlx::query(over).execute(&stage.bridge.pool).await.unwrap();
+    assert_eq!(stage.end().await.0, EndReason::NoAnswer);
+    let hangup = stage.sent(2).await.remove(1);
+    assert_eq!(hangup["content"]["reason"], "invite_timeout");
+    assert_eq!(stage.history().await, [super::missed("no_answer")]);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn s31_a_session_that_does_not_come_back_ends_the_call(pool: PgPool) {
+    let mut stage = Stage::new(pool).await;
+    stage.in_call().await;
+    let impatient = "UPDATE call_sessions SET machine = jsonb_set(machine::jsonb, '{grace_ms}', '50')::json";
+    sqlx::query(impatient).execute(&stage.bridge.pool).await.unwrap();
+    drop(stage.bridge.app().bridge.attend(stage.ana_id()));
+    assert_eq!(stage.end().await.0, EndReason::Lost);
+    let hangup = stage.sent(2).await.remove(1);
+    assert_eq!(
+        (&hangup["type"], &hangup["content"]["reason"]),
+        (&json!("m.call.hangup"), &json!("unknown_error"))
+    );
+}

@@ -159,3 +159,84 @@ impl Stage {
         }
     }
 }
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn s60_many_calls_at_once_leave_nothing_behind(pool: PgPool) {
+    let stage = Stage::new(pool).await;
+    let names: Vec<String> = (0..16).map(|n| format!("user{n}")).collect();
+    let calls = names.iter().enumerate().map(|(n, name)| one_call(&stage, n, name));
+    futures_util::future::join_all(calls).await;
+    stage.settled().await;
+    let left: (i64, i64, i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM call_sessions WHERE deadline IS NOT NULL),
+                (SELECT count(*) FROM call_participants WHERE is_active),
+                (SELECT count(*) FROM early_call_events),
+                (SELECT count(*) FROM call_sessions WHERE machine::text LIKE '%v=0%')",
+    )
+    .fetch_one(&stage.bridge.pool)
+    .await
+    .unwrap();
+    assert_eq!(left, (0, 0, 0, 0));
+    assert_eq!(stage.history().await, vec![super::ended("user_hangup"); 16]);
+    loop {
+        let lanes: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox_lanes WHERE is_urgent")
+            .fetch_one(&stage.bridge.pool)
+            .await
+            .unwrap();
+        if lanes == 0 {
+            break;
+        }
+    }
+}
+
+/// A Matrix user calls, a Nova user answers, both find each other, and one of them hangs up.
+async fn one_call(stage: &Stage, n: usize, name: &str) {
+    let nova = stage.bridge.account(name).await;
+    let caller = stage.bridge.homeserver.user(&format!("@{name}:example.org"));
+    let room = caller.create_dm(&nova.mxid);
+    crate::chat::membership(&stage.bridge, &room, &nova.mxid, "join").await;
+    let says = |act: &str, more: serde_json::Value| {
+        let mut content = json!({ "call_id": "c", "party_id": "P", "version": "1" });
+        content
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        caller.send(&room, &format!("m.call.{act}"), content);
+    };
+    says(
+        "candidates",
+        json!({ "candidates": [{ "candidate": "early", "sdpMid": "0" }] }),
+    );
+    let offer = json!({ "type": "offer", "sdp": super::sdp(name) });
+    says("invite", json!({ "lifetime": 60_000, "offer": offer }));
+    let bridge = stage.bridge.app().bridge.clone();
+    let user = nova_bridge::domain::ids::UserId(nova.id);
+    let call = loop {
+        if let Some(call) = bridge.active_calls(user).await.unwrap().pop() {
+            break call.id;
+        }
+    };
+    let answer = Input::Answer {
+        by: user,
+        answer: super::offer(name),
+        metadata: None,
+        dialect: nova_bridge::domain::call::Dialect::Nova,
+    };
+    bridge.call_input(call, user, answer).await.unwrap();
+    let list = Input::Candidates {
+        by: user,
+        to: None,
+        candidates: (0..5).map(candidate).collect(),
+    };
+    bridge.call_input(call, user, list).await.unwrap();
+    if n.is_multiple_of(2) {
+        says("hangup", json!({}));
+        while !bridge.active_calls(user).await.unwrap().is_empty() {}
+    } else {
+        let end = Input::End {
+            by: user,
+            reason: EndReason::UserHangup,
+        };
+        bridge.call_input(call, user, end).await.unwrap();
+    }
+}

@@ -7,14 +7,17 @@
 import { createStore } from '../store.js';
 import { LocalMedia } from './media.js';
 import { quality, sample } from './quality.js';
+import { switches } from './sdp.js';
 import { CallSignaling } from './signaling.js';
-import { callId, initialCalls, readHistoryRow, reduceCalls, takesOver } from './state.js';
+import { callId, initialCalls, isThere, known, readHistoryRow, reduceCalls, takesOver } from './state.js';
 import { mediaProblem } from './text.js';
 import { Peer } from './voip.js';
 
 /** As many as a mesh can bear: everybody sends to everybody. */
 const MAX_IN_GROUP = 8;
 const QUALITY_EVERY_MS = 2_000;
+/** What the bridge takes as a reason to hang up. */
+const SAID = ['user_hangup', 'ice_failed', 'media_failed'];
 /** A ring that nobody ends (its end was lost) must not ring for ever. */
 const RING_AT_MOST_MS = 120_000;
 /** How long the call that takes the place of ours may take to come. */
@@ -159,7 +162,7 @@ export class Calls {
     for (const frame of offer?.candidates ?? []) peer.candidate(frame);
     try {
       const { description, metadata } = await peer.answer(offer.description, offer.metadata);
-      peer.setRemoteMetadata(offer.metadata);
+      this.store.dispatch({ type: 'peer', user: ring.callerId, change: known(switches(offer.metadata)), now: Date.now() });
       this.#local({ phase: 'connecting' });
       const request = this.#signaling.answer(id, description, metadata);
       run.ready.resolve(); // candidates follow the answer
@@ -189,7 +192,7 @@ export class Calls {
       if (run.over) return void this.#signaling.leave(id).catch(() => {});
       this.store.dispatch({ type: 'joined', id, participantId: reply.participant_id ?? null });
       run.ready.resolve();
-      for (const { user_id: user } of reply.participants ?? []) if (user !== this.#me) await this.#offerTo(run, user);
+      for (const { user_id: user } of (reply.participants ?? []).filter(isThere)) if (user !== this.#me) await this.#offerTo(run, user);
     } catch (error) {
       this.#end(run, 'error', { detail: error.detail });
     }
@@ -288,7 +291,7 @@ export class Calls {
     run.ready.resolve();
     if (saved.kind === 'group') {
       const people = await this.#rest.callParticipants(saved.callId).catch(() => []);
-      for (const { user_id: user, left_at: left } of people) if (user !== this.#me && !left && !run.over) await this.#offerTo(run, user);
+      for (const { user_id: user } of people.filter(isThere)) if (user !== this.#me && !run.over) await this.#offerTo(run, user);
       return;
     }
     const [user] = saved.users;
@@ -344,6 +347,7 @@ export class Calls {
     const known = [...rings.map(({ id }) => id), active?.id, saved?.callId].filter(Boolean);
     const calls = await this.#rest.activeCalls().catch(() => null);
     if (!calls) return;
+    for (const call of calls) if (call.call_type === 'group') call.participants = await this.#rest.callParticipants(callId(call)).catch(() => []);
     this.store.dispatch({ type: 'reconciled', calls, known, now: Date.now() });
     this.#closeIfOver();
     if (!saved || this.#run) return;
@@ -479,7 +483,7 @@ export class Calls {
   }
 
   #observe(run, user, peer) {
-    if (run.over) return;
+    if (run.over || run.peers.get(user) !== peer) return;
     const { camera, screen } = peer.remote;
     const comes = (stream) => (stream?.getVideoTracks() ?? []).some((track) => track.readyState === 'live' && !track.muted);
     const change = { connection: peer.connection, hasVideo: comes(camera), hasScreen: comes(screen), streams: [camera?.id, screen?.id].join() };
@@ -544,7 +548,7 @@ export class Calls {
   #end(run, reason, { detail, byMe = false, tell = false } = {}) {
     if (run.over) return;
     if (tell && run.id) {
-      const told = run.kind === 'group' && reason === 'user_hangup' ? this.#signaling.leave(run.id) : this.#signaling.hangup(run.id, reason);
+      const told = run.kind === 'group' && reason === 'user_hangup' ? this.#signaling.leave(run.id) : this.#signaling.hangup(run.id, SAID.includes(reason) ? reason : 'media_failed');
       told.catch(() => {}).then(() => this.loadHistory());
     }
     this.store.dispatch({ type: 'ended', reason, detail, byMe, now: Date.now() });

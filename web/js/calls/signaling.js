@@ -108,7 +108,7 @@ export class CallSignaling {
     return this.#last(callId, { type: 'call.leave', call_id: callId }, () => this.#rest.leaveCall(callId));
   }
 
-  /** @param {string} reason user_hangup, media_failed, ice_failed or error */
+  /** @param {'user_hangup'|'media_failed'|'ice_failed'} reason */
   hangup(callId, reason) {
     return this.#last(callId, { type: 'call.hangup', call_id: callId, reason }, () => this.#rest.endCall(callId, reason));
   }

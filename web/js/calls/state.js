@@ -156,8 +156,7 @@ function withFrame(state, frame, now) {
       // All our sockets hear it, and only the one that placed the call goes on.
       if (!mine) return frame.answerer_id === state.me ? withoutRing(state, id) : state;
       if (frame.answerer_id === state.me || state.active.direction !== 'outgoing' || state.active.phase !== 'ringing') return state;
-      const told = switches(frame.sdp_stream_metadata);
-      return withPeer(withActive(state, { phase: 'connecting' }), frame.answerer_id, known({ audio: told.audio, video: told.video }), now);
+      return withPeer(withActive(state, { phase: 'connecting' }), frame.answerer_id, known(switches(frame.sdp_stream_metadata)), now);
     }
     case 'call.answered_elsewhere':
       if (!mine) return withoutRing(state, id);
@@ -180,6 +179,8 @@ function withFrame(state, frame, now) {
     }
     case 'call.media_state':
       return mine ? withPeer(state, frame.user_id, known({ audio: frame.audio_enabled, video: frame.video_enabled }), now) : state;
+    case 'call.negotiate':
+      return mine ? withPeer(state, frame.user_id, known(switches(frame.sdp_stream_metadata)), now) : state;
     case 'call.participant_joined': {
       const next = withOngoing(state, frame, (people) => [...people.filter((user) => user !== frame.user_id), frame.user_id]);
       if (!mine || frame.user_id === state.me) return next;
@@ -294,11 +295,16 @@ function withCallsOfBridge(state, { calls, known: asked, now }) {
   const ongoing = {};
   for (const call of calls) {
     if (call.call_type !== 'group' || call.status !== 'connected') continue;
-    const people = (call.participants ?? []).filter((it) => !it.left_at).map((it) => it.user_id);
+    const people = (call.participants ?? []).filter(isThere).map((it) => it.user_id);
     ongoing[call.conversation_id] = { id: callId(call), video: Boolean(call.is_video), people };
   }
   const next = { ...state, ongoing, rings: state.rings.filter(({ id }) => !gone(id)), rejoin: state.rejoin && gone(state.rejoin.callId) ? null : state.rejoin };
   return state.active?.id && gone(state.active.id) ? withEnd(next, { reason: 'lost', now }) : next;
+}
+
+/** Whether a participant is in the call now: invited ones are not yet, and others have left. */
+export function isThere({ connection_state: state, left_at: left }) {
+  return state === undefined ? !left : state === 'connected' || state === 'disconnected';
 }
 
 /** Routes name a call `call_id`, and lists that are older than this client only `id`. */
@@ -336,6 +342,7 @@ export function missedCount(state) {
   return state.history.rows.filter((row) => row.missed && Date.parse(row.at) > state.seenAt).length;
 }
 
-function known(fields) {
+/** What is not told must not take back what is known. */
+export function known(fields) {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

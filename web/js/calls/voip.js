@@ -344,6 +344,6 @@ export class Peer extends EventTarget {
   }
 
   #changed() {
-    this.dispatchEvent(new CustomEvent('state'));
+    if (!this.#closed) this.dispatchEvent(new CustomEvent('state'));
   }
 }

@@ -17,7 +17,7 @@ export function createChat(session, { onBack, onMembers }) {
   const picture = h('span', { class: 'picture' });
   const voice = iconButton('phone', 'Voice call', () => session.calls.call(shown, { video: false }), { 'data-testid': 'call-voice' });
   const video = iconButton('video', 'Video call', () => session.calls.call(shown, { video: true }), { 'data-testid': 'call-video' });
-  const join = h('button', { type: 'button', class: 'primary join', 'data-testid': 'call-join', onclick: () => session.calls.call(shown) }, icon('phone'), h('span', {}, 'Join call'));
+  const join = h('button', { type: 'button', class: 'primary join', 'data-testid': 'call-join', 'aria-label': 'Join call', onclick: () => session.calls.call(shown) }, icon('phone'), h('span', {}, 'Join call'));
   const callButtons = h('div', { class: 'call-buttons', role: 'group', 'aria-label': 'Calls' }, join, voice, video);
   let shown = null;
   const membersButton = iconButton('people', 'Members', onMembers, { 'aria-controls': 'members' });

@@ -255,6 +255,8 @@ impl Model {
             if here && call.phase != Phase::Ended {
                 calls.unfinished.insert(call.id, call.clone());
             }
+            let rtc = call.matrix.as_ref().is_some_and(|leg| leg.our_party.is_empty());
+            calls.rung.extend((here && rtc).then_some(call.conversation));
             let occupied = call.people.iter().filter(|it| call.occupies(it.user));
             calls.busy.extend(occupied.map(|it| (it.user, call.id)));
         }

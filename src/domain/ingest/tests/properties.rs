@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::call::{Call, Phase};
 use crate::domain::conversation::{Kind, Member, pair};
 
 const ROOMS: [&str; 3] = [ROOM, OTHER_ROOM, "!three:example.org"];
@@ -57,6 +58,7 @@ fn meaning() -> impl Strategy<Value = Meaning> {
         1 => proptest::sample::select(&ROOMS).prop_map(|id| Meaning::Tombstone { replacement: room(id) }),
         1 => Just(Meaning::Nothing),
         1 => Just(notice("n")),
+        6 => calls::something(),
     ]
 }
 
@@ -146,6 +148,14 @@ fn check(model: &Model, start: &Model) {
         assert!(current.len() <= 1, "one room at a time");
         assert_eq!(current.first().map(|(room, _)| *room), state.room.as_ref());
     }
+    for (id, state) in &model.conversations {
+        let unfinished = |call: &&Call| call.conversation == *id && call.phase != Phase::Ended;
+        let calls: Vec<&Call> = model.calls.values().filter(unfinished).collect();
+        assert!(calls.len() <= 1, "one call in a conversation");
+        for person in calls.iter().flat_map(|call| &call.people) {
+            assert!(state.members.contains_key(&person.user), "nobody calls from outside");
+        }
+    }
     let events: BTreeSet<_> = model.messages.iter().map(|message| &message.event_id).collect();
     assert_eq!(events.len(), model.messages.len(), "no event is applied twice");
     assert!(
@@ -166,6 +176,8 @@ fn is_nothing(effects: &Effects) -> bool {
         && effects.people.is_empty()
         && effects.met.is_empty()
         && effects.dead_letters.is_empty()
+        && effects.calls.is_empty()
+        && effects.early.is_empty()
         && effects.processed.is_empty()
 }
 

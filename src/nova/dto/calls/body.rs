@@ -68,7 +68,11 @@ impl Body {
 
     /// A UUID, in any case.
     pub(super) fn id<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>, ApiError> {
-        let id = |text: &str| text.trim().parse().map_err(|_| invalid(format!("{key} must be a UUID")));
+        let id = |text: &str| {
+            text.trim()
+                .parse()
+                .map_err(|_| invalid(format!("{key} must be a UUID")))
+        };
         self.text(key)?.map(id).transpose()
     }
 
@@ -140,7 +144,9 @@ pub(super) fn described(key: &str, value: &Value) -> Result<(Option<DescriptionK
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-            return Err(invalid(format!("{key} must be an object {{type, sdp}}, or the SDP as a text")));
+            return Err(invalid(format!(
+                "{key} must be an object {{type, sdp}}, or the SDP as a text"
+            )));
         }
     };
     let sdp = Sdp::read(text.clone()).map_err(|error| invalid(format!("{key}: {error}")))?;

@@ -5,9 +5,7 @@ use uuid::Uuid;
 
 use super::body::{Body, described, invalid, kind_of};
 use crate::bridge::calls::PlaceCall;
-use crate::domain::call::{
-    Candidate, Description, DescriptionKind, Dialect, EndReason, Sdp, StreamMetadata, Topology,
-};
+use crate::domain::call::{Candidate, Description, DescriptionKind, Dialect, EndReason, Sdp, StreamMetadata, Topology};
 use crate::domain::ids::{CallId, ConversationId};
 use crate::nova::error::ApiError;
 
@@ -166,7 +164,8 @@ pub fn end(body: &Body) -> Result<Action, ApiError> {
         None | Some("" | "user_hangup") => EndReason::UserHangup,
         Some("ice_failed") => EndReason::IceFailed,
         Some("media_failed") => EndReason::MediaFailed,
-        Some(_) => return Err(invalid("reason must be user_hangup, ice_failed or media_failed")),
+        Some("error") => EndReason::Error,
+        Some(_) => return Err(invalid("reason must be user_hangup, ice_failed, media_failed or error")),
     };
     Ok(Action::End { reason })
 }

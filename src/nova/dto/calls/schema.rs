@@ -47,7 +47,8 @@ pub struct AnswerCall {
 #[derive(ToSchema)]
 #[schema(example = json!({"reason": "user_hangup"}))]
 pub struct WhyNot {
-    /// To decline: `declined` or `busy`. To hang up: `user_hangup`, `ice_failed` or `media_failed`.
+    /// To decline: `declined` or `busy`. To hang up: `user_hangup`, `ice_failed`, `media_failed` or
+    /// `error`.
     reason: Option<String>,
 }
 
@@ -119,6 +120,6 @@ pub struct MatrixAnswer {
 pub struct MatrixEnd {
     /// Which call.
     call_id: Uuid,
-    /// `user_hangup`, `ice_failed` or `media_failed`.
+    /// `user_hangup`, `ice_failed`, `media_failed` or `error`.
     reason: Option<String>,
 }

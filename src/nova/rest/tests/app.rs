@@ -127,7 +127,7 @@ impl App {
             auth: Arc::new(authenticator()),
             settings: Arc::new(settings),
             sends,
-            candidates: SendLimiter::with_clock(1, 500, Arc::new(|| Duration::ZERO)),
+            candidates: SendLimiter::with_clock(1, 30, Arc::new(|| Duration::ZERO)),
             metrics,
         };
         let router = rest::router(state.clone());

@@ -67,12 +67,10 @@ async fn what_comes_later_is_not_there_yet(pool: PgPool) {
     for (method, path) in [
         ("POST", format!("/conversations/{id}/read")),
         ("GET", format!("/conversations/{id}/encryption-key")),
-        ("POST", format!("/conversations/{id}/calls")),
         ("POST", format!("/messages/{id}/reactions")),
         ("GET", format!("/messages/{id}/attachments")),
         ("POST", format!("/conversations/{id}/messages/{id}/recall")),
         ("POST", format!("/conversations/{id}/messages/{id}/forward")),
-        ("GET", "/calls/ice-servers".to_owned()),
         ("GET", "/api/v1/nothing".to_owned()),
         ("GET", "/api/v2/chat".to_owned()),
     ] {

@@ -37,7 +37,7 @@ export function createTones() {
     const round = () => {
       // A clock that stands still would play all rounds at once later.
       if (context.state === 'running') for (const note of notes) sound(output, note, gain);
-      if (name === 'ring') navigator.vibrate?.([300, 150, 300]);
+      if (name === 'ring') hum([300, 150, 300]);
     };
     round();
     if (every) timer = setInterval(round, every * 1000);
@@ -61,7 +61,7 @@ export function createTones() {
     clearInterval(timer);
     output?.disconnect();
     output = null;
-    if (playing === 'ring') navigator.vibrate?.(0);
+    if (playing === 'ring') hum(0);
     playing = null;
   }
 
@@ -72,6 +72,11 @@ export function createTones() {
       context?.close();
     },
   };
+}
+
+/** A page that nobody has touched yet may not. */
+function hum(pattern) {
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(pattern);
 }
 
 /** Which tone fits. @param {import('../../calls/state.js').CallsState} calls */
