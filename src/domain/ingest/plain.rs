@@ -131,10 +131,7 @@ fn assume(
         ghosts,
         bots,
         now,
-        rooms: stand_ins
-            .iter()
-            .map(|(id, room)| (room.clone(), portal(*id)))
-            .collect(),
+        rooms: stand_ins.iter().map(|(id, room)| (room.clone(), portal(*id))).collect(),
         conversations: stand_ins
             .iter()
             .map(|(id, room)| (*id, conversation(*id, room)))
