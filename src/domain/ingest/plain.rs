@@ -70,25 +70,24 @@ pub fn plan_plain(
     let mut rooms: Vec<PlainRoom> = Vec::new();
     let mut places: HashMap<ConversationId, usize> = HashMap::new();
     let mut senders = BTreeSet::new();
-    let mut placed = Vec::with_capacity(messages.len());
+    let mut said = Vec::with_capacity(messages.len());
     for (index, message) in messages.into_iter().enumerate() {
         senders.insert(message.sender);
-        let place = match places.get(&message.conversation) {
-            Some(place) => *place,
-            None => {
-                let room = stand_ins.get(&message.conversation)?.clone();
-                rooms.push(PlainRoom { room, newest: index });
-                places.insert(message.conversation, rooms.len() - 1);
-                rooms.len() - 1
-            }
+        let place = if let Some(place) = places.get(&message.conversation) {
+            *place
+        } else {
+            let room = stand_ins.get(&message.conversation)?.clone();
+            rooms.push(PlainRoom { room, newest: index });
+            places.insert(message.conversation, rooms.len() - 1);
+            rooms.len() - 1
         };
         rooms.get_mut(place)?.newest = index;
-        placed.push((place, message));
+        said.push((place, message));
     }
-    (!placed.is_empty()).then_some(Plain {
+    (!said.is_empty()).then_some(Plain {
         rooms,
         senders,
-        messages: placed,
+        messages: said,
         outcomes,
     })
 }

@@ -4,6 +4,7 @@ use serde_json::value::to_raw_value;
 
 use super::*;
 use crate::domain::ghost::Ghosts;
+use Outcome::{Applied, Duplicate, Ignored};
 
 fn raw(event: InboundEvent) -> RawEvent {
     RawEvent {
@@ -48,7 +49,6 @@ fn messages_count_in_each_room_and_a_repeated_one_counts_once() {
     let rooms: Vec<(&str, usize)> = plain.rooms.iter().map(|it| (it.room.as_str(), it.newest)).collect();
     assert_eq!(rooms, [(OTHER_ROOM, 2), (ROOM, 1)]);
     assert_eq!(plain.senders.len(), 3, "the bot says nothing");
-    use Outcome::{Applied, Duplicate, Ignored};
     assert_eq!(plain.outcomes, [Applied, Applied, Duplicate, Applied, Ignored]);
 }
 
