@@ -16,6 +16,9 @@ import { Peer } from './voip.js';
 /** As many as a mesh can bear: everybody sends to everybody. */
 const MAX_IN_GROUP = 8;
 const QUALITY_EVERY_MS = 2_000;
+const LOOK_EVERY_MS = 15_000;
+/** How much later than the refusal of our call theirs may ring. */
+const CROSSING_WITHIN_MS = 700;
 /** What the bridge takes as a reason to hang up. */
 const SAID = ['user_hangup', 'ice_failed', 'media_failed'];
 /** A ring that nobody ends (its end was lost) must not ring for ever. */
@@ -39,6 +42,7 @@ export class Calls {
   /** What the other side asked of a call that this tab was in before it was reloaded. */
   #missed = { offer: null, candidates: [] };
   #qualityTimer = null;
+  #lookTimer = null;
   #samples = new Map();
 
   /**
@@ -62,12 +66,15 @@ export class Calls {
     const signal = this.#listening.signal;
     connection.addEventListener('status', ({ detail }) => this.#onStatus(detail), { signal });
     connection.addEventListener('frame', ({ detail }) => this.#onFrame(detail), { signal });
+    // Who has left a group call is not told of its end, and must not be offered to join what is over.
+    this.#lookTimer = setInterval(() => this.#lookAtOngoing(), LOOK_EVERY_MS);
     globalThis.navigator?.mediaDevices?.addEventListener?.('devicechange', () => this.#countCameras(), { signal });
   }
 
   /** Sign-out: whoever is on the line must not wait for us. */
   stop() {
     this.hangUp();
+    clearInterval(this.#lookTimer);
     this.#listening.abort();
   }
 
@@ -125,32 +132,47 @@ export class Calls {
   /** Frames of a call may overtake the reply that tells its id: until then they wait. */
   async #placed(run, request) {
     run.waiting = [];
-    try {
-      const reply = await request;
-      run.id = callId(reply);
-      if (run.over) return void this.#signaling.hangup(run.id, 'user_hangup').catch(() => {});
+    const { reply, error } = await request.then((it) => ({ reply: it }), (it) => ({ error: it }));
+    if (error) return this.#notPlaced(run, error);
+    run.id = callId(reply);
+    if (run.over) this.#signaling.hangup(run.id, 'user_hangup').catch(() => {});
+    else {
       this.store.dispatch({ type: 'placed', id: run.id, participantId: reply.participant_id ?? null });
       run.ready.resolve();
-    } catch (error) {
-      this.#end(run, 'error', { detail: error.detail });
-    } finally {
-      const waiting = run.waiting;
-      run.waiting = null;
-      for (const frame of waiting) this.#onFrame(frame);
     }
+    return this.#catchUp(run);
   }
 
-  /** @param {{video?: boolean}} how */
-  async accept(id, { video = false } = {}) {
+  async #notPlaced(run, error) {
+    this.#catchUp(run);
+    // They called us in the same moment and were first: that is the call that we wanted. Its ring may come after the refusal.
+    const crossing = () => this.store.state.rings.find(({ conversationId }) => conversationId === run.conversationId);
+    if (!crossing() && !error.transient) await new Promise((resolve) => { setTimeout(resolve, CROSSING_WITHIN_MS); });
+    if (run.over) return;
+    if (crossing()) await this.accept(crossing().id, { inItsPlace: true });
+    else this.#end(run, 'error', { detail: error.detail });
+  }
+
+  #catchUp(run) {
+    const frames = run.waiting ?? [];
+    run.waiting = null;
+    for (const frame of frames) this.#onFrame(frame);
+  }
+
+  /** @param {{video?: boolean, inItsPlace?: boolean}} how  inItsPlace: of the call that we are just placing */
+  async accept(id, { video = false, inItsPlace = false } = {}) {
     const { rings, active } = this.store.state;
     const ring = rings.find((it) => it.id === id);
     const offer = this.#offers.get(id);
     if (!ring) return;
-    const takes = takesOver(this.store.state, ring);
+    const takes = inItsPlace || takesOver(this.store.state, ring);
     // A camera that was on for the call that this one takes the place of stays on.
     const media = takes ? this.#handOver() : undefined;
     if (active && !takes) this.hangUp();
-    if (ring.kind === 'group') return void this.#join(id, ring.conversationId, { video, callerName: ring.callerName });
+    if (ring.kind === 'group') {
+      media?.close();
+      return void this.#join(id, ring.conversationId, { video: video || Boolean(active?.camera && takes), callerName: ring.callerName });
+    }
     const run = this.#begin({
       id, conversationId: ring.conversationId, kind: 'direct', direction: 'incoming', video: ring.video || video, callerName: ring.callerName,
       peers: [ring.callerId], camera: Boolean(media?.camera),
@@ -195,6 +217,7 @@ export class Calls {
       for (const { user_id: user } of (reply.participants ?? []).filter(isThere)) if (user !== this.#me) await this.#offerTo(run, user);
     } catch (error) {
       this.#end(run, 'error', { detail: error.detail });
+      this.#reconcile(); // it may be over
     }
   }
 
@@ -354,6 +377,11 @@ export class Calls {
     const there = calls.some((call) => callId(call) === saved.callId && call.status !== 'ringing');
     if (!there) this.#forget();
     this.store.dispatch({ type: 'rejoin', saved: there ? saved : null });
+  }
+
+  #lookAtOngoing() {
+    const { ongoing, active, online } = this.store.state;
+    if (online && Object.values(ongoing).some(({ id }) => id !== active?.id)) this.#reconcile();
   }
 
   #onFrame(frame) {

@@ -46,7 +46,7 @@ export function createChat(session, { onBack, onMembers }) {
     membersButton.setAttribute('aria-expanded', String(membersOpen));
     messages.render(state, current, thread, calls);
     composer.render(state, current);
-    drawPlace(place, thread, () => session.loadNewest(current.id));
+    drawPlace(place, thread, calls.history.rows.some(({ conversationId }) => conversationId === current.id), () => session.loadNewest(current.id));
   }
 
   function drawHeader(current, me) {
@@ -99,8 +99,8 @@ function describe(conversation, me) {
 }
 
 /** Loading, failed and empty, in the place of messages. */
-function drawPlace(place, thread, retry) {
-  const empty = thread.messages.length === 0 && thread.pending.length === 0;
+function drawPlace(place, thread, called, retry) {
+  const empty = thread.messages.length === 0 && thread.pending.length === 0 && !(called && thread.state === 'ready');
   const drawn = !empty ? 'none' : thread.state + (thread.error ?? '');
   if (place.dataset.drawn === drawn) return;
   place.dataset.drawn = drawn;

@@ -18,10 +18,12 @@ export function createIncoming(session) {
     if (first()) session.calls.decline(first().id);
   });
   dialog.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') return;
+    if (event.key === 'Tab') return stayInside(event, dialog);
+    if (event.key !== 'Escape') return undefined;
     event.preventDefault();
     event.stopPropagation();
     if (first()) session.calls.decline(first().id);
+    return undefined;
   });
 
   function render(state, calls) {
@@ -43,6 +45,15 @@ export function createIncoming(session) {
   const focusAccept = () => dialog.querySelector('.accept')?.focus();
 
   return { element: dialog, render };
+}
+
+/** A modal dialog lets the focus out into the browser's own buttons; a ring that is about to end should not. */
+function stayInside(event, dialog) {
+  const buttons = [...dialog.querySelectorAll('button')];
+  const [start, end] = event.shiftKey ? [buttons[0], buttons.at(-1)] : [buttons.at(-1), buttons[0]];
+  if (document.activeElement !== start) return;
+  event.preventDefault();
+  end.focus();
 }
 
 function callerOf(state, ring) {
