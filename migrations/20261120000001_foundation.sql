@@ -284,6 +284,61 @@ BEGIN
 END
 $$;
 
+-- A whole transaction from Synapse that holds nothing but new messages, in one round trip: take the turn and the locks, look
+-- whether what the plan assumed is so (each room a conversation's current one, each sender known, each event new), and write.
+-- False, with nothing written, where it is not so. "numbers" count from 1 in each room; "places" are those of the rooms.
+CREATE FUNCTION say_in_rooms(
+    clock_base bigint, said_at timestamptz, rooms text[], newest integer[], senders uuid[],
+    ids uuid[], places integer[], authors uuid[], numbers bigint[], styles text[], contents text[], formatted_as text[],
+    events text[], deliveries text[], times timestamptz[]
+) RETURNS boolean LANGUAGE plpgsql
+-- Plans stay with a connection. One that is made while there are few rooms must not go on to read all of them.
+SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    found     uuid[];
+    targets   uuid[];
+    sequences bigint[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(20261120, 0);
+    found := ARRAY(SELECT m.conversation_id FROM unnest(rooms) WITH ORDINALITY AS r (room, i)
+                   JOIN matrix_room_mapping AS m ON m.matrix_room_id = r.room ORDER BY r.i);
+    IF cardinality(found) <> cardinality(rooms) THEN
+        RETURN false;
+    END IF;
+    PERFORM lock_conversations(found);
+    -- Only what is read from here on is sure to stay.
+    SELECT array_agg(c.id ORDER BY r.i), array_agg(c.last_sequence ORDER BY r.i) INTO targets, sequences
+    FROM unnest(rooms) WITH ORDINALITY AS r (room, i)
+    JOIN matrix_room_mapping AS m ON m.matrix_room_id = r.room
+    JOIN conversations AS c ON c.id = m.conversation_id AND c.deleted_at IS NULL;
+    IF targets IS DISTINCT FROM found
+       OR (SELECT count(*) FROM users WHERE id = ANY (senders) AND deactivated_at IS NULL) <> cardinality(senders)
+       OR EXISTS (SELECT FROM messages WHERE matrix_event_id = ANY (events))
+       OR EXISTS (SELECT FROM processed_events WHERE event_id = ANY (events))
+       OR EXISTS (SELECT FROM dead_letters WHERE event_id = ANY (events)) THEN
+        RETURN false;
+    END IF;
+    WITH said AS (
+        INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
+                              matrix_event_id, delivery, created_at)
+        SELECT m.id, targets[m.place], m.author, sequences[m.place] + m.number, m.style, m.content, m.formatted, m.event,
+               m.delivery, m.at
+        FROM unnest(ids, places, authors, numbers, styles, contents, formatted_as, events, deliveries, times)
+             AS m (id, place, author, number, style, content, formatted, event, delivery, at)
+    ), counted AS (
+        UPDATE conversations AS c
+        SET last_sequence = sequences[r.place] + numbers[r.newest], last_message_id = ids[r.newest], updated_at = said_at
+        FROM unnest(newest) WITH ORDINALITY AS r (newest, place)
+        WHERE c.id = targets[r.place]
+    )
+    INSERT INTO conversation_feed (position, n, conversation_id, message_id, created_at)
+    SELECT clock_base + pg_current_xact_id()::text::bigint, m.n - 1, targets[m.place], m.id, said_at
+    FROM unnest(ids, places) WITH ORDINALITY AS m (id, place, n);
+    RETURN true;
+END
+$$;
+
 -- The feed position below which nothing will be committed any more: that of the oldest transaction that runs, unless it
 -- is known to be no writer of the feed (its session holds no conversation lock), or else the next transaction id. So a
 -- long transaction of somebody else in the same cluster does not hold the feed back. "held" says that somebody did.

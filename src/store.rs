@@ -15,6 +15,7 @@ pub mod messages;
 pub mod nodes;
 pub mod outbox;
 pub mod people;
+pub mod plain;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -8,6 +8,7 @@ mod calls;
 mod context;
 mod effects;
 mod membership;
+mod plain;
 mod rooms;
 mod third;
 
@@ -20,6 +21,7 @@ pub use effects::{
     CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, SavedCall,
     reason,
 };
+pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
 
 use ruma::UserId as MatrixId;
 use uuid::Uuid;

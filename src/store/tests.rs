@@ -11,6 +11,7 @@ mod messages;
 mod order;
 mod outbox;
 mod people;
+mod plain;
 
 use std::collections::BTreeMap;
 

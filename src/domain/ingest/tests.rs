@@ -5,6 +5,7 @@ mod invites;
 mod members;
 mod messages;
 mod model;
+mod plain;
 mod portals;
 mod properties;
 mod third;
