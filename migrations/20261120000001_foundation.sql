@@ -291,10 +291,7 @@ CREATE FUNCTION say_in_rooms(
     clock_base bigint, said_at timestamptz, rooms text[], newest integer[], senders uuid[],
     ids uuid[], places integer[], authors uuid[], numbers bigint[], styles text[], contents text[], formatted_as text[],
     events text[], deliveries text[], times timestamptz[]
-) RETURNS boolean LANGUAGE plpgsql
--- Plans stay with a connection. One that is made while there are few rooms must not go on to read all of them.
-SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
+) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     found     uuid[];
     targets   uuid[];
@@ -342,7 +339,8 @@ $$;
 -- The feed position below which nothing will be committed any more: that of the oldest transaction that runs, unless it
 -- is known to be no writer of the feed (its session holds no conversation lock), or else the next transaction id. So a
 -- long transaction of somebody else in the same cluster does not hold the feed back. "held" says that somebody did.
-CREATE FUNCTION feed_horizon(OUT horizon bigint, OUT held boolean) LANGUAGE plpgsql AS $$
+-- Stable: it goes by the snapshot of the query that calls it, which may then read the feed up to there.
+CREATE FUNCTION feed_horizon(OUT horizon bigint, OUT held boolean) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     snapshot pg_snapshot := pg_current_snapshot();
     oldest   bigint;

@@ -119,6 +119,7 @@ impl StoreError {
 pub struct Store {
     pool: PgPool,
     clock_base: i64,
+    plain: plain::Kept,
 }
 
 impl Store {
@@ -130,10 +131,14 @@ impl Store {
         let options: PgConnectOptions = url.parse().map_err(StoreError::Address)?;
         // Every statement goes by a key, so it is planned once for each connection; left to itself, Postgres would plan
         // those with arrays again at each call. Such a plan may be made while a table is empty and must not stay with
-        // reading all of it when it has grown: whole tables are read only where nothing else is possible.
+        // reading all of it when it has grown: whole tables are read only where nothing else is possible. Nor may one that
+        // expects a tenth of a table, as those with a limit do, start a worker for each call.
         let options = options.application_name("nova-bridge").options([
             ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("max_parallel_workers_per_gather", "0"),
             ("jit", "off"),
         ]);
         Ok(PgPoolOptions::new()
@@ -168,7 +173,11 @@ impl Store {
         )
         .fetch_one(&pool)
         .await?;
-        Ok(Self { pool, clock_base })
+        Ok(Self {
+            pool,
+            clock_base,
+            plain: plain::Kept::default(),
+        })
     }
 
     /// Starts a transaction.
@@ -204,6 +213,7 @@ impl Store {
 
     /// Closes the pool once everything that uses it is done.
     pub async fn close(&self) {
+        drop(self.plain.take());
         self.pool.close().await;
     }
 }

@@ -1,12 +1,33 @@
 //! The short way into the database, for transactions of nothing but messages.
 
-use sqlx::PgPool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{FRESH, PoolConnection, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ingest::{NewMessage, Plain};
 use crate::domain::message::Delivery;
+
+/// The connection that the last transaction took, and when. Under load the next one takes it again: the pool would give
+/// its connections in turn, so that each session of Postgres is cold when its turn comes, and ask each whether it lives.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept(Arc<Mutex<Option<(PoolConnection, Instant)>>>);
+
+impl Kept {
+    /// The connection, if it worked just now. Otherwise the pool gets it back.
+    pub(super) fn take(&self) -> Option<PoolConnection> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.filter(|(_, at)| at.elapsed() < FRESH)
+            .map(|(connection, _)| connection)
+    }
+
+    fn keep(&self, connection: PoolConnection) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, Instant::now()));
+    }
+}
 
 impl Store {
     /// Writes what was planned, in a transaction of its own, if all that was assumed is so. Returns whether it was;
@@ -15,7 +36,14 @@ impl Store {
     /// # Errors
     /// When Postgres fails or refuses; nothing is written then either, as far as can be told.
     pub async fn say_in_rooms(&self, plain: &Plain, now: Timestamp) -> Result<bool, StoreError> {
-        say(&self.pool, self.clock_base, plain, now).await
+        let mut connection = match self.plain.take() {
+            Some(connection) => connection,
+            None => self.read().await?,
+        };
+        // After an error it is the pool that looks whether it still works.
+        let done = say(&mut connection, self.clock_base, plain, now).await?;
+        self.plain.keep(connection);
+        Ok(done)
     }
 }
 
@@ -25,7 +53,12 @@ fn place(index: usize) -> i32 {
 }
 
 #[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
-async fn say(pool: &PgPool, clock_base: i64, plain: &Plain, now: Timestamp) -> Result<bool, StoreError> {
+async fn say(
+    connection: &mut PgConnection,
+    clock_base: i64,
+    plain: &Plain,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let messages = || plain.messages.iter().map(|(_, message)| message);
     let column = |get: fn(&NewMessage) -> Option<String>| messages().map(get).collect::<Vec<_>>();
     let done = sqlx::query_scalar!(
@@ -48,7 +81,7 @@ async fn say(pool: &PgPool, clock_base: i64, plain: &Plain, now: Timestamp) -> R
         &column(|it| it.delivery.map(Delivery::as_str).map(str::to_owned)) as &[Option<String>],
         &messages().map(|it| it.created_at).collect::<Vec<_>>(),
     )
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await?;
     Ok(done)
 }
