@@ -294,7 +294,6 @@ CREATE FUNCTION say_in_rooms(
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     found     uuid[];
-    targets   uuid[];
     sequences bigint[];
 BEGIN
     PERFORM pg_advisory_xact_lock(20261120, 0);
@@ -304,35 +303,41 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM lock_conversations(found);
-    -- Only what is read from here on is sure to stay.
-    SELECT array_agg(c.id ORDER BY r.i), array_agg(c.last_sequence ORDER BY r.i) INTO targets, sequences
-    FROM unnest(rooms) WITH ORDINALITY AS r (room, i)
-    JOIN matrix_room_mapping AS m ON m.matrix_room_id = r.room
-    JOIN conversations AS c ON c.id = m.conversation_id AND c.deleted_at IS NULL;
-    IF targets IS DISTINCT FROM found
-       OR (SELECT count(*) FROM users WHERE id = ANY (senders) AND deactivated_at IS NULL) <> cardinality(senders)
-       OR EXISTS (SELECT FROM messages WHERE matrix_event_id = ANY (events))
+    -- Whether an event is among the messages already, their key tells.
+    IF (SELECT count(*) FROM users WHERE id = ANY (senders) AND deactivated_at IS NULL) <> cardinality(senders)
        OR EXISTS (SELECT FROM processed_events WHERE event_id = ANY (events))
        OR EXISTS (SELECT FROM dead_letters WHERE event_id = ANY (events)) THEN
         RETURN false;
     END IF;
+    WITH counted AS (
+        UPDATE conversations AS c
+        SET last_sequence = c.last_sequence + numbers[r.newest], last_message_id = ids[r.newest], updated_at = said_at
+        FROM unnest(found, rooms, newest) WITH ORDINALITY AS r (id, room, newest, place)
+        JOIN matrix_room_mapping AS m ON m.conversation_id = r.id AND m.matrix_room_id = r.room
+        WHERE c.id = r.id AND c.deleted_at IS NULL
+        RETURNING r.place, c.last_sequence - numbers[r.newest] AS before
+    )
+    SELECT array_agg(before ORDER BY place) INTO sequences FROM counted;
+    IF cardinality(sequences) IS DISTINCT FROM cardinality(rooms) THEN
+        -- A room moved on while we waited for the locks.
+        RAISE no_data_found;
+    END IF;
     WITH said AS (
         INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
                               matrix_event_id, delivery, created_at)
-        SELECT m.id, targets[m.place], m.author, sequences[m.place] + m.number, m.style, m.content, m.formatted, m.event,
+        SELECT m.id, found[m.place], m.author, sequences[m.place] + m.number, m.style, m.content, m.formatted, m.event,
                m.delivery, m.at
         FROM unnest(ids, places, authors, numbers, styles, contents, formatted_as, events, deliveries, times)
              AS m (id, place, author, number, style, content, formatted, event, delivery, at)
-    ), counted AS (
-        UPDATE conversations AS c
-        SET last_sequence = sequences[r.place] + numbers[r.newest], last_message_id = ids[r.newest], updated_at = said_at
-        FROM unnest(newest) WITH ORDINALITY AS r (newest, place)
-        WHERE c.id = targets[r.place]
     )
     INSERT INTO conversation_feed (position, n, conversation_id, message_id, created_at)
-    SELECT clock_base + pg_current_xact_id()::text::bigint, m.n - 1, targets[m.place], m.id, said_at
+    SELECT clock_base + pg_current_xact_id()::text::bigint, m.n - 1, found[m.place], m.id, said_at
     FROM unnest(ids, places) WITH ORDINALITY AS m (id, place, n);
     RETURN true;
+EXCEPTION
+    -- What was written so far is undone, and the locks go with the transaction.
+    WHEN unique_violation OR no_data_found THEN
+        RETURN false;
 END
 $$;
 

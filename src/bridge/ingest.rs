@@ -177,16 +177,11 @@ impl Bridge {
         let Some(plain) = ingest::plan_plain(ghosts, self.bots(), now, events, &mut || self.id(now)) else {
             return Ok(None);
         };
-        match self.inner.store.say_in_rooms(&plain, now).await {
-            Ok(true) => {
-                self.inner.feed_wake.notify_one();
-                Ok(Some(plain.outcomes))
-            }
-            Ok(false) => Ok(None),
-            // The sender noted an event as its own meanwhile.
-            Err(error) if error.conflict().is_some() => Ok(None),
-            Err(error) => Err(error),
+        if !self.inner.store.say_in_rooms(&plain, now).await? {
+            return Ok(None);
         }
+        self.inner.feed_wake.notify_one();
+        Ok(Some(plain.outcomes))
     }
 
     fn count(&self, kinds: Vec<EventKind>, outcomes: Vec<Outcome>) {
