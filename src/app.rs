@@ -110,11 +110,12 @@ impl App {
             tracing::warn!("the registration does not match the configuration: {difference}");
         }
         let (metrics, registry) = metrics::new();
-        let pool = connect::pool(&config).await?;
+        let database = connect::database(&config).await?;
+        let pool = database.pool.clone();
         if !options.no_migrate {
             connect::migrate(&pool).await?;
         }
-        let store = connect::open(pool.clone()).await?;
+        let store = connect::open(database).await?;
         let lifecycle = Lifecycle::default();
         let homeserver = connect::homeserver(&config, &registration, synapse::observer(metrics.clone()))?;
         let bridge = connect::bridge(&config, &registration, store.clone(), homeserver, metrics.clone())?;
@@ -316,6 +317,13 @@ fn start_tasks(
         task.prune_feed(retention, stopping).await;
         Ok(())
     });
+    if config.search.enabled {
+        let (task, stopping) = (bridge.clone(), stop.clone());
+        lifecycle.spawn("the search index", async move {
+            task.index_messages(stopping).await;
+            Ok(())
+        });
+    }
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the gauges", async move {
         task.measure(stopping).await;

@@ -2,6 +2,7 @@
 //!
 //! Knows neither the network nor the database nor the clock: time and randomness come in as parameters.
 
+pub mod bot;
 pub mod call;
 pub mod clock;
 pub mod conversation;
@@ -14,3 +15,4 @@ pub mod job;
 pub mod message;
 pub mod power;
 pub mod random;
+pub mod search;

@@ -60,6 +60,7 @@ families! {
     transactions: Family<Transaction, Counter> = Family::default(), "Transactions that Synapse pushed";
     transaction_seconds: Histogram = histogram(), "Time from a pushed transaction to its answer";
     events: Family<Event, Counter> = Family::default(), "Events that Synapse pushed";
+    catch_ups: Counter = Counter::default(), "Times that the rooms were looked into for what was not pushed";
     outbox_pending: Gauge = Gauge::default(), "Requests to Synapse that wait";
     outbox_oldest_seconds: Seconds = Seconds::default(), "Age of the oldest waiting request";
     sends: Family<Send, Counter> = Family::default(), "Requests of the outbox that were tried";
@@ -135,6 +136,11 @@ impl Metrics {
     /// `count` events had the same fate.
     pub fn events(&self, kind: EventKind, outcome: EventOutcome, count: u64) {
         self.0.events.get_or_create(&Event { kind, outcome }).inc_by(count);
+    }
+
+    /// The rooms were looked into after an outage.
+    pub fn caught_up(&self) {
+        self.0.catch_ups.inc();
     }
 
     /// The state of the outbox: how many requests wait, and for how long the oldest has.

@@ -69,10 +69,7 @@ impl Bridge {
     /// When Postgres fails.
     pub async fn feed_end(&self) -> Result<Cursor, StoreError> {
         let mut connection = self.inner.store.read().await?;
-        let horizon = self.inner.store.feed_horizon(&mut connection).await?;
-        Ok(feed::newest(&mut connection, horizon.position)
-            .await?
-            .unwrap_or_default())
+        Ok(feed::newest(&mut connection).await?.unwrap_or_default())
     }
 
     /// Publishes what is new. Returns whether a running transaction holds more back.

@@ -3,6 +3,7 @@
 //! A lane belongs to the node that claimed it, for as long as that node lives (`store::nodes`). A job is done when its
 //! row is gone; a row that was tried without a clear answer is first looked for in the room (`find`).
 
+mod bot;
 mod find;
 mod jobs;
 mod rooms;
@@ -460,6 +461,9 @@ impl Bridge {
             | Job::Invite { .. }
             | Job::SetPower { .. }
             | Job::SetState { .. }
+            | Job::BotJoin { .. }
+            | Job::BotLeave { .. }
+            | Job::Command { .. }
             | Job::Signal { .. } => None,
         }
     }
@@ -473,5 +477,6 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
         Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } => SendKind::State,
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
+        Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }
 }

@@ -7,6 +7,7 @@
 mod calls;
 mod context;
 mod effects;
+mod management;
 mod membership;
 mod plain;
 mod rooms;
@@ -111,6 +112,9 @@ impl Planner<'_> {
             self.effects.touched.push(event.room.clone());
         }
         let bot = self.is_bot(&event.sender);
+        if !bot && self.context.management.contains(&event.room) {
+            return self.managed(event);
+        }
         match &event.meaning {
             Meaning::Message { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => Verdict::Ignored,
             Meaning::Message { notice: true, .. } if self.is_ghost(&event.sender) => Verdict::Echo,

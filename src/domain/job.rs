@@ -65,6 +65,27 @@ pub enum Job {
         /// Its content.
         content: Value,
     },
+    /// The bot comes to a room that somebody invited it to, and says what it can do.
+    BotJoin {
+        /// Which room.
+        room: String,
+        /// Who.
+        by: String,
+    },
+    /// The bot leaves a room.
+    BotLeave {
+        /// Which room.
+        room: String,
+    },
+    /// The bot does what it is told, and answers.
+    Command {
+        /// Where.
+        room: String,
+        /// By whom.
+        by: String,
+        /// What they said.
+        text: String,
+    },
     /// Send an event of a call to the conversation's room. Recognised by the marker in its content.
     Signal {
         /// The call.
@@ -96,6 +117,9 @@ impl Job {
             Self::Kick { .. } => "kick",
             Self::SetPower { .. } => "set_power",
             Self::SetState { .. } => "set_state",
+            Self::BotJoin { .. } => "bot_join",
+            Self::BotLeave { .. } => "bot_leave",
+            Self::Command { .. } => "command",
             Self::Signal { .. } => "signal",
         }
     }
@@ -123,6 +147,8 @@ pub enum Lane {
     Conversation(ConversationId),
     /// The ghost of an account.
     Account(UserId),
+    /// A room in which somebody talks to the bot.
+    Management(uuid::Uuid),
     /// What is said in a call, which must not wait behind a photo.
     Call {
         /// The call.
@@ -139,6 +165,7 @@ impl Lane {
         match self {
             Self::Conversation(id) => id.0,
             Self::Account(id) => id.0,
+            Self::Management(id) => id,
             Self::Call { call, .. } => call.0,
         }
     }
@@ -148,7 +175,7 @@ impl Lane {
     pub const fn conversation(self) -> Option<ConversationId> {
         match self {
             Self::Conversation(id) | Self::Call { conversation: id, .. } => Some(id),
-            Self::Account(_) => None,
+            Self::Account(_) | Self::Management(_) => None,
         }
     }
 
@@ -157,7 +184,7 @@ impl Lane {
     pub const fn is_urgent(self) -> bool {
         match self {
             Self::Call { .. } => true,
-            Self::Conversation(_) | Self::Account(_) => false,
+            Self::Conversation(_) | Self::Account(_) | Self::Management(_) => false,
         }
     }
 }

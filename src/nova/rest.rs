@@ -12,13 +12,14 @@ mod matrix;
 mod members;
 mod messages;
 pub(crate) mod read;
+mod search;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,7 +33,10 @@ pub fn router(state: NovaState) -> Router {
     let api = openapi::written(&openapi::finished(api));
     let routes = routes
         .nest("/api/v1", Router::from(canonical()))
-        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], api)))
+        .route(
+            "/openapi.json",
+            get(async move || ([(CONTENT_TYPE, "application/json")], api)),
+        )
         .route("/health", get(async || "OK"))
         .fallback(pages::fallback)
         .method_not_allowed_fallback(wrong_method);
@@ -61,6 +65,7 @@ fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
         .merge(messages::shared())
+        .merge(search::shared())
         .merge(calls::shared())
 }
 

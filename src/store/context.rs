@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::conversations::{self, kind};
-use super::{StoreError, calls, people};
+use super::{StoreError, calls, management, people};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
@@ -33,6 +33,7 @@ pub async fn enter(
         bots,
         now,
         rooms: HashMap::new(),
+        management: HashSet::new(),
         conversations: HashMap::new(),
         departing: HashSet::new(),
         people: HashSet::new(),
@@ -50,6 +51,16 @@ pub async fn enter(
     }
     rooms(connection, &wanted, &mut context).await?;
     known(connection, &wanted, &mut context).await?;
+    let strange = || {
+        wanted
+            .rooms
+            .iter()
+            .filter(|room| !context.rooms.contains_key(room.as_str()))
+    };
+    if strange().next().is_some() {
+        let strange: Vec<String> = strange().cloned().collect();
+        context.management = management::among(connection, &strange).await?;
+    }
     if !wanted.markers.is_empty() {
         markers(connection, &wanted, &mut context).await?;
     }

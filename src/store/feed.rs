@@ -233,14 +233,17 @@ pub async fn of_user(
     Ok(Page::read(rows, limit))
 }
 
-/// The newest entry below a horizon.
+/// The newest entry up to which the feed is complete.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn newest(connection: &mut PgConnection, below: i64) -> Result<Option<Cursor>, StoreError> {
+pub async fn newest(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
     let row = sqlx::query!(
-        "SELECT position, n FROM conversation_feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1",
-        below
+        "SELECT f.position, f.n
+         FROM feed_horizon() AS h
+         CROSS JOIN LATERAL (
+             SELECT position, n FROM conversation_feed WHERE position < h.horizon ORDER BY position DESC, n DESC LIMIT 1
+         ) AS f"
     )
     .fetch_optional(connection)
     .await?;

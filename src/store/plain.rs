@@ -6,6 +6,7 @@ use std::time::Instant;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::server::Run;
 use super::{FRESH, PoolConnection, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ingest::{NewMessage, Plain};
@@ -34,12 +35,13 @@ impl Store {
     /// nothing is written otherwise.
     ///
     /// # Errors
-    /// When Postgres fails or refuses; nothing is written then either, as far as can be told.
-    pub async fn say_in_rooms(&self, plain: &Plain, now: Timestamp) -> Result<bool, StoreError> {
+    /// When Postgres fails, refuses or was restarted since `run`; nothing is written then either, as far as can be told.
+    pub async fn say_in_rooms(&self, plain: &Plain, now: Timestamp, run: Run) -> Result<bool, StoreError> {
         let mut connection = match self.plain.take() {
             Some(connection) => connection,
             None => self.read().await?,
         };
+        self.server.still_in(run)?;
         // After an error it is the pool that looks whether it still works.
         let done = say(&mut connection, self.clock_base, plain, now).await?;
         self.plain.keep(connection);

@@ -12,6 +12,7 @@ mod order;
 mod outbox;
 mod people;
 mod plain;
+mod server;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! What a plan asks the database to do, in one commit.
 
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
 
 use crate::domain::call::{Call, CallEvent, Phase};
@@ -82,6 +82,10 @@ pub struct Effects {
     pub early_taken: Vec<(OwnedRoomId, String)>,
     /// Rooms that are told just now where calls work.
     pub call_notices: Vec<OwnedRoomId>,
+    /// Rooms in which somebody talks to the bot from now on, and who that is.
+    pub managed: Vec<(OwnedRoomId, OwnedUserId)>,
+    /// Rooms in which nobody does any more.
+    pub unmanaged: Vec<OwnedRoomId>,
     /// What sockets are shown, in order.
     pub feed: Vec<NewEntry>,
     /// What Matrix is asked.
@@ -133,6 +137,8 @@ impl Effects {
             done_jobs,
             dead_letters,
             processed,
+            managed,
+            unmanaged,
             replay,
         } = self;
         met.is_empty()
@@ -166,6 +172,8 @@ impl Effects {
             && done_jobs.is_empty()
             && dead_letters.is_empty()
             && processed.is_empty()
+            && managed.is_empty()
+            && unmanaged.is_empty()
             && replay.is_empty()
     }
 }

@@ -131,6 +131,7 @@ fn assume(
         bots,
         now,
         rooms: stand_ins.iter().map(|(id, room)| (room.clone(), portal(*id))).collect(),
+        management: HashSet::new(),
         conversations: stand_ins
             .iter()
             .map(|(id, room)| (*id, conversation(*id, room)))

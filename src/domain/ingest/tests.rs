@@ -2,6 +2,7 @@
 
 mod calls;
 mod invites;
+mod management;
 mod members;
 mod messages;
 mod model;

@@ -36,6 +36,7 @@ pub(super) enum ClientFrame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallFrame {
     Initiate,
+    Accept,
     Answer,
     Reject,
     Hangup,
@@ -47,8 +48,9 @@ pub(super) enum CallFrame {
 }
 
 impl CallFrame {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Initiate,
+        Self::Accept,
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -63,6 +65,7 @@ impl CallFrame {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Initiate => "call.initiate",
+            Self::Accept => "call.accept",
             Self::Answer => "call.answer",
             Self::Reject => "call.reject",
             Self::Hangup => "call.hangup",

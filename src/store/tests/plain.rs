@@ -39,7 +39,8 @@ fn plain(events: Vec<RawEvent>) -> Plain {
 
 /// Goes the short way. Whether it was one.
 async fn short(store: &Store, events: Vec<RawEvent>) -> bool {
-    store.say_in_rooms(&plain(events), at(6)).await.unwrap()
+    let run = store.server().trusted();
+    store.say_in_rooms(&plain(events), at(6), run).await.unwrap()
 }
 
 async fn long(store: &Store, events: Vec<RawEvent>) {

@@ -67,6 +67,7 @@ impl Session {
                 let wanted = request::place(body, only)?;
                 return json(&calls::place(nova, user, wanted).await?);
             }
+            CallFrame::Accept => request::accept(body)?,
             CallFrame::Answer => request::answer(body)?,
             CallFrame::Reject => request::reject(body)?,
             CallFrame::Hangup => request::end(body)?,
@@ -78,7 +79,7 @@ impl Session {
         };
         let which = Which::read(body)?;
         match frame {
-            CallFrame::Answer => json(&calls::answer(nova, user, which, only, action).await?),
+            CallFrame::Accept | CallFrame::Answer => json(&calls::answer(nova, user, which, only, action).await?),
             CallFrame::Join => json(&calls::join(nova, user, which, only, action).await?),
             CallFrame::Ice => json(&Received::of(&calls::act(nova, user, which, only, action).await?)),
             CallFrame::Initiate
