@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod calls;
 pub mod connect;
+pub mod contacts;
 pub mod context;
 pub mod conversations;
 pub mod dead_letters;

@@ -23,6 +23,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::dialects::call_frames;
 use super::error::ApiError;
 use super::{NovaState, avatars, openapi, pages};
 
@@ -33,6 +34,7 @@ pub fn router(state: NovaState) -> Router {
     let api = openapi::written(&openapi::finished(api));
     let routes = routes
         .nest("/api/v1", Router::from(canonical()))
+        .merge(call_frames::routes())
         .route(
             "/openapi.json",
             get(async move || ([(CONTENT_TYPE, "application/json")], api)),

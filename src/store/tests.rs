@@ -2,6 +2,7 @@
 
 mod calls;
 mod clock;
+mod contacts;
 mod conversations;
 mod entering;
 mod feed;
