@@ -2,7 +2,7 @@
 //! `call_reject`, `call_hangup`, `call_ice`.
 //!
 //! `wire` reads them and `words` writes them, both without any memory; `acts` says what one of them is in a call as it
-//! stands. A [`Line`] is one socket's memory of its calls. Two kinds of sockets hold one: Nova's own, once they speak the
+//! stands. A `Line` is one socket's memory of its calls. Two kinds of sockets hold one: Nova's own, once they speak the
 //! dialect, and those of `/zajel/{token}` ([`zajel`]), whose clients know people by codes of six characters.
 
 mod acts;

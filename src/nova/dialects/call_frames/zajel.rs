@@ -8,7 +8,6 @@ mod words;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use base64::Engine;
@@ -242,6 +241,3 @@ fn registration(frame: &Map<String, Value>) -> Result<(ContactCode, Arc<str>), &
     }
     Ok((code, key.into()))
 }
-
-/// How long a client that is away may come back and go on where it was: longer than a ring and a grace together.
-const REMEMBERED: Duration = Duration::from_mins(2);

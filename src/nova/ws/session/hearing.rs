@@ -23,7 +23,11 @@ const RATE_LIMITED: &str = "RATE_LIMITED";
 impl Session {
     pub(super) async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
         let text = match message {
-            Message::Ping(payload) | Message::Pong(payload) => {
+            Message::Ping(_) => {
+                self.heard = Instant::now();
+                return Ok(());
+            }
+            Message::Pong(payload) => {
                 self.heard = Instant::now();
                 self.note_arrival(&payload);
                 return Ok(());

@@ -10,13 +10,16 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Line, REMEMBERED};
+use super::Line;
 use crate::domain::contact_code::ContactCode;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::UserId;
 
 /// How long a socket that is replaced has to let go of its calls.
 const LET_GO: Duration = Duration::from_secs(1);
+
+/// How long a client that is away may come back and go on where it was: longer than a ring and a grace together.
+const REMEMBERED: Duration = Duration::from_mins(2);
 
 /// A client: a user, and the key of one page or device.
 type Client = (UserId, Arc<str>);
