@@ -27,6 +27,7 @@ use crate::health::{self, Condition, Health};
 use crate::lifecycle::{Lifecycle, Signals, Stopped};
 use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
+use crate::nova::dialects::call_frames::zajel::Lobby;
 use crate::nova::dialects::socket_io::{self, DialectState};
 use crate::nova::hub::Hub;
 use crate::nova::limit::SendLimiter;
@@ -158,6 +159,7 @@ impl App {
                 hub: hub.clone(),
                 sockets: tracker.clone(),
                 stopping: lifecycle.soft(),
+                lobby: Lobby::default(),
             }));
         let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
 

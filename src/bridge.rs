@@ -32,8 +32,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use ruma::OwnedUserId;
-use tokio::sync::{Notify, broadcast};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
+use tokio::sync::{Notify, OnceCell, broadcast};
 use uuid::Uuid;
 
 use crate::domain::bot::Permissions;
@@ -71,6 +71,8 @@ pub struct Settings {
     pub bot: OwnedUserId,
     /// The registration's own user, which does nothing.
     pub sender: OwnedUserId,
+    /// The alias of the room in which the bot tries the line from Synapse ([`Bridge::try_line`]).
+    pub line: OwnedRoomAliasId,
     /// Who may talk to the bot.
     pub permissions: Permissions,
     /// What rooms are told when a Nova user has read something.
@@ -117,6 +119,8 @@ struct Inner {
     ice: ice::IceMemory,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
+    /// The room in which the line is tried, once it was used.
+    line: OnceCell<OwnedRoomId>,
     /// Accounts that are known to be in the database as they are, with their usernames.
     accounts: Cache<UserId, Arc<str>>,
     /// Ghosts that the homeserver is known to have.
@@ -179,6 +183,7 @@ impl Bridge {
             attendances: calls::Attendances::default(),
             ice: ice::IceMemory::new(),
             replay_forgotten: AtomicBool::new(true),
+            line: OnceCell::new(),
             accounts: Cache::builder()
                 .max_capacity(100_000)
                 .time_to_live(ACCOUNTS_REMEMBERED)

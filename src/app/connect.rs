@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use ruma::{OwnedUserId, ServerName, UserId};
+use ruma::{OwnedRoomAliasId, OwnedUserId, ServerName, UserId};
 use secrecy::ExposeSecret;
 
-use crate::appservice::registration::{BOT_LOCALPART, Registration};
+use crate::appservice::registration::{ALIAS_PREFIX, BOT_LOCALPART, Registration};
 use crate::bridge::calls::CallSettings;
 use crate::bridge::ice::{IceServer, IceSettings, SharedTurn};
 use crate::bridge::receipts::ReceiptsTold;
@@ -107,6 +107,7 @@ pub fn bridge(
             create_rooms,
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
+            line: local_alias("line", domain)?,
             permissions: permissions(&config.bot),
             receipts: match config.rooms.receipts {
                 config::Receipts::Public => ReceiptsTold::Public,
@@ -156,6 +157,11 @@ fn ice(calls: &config::Calls) -> IceSettings {
         servers: calls.ice_servers.iter().map(server).collect(),
         stun_uris: calls.stun_uris.clone(),
     }
+}
+
+fn local_alias(name: &str, domain: &ServerName) -> anyhow::Result<OwnedRoomAliasId> {
+    OwnedRoomAliasId::try_from(format!("#{ALIAS_PREFIX}{name}:{domain}"))
+        .with_context(|| format!("{domain} makes no alias"))
 }
 
 fn local_user(localpart: &str, domain: &ServerName) -> anyhow::Result<OwnedUserId> {

@@ -29,6 +29,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
         profile_source: None,
         ghosts: Ghosts::new(server_name!("example.org")),
         settings: Settings {
+            line: ruma::owned_room_alias_id!("#nova_line:example.org"),
             permissions: nova_bridge::domain::bot::Permissions(BTreeMap::new()),
             create_rooms: CreateRooms::Always,
             bot: owned_user_id!("@novabot:example.org"),

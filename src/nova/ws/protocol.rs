@@ -7,6 +7,7 @@ use crate::bridge::receipts::UpTo;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::{Style, Text};
+use crate::nova::dialects::call_frames::Kind;
 use crate::nova::dto::calls::body::Body;
 use crate::nova::dto::receipts::up_to;
 
@@ -46,6 +47,8 @@ pub(super) enum ClientFrame {
     },
     /// Does something in a call.
     Call(CallFrame, Body),
+    /// Does it in the words of another dialect.
+    Foreign(Kind, Map<String, Value>),
     /// Nothing that this version knows.
     Unknown,
 }
@@ -140,9 +143,10 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         "typing" | "typing.start" => Ok(typing(&frame, true)),
         "typing.stop" => Ok(typing(&frame, false)),
         "message.read" => mark_read(&frame),
-        name => match CallFrame::parse(name) {
-            Some(call) => Ok(ClientFrame::Call(call, Body::from(frame))),
-            None => Ok(ClientFrame::Unknown),
+        name => match (CallFrame::parse(name), Kind::parse(name)) {
+            (Some(call), _) => Ok(ClientFrame::Call(call, Body::from(frame))),
+            (None, Some(kind)) => Ok(ClientFrame::Foreign(kind, frame)),
+            (None, None) => Ok(ClientFrame::Unknown),
         },
     };
     (request_id, read)
