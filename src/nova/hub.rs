@@ -245,11 +245,18 @@ impl Hub {
                 Some(*user)
             }
             FeedEvent::Message(_)
+            | FeedEvent::Edited { .. }
             | FeedEvent::Change(
                 Change::Updated { .. }
                 | Change::Deleted { .. }
                 | Change::RoleChanged { .. }
                 | Change::Call { .. }
+                | Change::Edited { .. }
+                | Change::MessageDeleted { .. }
+                | Change::Recalled { .. }
+                | Change::Reacted { .. }
+                | Change::Unreacted { .. }
+                | Change::UnreactedAll { .. }
                 | Change::Delivery { .. },
             ) => None,
         };

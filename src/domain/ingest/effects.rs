@@ -3,6 +3,7 @@
 use ruma::OwnedRoomId;
 use serde_json::value::RawValue;
 
+use crate::domain::act::MessageAct;
 use crate::domain::call::{Call, CallEvent, Phase};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Member, Person};
@@ -68,6 +69,8 @@ pub struct Effects {
     pub made_direct: Vec<ConversationId>,
     /// New messages, in order.
     pub messages: Vec<NewMessage>,
+    /// What is done to messages, in order, after they are said.
+    pub acts: Vec<MessageAct>,
     /// Messages of ours that are in the room, with their event.
     pub echoes: Vec<(MessageId, String)>,
     /// Calls as they are from now on, each once.
@@ -181,6 +184,10 @@ pub struct NewMessage {
     pub sequence: i64,
     /// What it says.
     pub text: Text,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// The Matrix event that its thread begins with.
+    pub thread_root: Option<String>,
     /// The Matrix event that brought it.
     pub event_id: Option<String>,
     /// The client's own key for it.
@@ -198,7 +205,7 @@ pub struct NewEntry {
     pub conversation: ConversationId,
     /// Who alone may see it.
     pub audience: Option<UserId>,
-    /// The message that it shows, or else `change`.
+    /// The message that it shows, or else `change`; both for an edit.
     pub message: Option<MessageId>,
     /// The change that it shows.
     pub change: Option<Change>,
@@ -213,6 +220,17 @@ impl NewEntry {
             audience: None,
             message: Some(id),
             change: None,
+        }
+    }
+
+    /// Shows everybody in the conversation what a message says now.
+    #[must_use]
+    pub const fn edited(conversation: ConversationId, id: MessageId, by: UserId) -> Self {
+        Self {
+            conversation,
+            audience: None,
+            message: Some(id),
+            change: Some(Change::Edited { by }),
         }
     }
 
