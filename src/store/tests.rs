@@ -147,6 +147,8 @@ fn message(conversation: ConversationId, sender: UserId, sequence: i64, body: &s
         sender,
         sequence,
         text: Text::plain(body),
+        reply_to: None,
+        thread_root: None,
         event_id: None,
         idempotency_key: None,
         delivery: None,

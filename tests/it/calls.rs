@@ -205,6 +205,12 @@ impl Stage {
             | Change::MemberJoined { .. }
             | Change::MemberLeft { .. }
             | Change::RoleChanged { .. }
+            | Change::Edited { .. }
+            | Change::MessageDeleted { .. }
+            | Change::Recalled { .. }
+            | Change::Reacted { .. }
+            | Change::Unreacted { .. }
+            | Change::UnreactedAll { .. }
             | Change::Delivery { .. }) => panic!("no news of a call: {other:?}"),
         }
     }

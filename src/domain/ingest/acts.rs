@@ -61,7 +61,8 @@ impl Planner<'_> {
             reactions: Vec::new(),
         };
         self.context.acts.subjects.insert(message.id, subject);
-        if let Some(reply) = reply.filter(|_| message.reply_to.is_none()) {
+        let unknown = |reply: &&Reply| message.reply_to.is_none() && reply.target != event.id;
+        if let Some(reply) = reply.filter(unknown) {
             self.wait(EarlyAct {
                 event: event.id.clone(),
                 target: reply.target.clone(),
