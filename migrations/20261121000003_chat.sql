@@ -57,3 +57,22 @@ CREATE INDEX early_acts_by_age ON early_acts (came_at);
 ALTER TABLE conversation_feed
     DROP CONSTRAINT conversation_feed_check,
     ADD CONSTRAINT conversation_feed_check CHECK (num_nonnulls(message_id, payload) >= 1);
+
+-- The short way, as long as nothing waits for what is said: what waits is applied on the long one. The turn is taken first,
+-- because whoever lets something wait has it.
+ALTER FUNCTION say_in_rooms RENAME TO say_in_rooms_at_once;
+CREATE FUNCTION say_in_rooms(
+    clock_base bigint, said_at timestamptz, rooms text[], newest integer[], senders uuid[],
+    ids uuid[], places integer[], authors uuid[], numbers bigint[], styles text[], contents text[], formatted_as text[],
+    events text[], deliveries text[], times timestamptz[]
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(20261120, 0);
+    IF EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY (events)) THEN
+        RETURN false;
+    END IF;
+    RETURN say_in_rooms_at_once(
+        clock_base, said_at, rooms, newest, senders, ids, places, authors, numbers, styles, contents, formatted_as,
+        events, deliveries, times);
+END
+$$;

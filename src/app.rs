@@ -27,6 +27,7 @@ use crate::health::{self, Condition, Health};
 use crate::lifecycle::{Lifecycle, Signals, Stopped};
 use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
+use crate::nova::dialects::call_frames::zajel::Lobby;
 use crate::nova::dialects::socket_io::{self, DialectState};
 use crate::nova::hub::Hub;
 use crate::nova::limit::SendLimiter;
@@ -110,11 +111,12 @@ impl App {
             tracing::warn!("the registration does not match the configuration: {difference}");
         }
         let (metrics, registry) = metrics::new();
-        let pool = connect::pool(&config).await?;
+        let database = connect::database(&config).await?;
+        let pool = database.pool.clone();
         if !options.no_migrate {
             connect::migrate(&pool).await?;
         }
-        let store = connect::open(pool.clone()).await?;
+        let store = connect::open(database).await?;
         let lifecycle = Lifecycle::default();
         let homeserver = connect::homeserver(&config, &registration, synapse::observer(metrics.clone()))?;
         let bridge = connect::bridge(&config, &registration, store.clone(), homeserver, metrics.clone())?;
@@ -157,6 +159,7 @@ impl App {
                 hub: hub.clone(),
                 sockets: tracker.clone(),
                 stopping: lifecycle.soft(),
+                lobby: Lobby::default(),
             }));
         let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
 
@@ -316,6 +319,13 @@ fn start_tasks(
         task.prune_feed(retention, stopping).await;
         Ok(())
     });
+    if config.search.enabled {
+        let (task, stopping) = (bridge.clone(), stop.clone());
+        lifecycle.spawn("the search index", async move {
+            task.index_messages(stopping).await;
+            Ok(())
+        });
+    }
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the gauges", async move {
         task.measure(stopping).await;

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod avatars;
+pub mod bot;
 pub mod calls;
 pub mod catch_up;
 pub mod conversations;
@@ -18,6 +19,7 @@ pub mod ice;
 pub mod ingest;
 pub mod login;
 pub mod messages;
+pub mod search;
 pub mod sender;
 
 use std::sync::Arc;
@@ -25,10 +27,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use ruma::OwnedUserId;
-use tokio::sync::Notify;
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
+use tokio::sync::{Notify, OnceCell};
 use uuid::Uuid;
 
+use crate::domain::bot::Permissions;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::conversation::Person;
 use crate::domain::ghost::Ghosts;
@@ -63,6 +66,10 @@ pub struct Settings {
     pub bot: OwnedUserId,
     /// The registration's own user, which does nothing.
     pub sender: OwnedUserId,
+    /// The alias of the room in which the bot tries the line from Synapse ([`Bridge::try_line`]).
+    pub line: OwnedRoomAliasId,
+    /// Who may talk to the bot.
+    pub permissions: Permissions,
     /// How calls are held.
     pub calls: calls::CallSettings,
     /// Which servers help them to get through.
@@ -97,6 +104,8 @@ struct Inner {
     ice: ice::IceMemory,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
+    /// The room in which the line is tried, once it was used.
+    line: OnceCell<OwnedRoomId>,
     /// Accounts that are known to be in the database as they are, with their usernames.
     accounts: Cache<UserId, Arc<str>>,
     /// Ghosts that the homeserver is known to have.
@@ -153,6 +162,7 @@ impl Bridge {
             attendances: calls::Attendances::default(),
             ice: ice::IceMemory::new(),
             replay_forgotten: AtomicBool::new(true),
+            line: OnceCell::new(),
             accounts: Cache::builder()
                 .max_capacity(100_000)
                 .time_to_live(ACCOUNTS_REMEMBERED)

@@ -3,6 +3,7 @@
 //! [`load`] reads both, reports *every* problem with its key and its cure, and refuses the four example values while they
 //! are still there. Nothing else in the program reads the environment or knows the names of the keys.
 
+mod bot;
 mod calls;
 mod environment;
 mod error;
@@ -22,6 +23,7 @@ use ruma::OwnedServerName;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::bot::{Bot, BotLevel};
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, Problem};
 
@@ -48,6 +50,10 @@ pub struct Config {
     pub feed: Feed,
     /// Calls, and the servers that help them to get through.
     pub calls: Calls,
+    /// Searching messages.
+    pub search: Search,
+    /// Who may talk to the bot.
+    pub bot: Bot,
     /// The admin API.
     pub admin: Admin,
     /// Metrics and health probes.
@@ -205,6 +211,13 @@ pub struct IceServer {
     pub username: Option<String>,
     /// The password, for TURN.
     pub credential: Option<SecretString>,
+}
+
+/// `search`
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Whether there is an index, and so a search.
+    pub enabled: bool,
 }
 
 /// `admin`

@@ -3,8 +3,10 @@
 //! Knows neither the network nor the database nor the clock: time and randomness come in as parameters.
 
 pub mod act;
+pub mod bot;
 pub mod call;
 pub mod clock;
+pub mod contact_code;
 pub mod conversation;
 pub mod event;
 pub mod feed;
@@ -15,3 +17,4 @@ pub mod job;
 pub mod message;
 pub mod power;
 pub mod random;
+pub mod search;

@@ -60,6 +60,7 @@ families! {
     transactions: Family<Transaction, Counter> = Family::default(), "Transactions that Synapse pushed";
     transaction_seconds: Histogram = histogram(), "Time from a pushed transaction to its answer";
     events: Family<Event, Counter> = Family::default(), "Events that Synapse pushed";
+    catch_ups: Counter = Counter::default(), "Times that the rooms were looked into for what was not pushed";
     outbox_pending: Gauge = Gauge::default(), "Requests to Synapse that wait";
     outbox_oldest_seconds: Seconds = Seconds::default(), "Age of the oldest waiting request";
     sends: Family<Send, Counter> = Family::default(), "Requests of the outbox that were tried";
@@ -71,7 +72,7 @@ families! {
     websocket_closed: Family<Closed, Counter> = Family::default(), "WebSockets that were closed";
     frames: Counter = Counter::default(), "Frames that were written to WebSockets";
     feed_lag_seconds: Histogram = histogram(), "Time from a feed entry to its frame";
-    dialect_events_dropped: Counter = Counter::default(), "Socket.IO events that changed nothing";
+    dialect_events_dropped: Counter = Counter::default(), "Frames of other call protocols that changed nothing";
     rest_requests: Family<RestRequest, Counter> = Family::default(), "Requests of Nova's clients";
     database_pool: Family<Pool, Gauge> = Family::default(), "Connections to Postgres";
     calls: Family<Calls, Gauge> = Family::default(), "Calls that have not ended";
@@ -137,6 +138,11 @@ impl Metrics {
         self.0.events.get_or_create(&Event { kind, outcome }).inc_by(count);
     }
 
+    /// The rooms were looked into after an outage.
+    pub fn caught_up(&self) {
+        self.0.catch_ups.inc();
+    }
+
     /// The state of the outbox: how many requests wait, and for how long the oldest has.
     pub fn outbox(&self, pending: i64, oldest: Duration) {
         self.0.outbox_pending.set(pending);
@@ -176,7 +182,7 @@ impl Metrics {
         self.0.websocket_closed.get_or_create(&Closed { reason }).inc();
     }
 
-    /// An event of the Socket.IO dialect was dropped.
+    /// A frame of another call protocol than Nova's was dropped.
     pub fn dialect_event_dropped(&self) {
         self.0.dialect_events_dropped.inc();
     }

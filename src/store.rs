@@ -7,15 +7,20 @@ pub mod acts;
 pub mod apply;
 pub mod calls;
 pub mod connect;
+pub mod contacts;
 pub mod context;
 pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
 pub mod lists;
+pub mod management;
 pub mod messages;
 pub mod nodes;
 pub mod outbox;
 pub mod people;
+pub mod plain;
+pub mod search;
+pub mod server;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,6 +31,8 @@ pub use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Postgres, Transaction};
+
+use server::{Database, Server};
 
 /// The feed keeps one connection to itself; whoever is told by it needs another.
 const LEAST_CONNECTIONS: u32 = 3;
@@ -52,6 +59,9 @@ pub enum StoreError {
     /// Postgres refused, or was not there.
     #[error("the database failed")]
     Driver(#[from] sqlx::Error),
+    /// Postgres was restarted, and what was missed by that has not been looked for yet.
+    #[error("the database was restarted, and the rooms have not been looked into yet")]
+    Restarted,
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -76,7 +86,12 @@ impl StoreError {
     pub fn conflict(&self) -> Option<&str> {
         match self {
             Self::Driver(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
-            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => None,
+            Self::Address(_)
+            | Self::Driver(_)
+            | Self::Restarted
+            | Self::Migrate(_)
+            | Self::Inconsistent { .. }
+            | Self::Json(_) => None,
         }
     }
 
@@ -84,6 +99,7 @@ impl StoreError {
     #[must_use]
     pub fn unavailable(&self) -> bool {
         match self {
+            Self::Restarted => true,
             Self::Driver(sqlx::Error::Database(error)) => error
                 .code()
                 // Class 08: the connection; class 53: resources; class 57: an operator, a shutdown.
@@ -109,7 +125,7 @@ impl StoreError {
                 .code()
                 .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
             Self::Driver(sqlx::Error::Encode(_)) | Self::Json(_) | Self::Inconsistent { .. } => true,
-            Self::Address(_) | Self::Driver(_) | Self::Migrate(_) => false,
+            Self::Address(_) | Self::Driver(_) | Self::Restarted | Self::Migrate(_) => false,
         }
     }
 }
@@ -118,7 +134,9 @@ impl StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    server: Server,
     clock_base: i64,
+    plain: plain::Kept,
 }
 
 impl Store {
@@ -126,21 +144,31 @@ impl Store {
     ///
     /// # Errors
     /// When the address cannot be read.
-    pub fn pool(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
+    pub fn pool(url: &str, max_connections: u32) -> Result<Database, StoreError> {
+        let server = Server::default();
+        let meeting = server.clone();
         let options: PgConnectOptions = url.parse().map_err(StoreError::Address)?;
         // Every statement goes by a key, so it is planned once for each connection; left to itself, Postgres would plan
         // those with arrays again at each call. Such a plan may be made while a table is empty and must not stay with
-        // reading all of it when it has grown: whole tables are read only where nothing else is possible.
+        // reading all of it when it has grown: whole tables are read only where nothing else is possible. Nor may one that
+        // expects a tenth of a table, as those with a limit do, start a worker for each call.
         let options = options.application_name("nova-bridge").options([
             ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("max_parallel_workers_per_gather", "0"),
             ("jit", "off"),
         ]);
-        Ok(PgPoolOptions::new()
+        let pool = PgPoolOptions::new()
             .max_connections(max_connections.max(LEAST_CONNECTIONS))
             .acquire_timeout(Duration::from_secs(10))
             // A connection that worked just now is not asked again whether it does: that is a round trip.
             .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let server = meeting.clone();
+                Box::pin(async move { server.meet(connection).await })
+            })
             .before_acquire(|connection, was| {
                 Box::pin(async move {
                     if was.idle_for > FRESH {
@@ -149,7 +177,8 @@ impl Store {
                     Ok(true)
                 })
             })
-            .connect_lazy_with(options))
+            .connect_lazy_with(options);
+        Ok(Database { pool, server })
     }
 
     /// Takes the pool into use: the schema has to be up to date.
@@ -159,7 +188,8 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres cannot be reached.
-    pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
+    pub async fn open(database: impl Into<Database>) -> Result<Self, StoreError> {
+        let Database { pool, server } = database.into();
         let clock_base = sqlx::query_scalar!(
             "UPDATE feed_clock SET base = greatest(base,
                 greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM feed_floors))
@@ -168,7 +198,13 @@ impl Store {
         )
         .fetch_one(&pool)
         .await?;
-        Ok(Self { pool, clock_base })
+        server.trust();
+        Ok(Self {
+            pool,
+            server,
+            clock_base,
+            plain: plain::Kept::default(),
+        })
     }
 
     /// Starts a transaction.
@@ -190,6 +226,12 @@ impl Store {
         Ok(self.pool.acquire().await?)
     }
 
+    /// What is known of the server.
+    #[must_use]
+    pub const fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// The offset of the feed's clock.
     #[must_use]
     pub const fn clock_base(&self) -> i64 {
@@ -204,6 +246,7 @@ impl Store {
 
     /// Closes the pool once everything that uses it is done.
     pub async fn close(&self) {
+        drop(self.plain.take());
         self.pool.close().await;
     }
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use ruma::{OwnedUserId, ServerName, UserId};
+use ruma::{OwnedRoomAliasId, OwnedUserId, ServerName, UserId};
 use secrecy::ExposeSecret;
 
-use crate::appservice::registration::{BOT_LOCALPART, Registration};
+use crate::appservice::registration::{ALIAS_PREFIX, BOT_LOCALPART, Registration};
 use crate::bridge::calls::CallSettings;
 use crate::bridge::ice::{IceServer, IceSettings, SharedTurn};
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
 use crate::config::{self, Config};
+use crate::domain::bot::{Level, Permissions};
 use crate::domain::clock::SystemClock;
 use crate::domain::ghost::Ghosts;
 use crate::domain::random::SystemRandom;
@@ -18,13 +19,14 @@ use crate::matrix::profile_source::ProfileSource;
 use crate::matrix::{self, Homeserver, HomeserverError, Observer};
 use crate::metrics::Metrics;
 use crate::store::connect::{self, ConnectError};
+use crate::store::server::Database;
 use crate::store::{PgPool, Store, StoreError};
 
-/// A pool that is known to get connections, to a database of any schema.
+/// A database that is known to give connections, of any schema.
 ///
 /// # Errors
 /// The database cannot be reached.
-pub async fn pool(config: &Config) -> Result<PgPool, ConnectError> {
+pub async fn database(config: &Config) -> Result<Database, ConnectError> {
     let database = &config.database;
     connect::connect(database.url.expose_secret(), database.max_connections).await
 }
@@ -34,19 +36,19 @@ pub async fn pool(config: &Config) -> Result<PgPool, ConnectError> {
 /// # Errors
 /// The database cannot be reached, or is not migrated.
 pub async fn store(config: &Config) -> Result<Store, ConnectError> {
-    open(pool(config).await?).await
+    open(database(config).await?).await
 }
 
-/// Takes a pool into use.
+/// Takes a database into use.
 ///
 /// # Errors
 /// The database is not migrated, or fails.
-pub async fn open(pool: PgPool) -> Result<Store, ConnectError> {
-    let pending = connect::pending(&pool).await?;
+pub async fn open(database: Database) -> Result<Store, ConnectError> {
+    let pending = connect::pending(&database.pool).await?;
     if !pending.is_empty() {
         return Err(ConnectError::Behind { pending: pending.len() });
     }
-    Ok(Store::open(pool).await?)
+    Ok(Store::open(database).await?)
 }
 
 /// Brings the schema up to this version's, and says which steps that took.
@@ -104,6 +106,8 @@ pub fn bridge(
             create_rooms,
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
+            line: local_alias("line", domain)?,
+            permissions: permissions(&config.bot),
             calls: CallSettings {
                 enabled: config.calls.enabled,
                 ring: config.calls.ring,
@@ -115,6 +119,20 @@ pub fn bridge(
         random: Arc::new(SystemRandom),
         metrics,
     }))
+}
+
+fn permissions(bot: &config::Bot) -> Permissions {
+    let level = |level: &config::BotLevel| match level {
+        config::BotLevel::None => Level::None,
+        config::BotLevel::User => Level::User,
+        config::BotLevel::Admin => Level::Admin,
+    };
+    Permissions(
+        bot.permissions
+            .iter()
+            .map(|(who, it)| (who.clone(), level(it)))
+            .collect(),
+    )
 }
 
 fn ice(calls: &config::Calls) -> IceSettings {
@@ -132,6 +150,11 @@ fn ice(calls: &config::Calls) -> IceSettings {
         servers: calls.ice_servers.iter().map(server).collect(),
         stun_uris: calls.stun_uris.clone(),
     }
+}
+
+fn local_alias(name: &str, domain: &ServerName) -> anyhow::Result<OwnedRoomAliasId> {
+    OwnedRoomAliasId::try_from(format!("#{ALIAS_PREFIX}{name}:{domain}"))
+        .with_context(|| format!("{domain} makes no alias"))
 }
 
 fn local_user(localpart: &str, domain: &ServerName) -> anyhow::Result<OwnedUserId> {

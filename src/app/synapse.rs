@@ -1,11 +1,12 @@
 //! Staying in touch with Synapse: it is pinged when we are ready, and whenever we can take transactions again. A ping
 //! that succeeds makes it deliver its backlog at once instead of minutes later (`bridges.md` §2.5).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use crate::bridge::Bridge;
@@ -24,6 +25,18 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How long between two pings that fail, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// How long after each ping the line is tried: Synapse may leave a transaction behind when it comes to the end of its
+/// backlog, and nobody knows when that is.
+const TRIES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(5),
+];
+
+/// How long trying it may take. It may also fail: there is a next time.
+const TRYING: Duration = Duration::from_secs(2);
+
 /// Pings now, and after every time when transactions were turned away.
 pub(super) fn keep_in_touch(
     lifecycle: &Lifecycle,
@@ -37,14 +50,20 @@ pub(super) fn keep_in_touch(
         let line = async {
             bridge.register_bot().await;
             ping(&bridge, &appservice_id).await;
+            let mut tries = tries();
             loop {
                 sleep(LOOK).await;
-                if bridge.something_is_away().await {
+                if tries.front().is_some_and(|at| *at <= Instant::now()) {
+                    tries.pop_front();
+                    try_line(&bridge).await;
+                }
+                if bridge.something_is_away().await || bridge.database_restarted() {
                     outlast(&bridge, &away).await;
                 }
                 if turned_away.load(Ordering::Acquire) && bridge.database_answers().await {
                     turned_away.store(false, Ordering::Release);
                     ping(&bridge, &appservice_id).await;
+                    tries = self::tries();
                 }
             }
         };
@@ -61,7 +80,7 @@ pub(super) fn keep_in_touch(
 async fn outlast(bridge: &Bridge, away: &AtomicBool) {
     let since = bridge.now();
     away.store(true, Ordering::Release);
-    tracing::warn!("the homeserver or the database is away");
+    tracing::warn!("the homeserver or the database is away, or was");
     let begun = Instant::now();
     loop {
         sleep(LOOK).await;
@@ -81,6 +100,20 @@ async fn outlast(bridge: &Bridge, away: &AtomicBool) {
         }
     }
     away.store(false, Ordering::Release);
+}
+
+/// When the line is tried after a ping that was answered now.
+fn tries() -> VecDeque<Instant> {
+    let now = Instant::now();
+    TRIES.iter().map(|after| now + *after).collect()
+}
+
+async fn try_line(bridge: &Bridge) {
+    match timeout(TRYING, bridge.try_line()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "the line cannot be tried"),
+        Err(_) => tracing::debug!("trying the line takes too long"),
+    }
 }
 
 /// Pings until Synapse has reached us.

@@ -8,8 +8,10 @@
 //!
 //! The first one after our own start is refused in any case: it may have overtaken one that found nobody here.
 //!
-//! All appservices of a homeserver share the numbers, so a gap may mean nothing. Then the same transaction simply comes
-//! again, and gaps are believed for a while: longer each time.
+//! All appservices of a homeserver share the numbers, and a Postgres that crashed skips some, so a gap may mean nothing.
+//! Then the same transaction simply comes again. Where that happens often, gaps are believed for a while: longer each
+//! time, until something fails again, for then Synapse is about to leave one behind. And when the while is over, a
+//! transaction is refused for the sake of all the gaps in it, so that what was missing is late at worst.
 
 use std::sync::Mutex;
 
@@ -17,9 +19,11 @@ use chrono::TimeDelta;
 
 use crate::domain::clock::Timestamp;
 
-/// For how long gaps are believed after one that meant nothing: at first, and at most; each time `FACTOR` times as long.
-/// Short at first, because a Postgres that crashed skips numbers too, and just then Synapse leaves transactions behind.
-const BELIEF: (TimeDelta, TimeDelta) = (TimeDelta::seconds(1), TimeDelta::hours(1));
+/// How many gaps may mean nothing before the next ones are believed.
+const FREE: u32 = 2;
+
+/// For how long gaps are believed then: at first, and at most; each time `FACTOR` times as long.
+const BELIEF: (TimeDelta, TimeDelta) = (TimeDelta::seconds(4), TimeDelta::hours(1));
 const FACTOR: i32 = 4;
 
 /// The widest gap that Synapse leaves; who skips more counts in some other way.
@@ -40,8 +44,18 @@ struct State {
     last: Option<u64>,
     /// The one that was refused, until it or a missing one comes.
     refused: Option<u64>,
-    /// Until when gaps are believed, and for how long that was.
-    believed: Option<(Timestamp, TimeDelta)>,
+    /// How many gaps meant nothing, since something failed.
+    meaningless: u32,
+    belief: Option<Belief>,
+}
+
+/// That gaps mean nothing.
+#[derive(Debug)]
+struct Belief {
+    until: Timestamp,
+    lasts: TimeDelta,
+    /// Whether there were any.
+    tried: bool,
 }
 
 impl Numbers {
@@ -63,6 +77,14 @@ impl Numbers {
             state.last = Some(last.max(number));
         }
     }
+
+    /// A transaction was turned away because something failed: from now on a gap means something again.
+    pub(super) fn doubt(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            state.belief = None;
+            state.meaningless = 0;
+        }
+    }
 }
 
 impl State {
@@ -75,27 +97,45 @@ impl State {
             Some(refused) if number < refused => {
                 if self.last.is_none_or(|last| number > last) {
                     self.refused = None;
-                    self.believed = None;
+                    self.meaningless = 0;
+                    self.belief = None;
                 }
-                false
+                return false;
             }
             // There was nothing: numbers of others.
             Some(refused) if number == refused => {
                 self.refused = None;
-                if self.last.is_none() {
-                    return false;
+                if self.last.is_some() {
+                    self.believe(now);
                 }
-                let belief = self
-                    .believed
-                    .map_or(BELIEF.0, |(_, belief)| (belief * FACTOR).min(BELIEF.1));
-                self.believed = Some((now + belief, belief));
+                return false;
+            }
+            Some(_) | None => {}
+        }
+        let refuse = match &mut self.belief {
+            Some(belief) if now < belief.until => {
+                belief.tried |= !follows;
                 false
             }
-            _ if follows || self.believed.is_some_and(|(until, _)| now < until) => false,
-            _ => {
-                self.refused = Some(number);
-                true
-            }
+            Some(belief) => !follows || belief.tried,
+            None => !follows,
+        };
+        if refuse {
+            self.refused = Some(number);
+        }
+        refuse
+    }
+
+    fn believe(&mut self, now: Timestamp) {
+        self.meaningless = self.meaningless.saturating_add(1);
+        if self.meaningless > FREE {
+            let longer = |belief: &Belief| (belief.lasts * FACTOR).min(BELIEF.1);
+            let lasts = self.belief.as_ref().map_or(BELIEF.0, longer);
+            self.belief = Some(Belief {
+                until: now + lasts,
+                lasts,
+                tried: false,
+            });
         }
     }
 }
@@ -159,16 +199,52 @@ mod tests {
     fn gaps_that_mean_nothing_are_believed_for_longer_and_longer() {
         let numbers = started("0");
         let mut now = DateTime::UNIX_EPOCH;
+        // Two are free, the third begins it.
         assert_eq!(
-            refused(&numbers, &["1", "5", "5", "9", "20"], now),
-            [false, true, false, false, false]
+            refused(&numbers, &["1", "5", "5", "9", "9", "13", "13", "17"], now),
+            [false, true, false, true, false, true, false, false]
         );
-        now += TimeDelta::seconds(1);
+        now += TimeDelta::seconds(4);
         assert_eq!(refused(&numbers, &["30", "30", "40"], now), [true, false, false]);
-        now += TimeDelta::seconds(1);
+        now += TimeDelta::seconds(15);
         assert_eq!(refused(&numbers, &["50"], now), [false]);
-        now += TimeDelta::seconds(3);
+        now += TimeDelta::seconds(1);
         assert_eq!(refused(&numbers, &["60", "60"], now), [true, false]);
+    }
+
+    #[test]
+    fn what_was_missing_while_gaps_were_believed_is_asked_for_in_the_end() {
+        let numbers = started("0");
+        let mut now = DateTime::UNIX_EPOCH;
+        refused(&numbers, &["5", "5", "9", "9", "13", "13"], now);
+        // 14 is left behind.
+        assert_eq!(refused(&numbers, &["15", "16"], now), [false; 2]);
+        now += TimeDelta::seconds(4);
+        assert_eq!(
+            refused(&numbers, &["17"], now),
+            [true],
+            "it follows, but is not believed any more"
+        );
+        assert_eq!(refused(&numbers, &["14", "17", "18"], now), [false; 3]);
+    }
+
+    #[test]
+    fn where_nothing_was_skipped_nothing_is_asked_for() {
+        let numbers = started("0");
+        let mut now = DateTime::UNIX_EPOCH;
+        refused(&numbers, &["5", "5", "9", "9", "13", "13"], now);
+        now += TimeDelta::seconds(4);
+        assert_eq!(refused(&numbers, &["14", "15"], now), [false; 2]);
+    }
+
+    #[test]
+    fn after_a_failure_a_gap_means_something_again() {
+        let numbers = started("0");
+        let now = DateTime::UNIX_EPOCH;
+        refused(&numbers, &["5", "5", "9", "9", "13", "13"], now);
+        assert_eq!(refused(&numbers, &["17"], now), [false]);
+        numbers.doubt();
+        assert_eq!(refused(&numbers, &["19", "18", "19"], now), [true, false, false]);
     }
 
     #[test]

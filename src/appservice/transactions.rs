@@ -51,11 +51,14 @@ pub(super) async fn push(
         }
     };
     let txn_id = txn_id.map_or_else(|_| String::new(), |Path(id)| id);
+    // Before the look at `away`, which is set before a restarted database is trusted again.
+    let run = state.bridge.store().server().trusted();
     if from_synapse(&headers) && state.away.load(Ordering::Acquire) {
         tracing::info!(
             txn_id,
             "a transaction has to wait until the rooms have been looked into"
         );
+        state.numbers.doubt();
         state.turned_away.store(true, Ordering::Release);
         answered(TransactionOutcome::Refused);
         return Err(MatrixError::out_of_turn());
@@ -71,13 +74,14 @@ pub(super) async fn push(
     }
     let ephemeral = transaction.ephemeral.or(transaction.unstable_ephemeral);
     count_ephemeral(&state.metrics, ephemeral.as_deref());
-    match state.bridge.accept(&transaction.events).await {
+    match state.bridge.accept(&transaction.events, run).await {
         Ok(()) => {
             state.numbers.taken(&txn_id);
             answered(TransactionOutcome::Applied);
             Ok(Json(json!({})))
         }
         Err(error) => {
+            state.numbers.doubt();
             state.turned_away.store(true, Ordering::Release);
             answered(TransactionOutcome::Failed);
             Err(error.into())

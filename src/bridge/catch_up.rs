@@ -49,12 +49,21 @@ impl Bridge {
         homeserver || !self.database_answers().await
     }
 
+    /// Whether the database was restarted, and the rooms have not been looked into since.
+    #[must_use]
+    pub fn database_restarted(&self) -> bool {
+        self.inner.store.server().restarted()
+    }
+
     /// Applies what was said in the rooms since shortly before `away` and was never pushed.
     ///
     /// # Errors
     /// When Postgres cannot work. A room that cannot be read is left out.
     pub async fn catch_up(&self, away: Timestamp) -> Result<(), StoreError> {
         let mut connection = self.inner.store.read().await?;
+        // Met by this connection, if by none before.
+        self.inner.store.server().trust();
+        let run = self.inner.store.server().trusted();
         let rooms = lists::lively_rooms(&mut connection, ROOMS).await?;
         drop(connection);
         let since = away - MARGIN;
@@ -65,12 +74,13 @@ impl Bridge {
             );
             let (Ok(room), Ok(ghost)) = ids else { continue };
             match self.said_since(&room, &ghost, since).await {
-                Ok(events) => self.accept(&events).await?,
+                Ok(events) => self.accept(&events, run).await?,
                 Err(error) => {
                     tracing::warn!(room.id = %room, error = %error_chain(&error), "a room cannot be looked into");
                 }
             }
         }
+        self.inner.metrics.caught_up();
         tracing::info!(rooms = rooms.len(), "looked into the rooms for what was not pushed");
         Ok(())
     }

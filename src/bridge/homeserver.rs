@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use ruma::OwnedRoomId;
+use serde_json::json;
+use serde_json::value::to_raw_value;
 use url::Url;
 
 use super::Bridge;
 use crate::matrix::HomeserverError;
 use crate::store::StoreError;
+
+/// What is said where nobody is.
+const LINE_EVENT: &str = "social.nova.line";
 
 impl Bridge {
     /// Has the homeserver ping us. When that succeeds, it also delivers at once what it kept for us.
@@ -28,6 +34,39 @@ impl Bridge {
         if let Err(error) = made.await {
             tracing::warn!(%error, user.id = %bot, "the bot could not be registered");
         }
+    }
+
+    /// Says something where nobody is, so that Synapse has a transaction to push.
+    ///
+    /// When Synapse comes to the end of its backlog it may leave one transaction behind. That shows only by the number of the
+    /// one after it; and if nobody says anything any more, there is none.
+    ///
+    /// # Errors
+    /// When the homeserver does not answer, or refuses.
+    pub async fn try_line(&self) -> Result<(), HomeserverError> {
+        let bot = &self.inner.settings.bot;
+        let room = self.inner.line.get_or_try_init(async || self.line_room().await).await?;
+        let transaction = self.id(self.now()).to_string();
+        let nothing = to_raw_value(&json!({})).map_err(|error| HomeserverError::Request(error.into()))?;
+        self.homeserver()
+            .send_event(bot, room, LINE_EVENT, &transaction, &nothing)
+            .await?;
+        Ok(())
+    }
+
+    /// A room of the bot's alone.
+    async fn line_room(&self) -> Result<OwnedRoomId, HomeserverError> {
+        let (bot, alias) = (&self.inner.settings.bot, &self.inner.settings.line);
+        if let Some(room) = self.homeserver().resolve_alias(alias).await? {
+            return Ok(room);
+        }
+        let body = json!({
+            "preset": "private_chat",
+            "name": "nova-bridge: tries the line",
+            "room_alias_name": alias.alias(),
+            "creation_content": { "m.federate": false },
+        });
+        self.homeserver().create_room(bot, &body).await
     }
 
     /// Whether Postgres answers now.

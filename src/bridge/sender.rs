@@ -4,6 +4,7 @@
 //! row is gone; a row that was tried without a clear answer is first looked for in the room (`find`).
 
 mod acts;
+mod bot;
 mod find;
 mod jobs;
 mod rooms;
@@ -468,6 +469,9 @@ impl Bridge {
             | Job::Invite { .. }
             | Job::SetPower { .. }
             | Job::SetState { .. }
+            | Job::BotJoin { .. }
+            | Job::BotLeave { .. }
+            | Job::Command { .. }
             | Job::Signal { .. } => None,
         }
     }
@@ -482,5 +486,6 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
         Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } => SendKind::State,
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
+        Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }
 }

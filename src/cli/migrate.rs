@@ -13,7 +13,7 @@ use crate::store::connect::place_of;
 /// The database cannot be reached, or is of another version.
 pub async fn migrate(path: &Path, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = config::load(path, environment)?;
-    let pool = connect::pool(&config).await?;
+    let pool = connect::database(&config).await?.pool;
     for step in connect::migrate(&pool).await? {
         writeln!(out, "applied {} {}", step.version, step.description)?;
     }

@@ -3,6 +3,8 @@
 //! Values are plain here (texts, numbers, switches); [`super::validate`] turns them into rich types. Serialising a section
 //! gives its redacted form, so that no secret can leave through a log line or `check-config`.
 
+use std::collections::BTreeMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
@@ -11,7 +13,7 @@ use url::Url;
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// The sections in the order of the example.
-pub(super) const SECTIONS: [&str; 10] = [
+pub(super) const SECTIONS: [&str; 12] = [
     "homeserver",
     "database",
     "appservice",
@@ -19,6 +21,8 @@ pub(super) const SECTIONS: [&str; 10] = [
     "rooms",
     "feed",
     "calls",
+    "search",
+    "bot",
     "admin",
     "metrics",
     "logging",
@@ -51,6 +55,8 @@ sections! {
         rooms: RoomsSection = RoomsSection::default(),
         feed: FeedSection = FeedSection::default(),
         calls: CallsSection = CallsSection::default(),
+        search: SearchSection = SearchSection::default(),
+        bot: BotSection = BotSection::default(),
         admin: AdminSection = AdminSection::default(),
         metrics: MetricsSection = MetricsSection::default(),
         logging: LoggingSection = LoggingSection::default(),
@@ -126,6 +132,16 @@ sections! {
         username: Option<String> = None,
         #[serde(serialize_with = "redact")]
         credential: Option<SecretString> = None,
+    }
+
+    /// Searching messages.
+    SearchSection {
+        enabled: bool = true,
+    }
+
+    /// Who may talk to the bot.
+    BotSection {
+        permissions: BTreeMap<String, String> = BTreeMap::from([("*".to_owned(), "user".to_owned())]),
     }
 
     /// The admin API.

@@ -45,6 +45,8 @@ pub(super) fn read(file: impl Provider, environment: impl Provider, problems: &m
         rooms: read.section("rooms"),
         feed: read.section("feed"),
         calls: read.section("calls"),
+        search: read.section("search"),
+        bot: read.section("bot"),
         admin: read.section("admin"),
         metrics: read.section("metrics"),
         logging: read.section("logging"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::file::{
     AdminSection, AppserviceSection, DatabaseSection, FeedSection, File, HomeserverSection, LoggingSection,
-    MetricsSection, NovaSection, RoomsSection,
+    MetricsSection, NovaSection, RoomsSection, SearchSection,
 };
 use super::{Config, CreateRooms, JwtKey, LogFormat};
 
@@ -68,6 +68,10 @@ impl Config {
                 retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX),
             },
             calls: self.calls.to_section(),
+            search: SearchSection {
+                enabled: self.search.enabled,
+            },
+            bot: self.bot.to_section(),
             admin: AdminSection {
                 listen: self.admin.listen.to_string(),
                 token: self.admin.token.clone(),

@@ -12,7 +12,7 @@ use super::secrets::{secret, text_file};
 use super::values::{Problems, choice, is_origin, keep, listen, optional, positive, required, web_url};
 use super::{
     Admin, Appservice, Config, CreateRooms, Database, Feed, Homeserver, JwtKey, LogFormat, Logging, Metrics, Nova,
-    RegistrationSettings, Rooms,
+    RegistrationSettings, Rooms, Search,
 };
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
@@ -35,6 +35,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     );
     let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
     let calls = super::calls::calls(&file.calls, problems);
+    let bot = super::bot::bot(&file.bot, problems);
     let admin = admin(file, problems);
     let metrics = listen("metrics.listen", &file.metrics.listen, problems);
     let logging = logging(file, problems);
@@ -48,6 +49,10 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),
         },
         calls: calls?,
+        search: Search {
+            enabled: file.search.enabled,
+        },
+        bot: bot?,
         admin: admin?,
         metrics: Metrics { listen: metrics? },
         logging: logging?,

@@ -88,6 +88,9 @@ pub struct Participant {
     pub sdp: Option<Sdp>,
     /// What its streams are.
     pub metadata: Option<StreamMetadata>,
+    /// The key of the device that took the call before it could say what it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// Ways to reach them that came before the call was up.
     pub candidates: Vec<Candidate>,
     /// Since when they have no socket.

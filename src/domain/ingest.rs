@@ -8,7 +8,9 @@ mod acts;
 mod calls;
 mod context;
 mod effects;
+mod management;
 mod membership;
+mod plain;
 mod rooms;
 mod third;
 
@@ -21,6 +23,7 @@ pub use effects::{
     CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, SavedCall,
     reason,
 };
+pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
 
 use ruma::UserId as MatrixId;
 use uuid::Uuid;
@@ -110,6 +113,9 @@ impl Planner<'_> {
             self.effects.touched.push(event.room.clone());
         }
         let bot = self.is_bot(&event.sender);
+        if !bot && self.context.management.contains(&event.room) {
+            return self.managed(event);
+        }
         match &event.meaning {
             Meaning::Message { .. } | Meaning::Act { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => {
                 Verdict::Ignored

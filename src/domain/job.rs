@@ -83,6 +83,27 @@ pub enum Job {
         /// Its content.
         content: Value,
     },
+    /// The bot comes to a room that somebody invited it to, and says what it can do.
+    BotJoin {
+        /// Which room.
+        room: String,
+        /// Who.
+        by: String,
+    },
+    /// The bot leaves a room.
+    BotLeave {
+        /// Which room.
+        room: String,
+    },
+    /// The bot does what it is told, and answers.
+    Command {
+        /// Where.
+        room: String,
+        /// By whom.
+        by: String,
+        /// What they said.
+        text: String,
+    },
     /// Send an event of a call to the conversation's room. Recognised by the marker in its content.
     Signal {
         /// The call.
@@ -127,6 +148,9 @@ impl Job {
             Self::Kick { .. } => "kick",
             Self::SetPower { .. } => "set_power",
             Self::SetState { .. } => "set_state",
+            Self::BotJoin { .. } => "bot_join",
+            Self::BotLeave { .. } => "bot_leave",
+            Self::Command { .. } => "command",
             Self::Signal { .. } => "signal",
         }
     }
@@ -154,6 +178,8 @@ pub enum Lane {
     Conversation(ConversationId),
     /// The ghost of an account.
     Account(UserId),
+    /// A room in which somebody talks to the bot.
+    Management(uuid::Uuid),
     /// What is said in a call, which must not wait behind a photo.
     Call {
         /// The call.
@@ -170,6 +196,7 @@ impl Lane {
         match self {
             Self::Conversation(id) => id.0,
             Self::Account(id) => id.0,
+            Self::Management(id) => id,
             Self::Call { call, .. } => call.0,
         }
     }
@@ -179,7 +206,7 @@ impl Lane {
     pub const fn conversation(self) -> Option<ConversationId> {
         match self {
             Self::Conversation(id) | Self::Call { conversation: id, .. } => Some(id),
-            Self::Account(_) => None,
+            Self::Account(_) | Self::Management(_) => None,
         }
     }
 
@@ -188,7 +215,7 @@ impl Lane {
     pub const fn is_urgent(self) -> bool {
         match self {
             Self::Call { .. } => true,
-            Self::Conversation(_) | Self::Account(_) => false,
+            Self::Conversation(_) | Self::Account(_) | Self::Management(_) => false,
         }
     }
 }

@@ -66,6 +66,8 @@ endpoints! {
     RoomState = "room_state",
     /// `GET /rooms/{room}/messages`
     Messages = "messages",
+    /// `GET /rooms/{room}/joined_members`
+    JoinedMembers = "joined_members",
     /// `GET /joined_rooms`
     JoinedRooms = "joined_rooms",
     /// `POST /rooms/{room}/join`

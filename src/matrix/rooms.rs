@@ -3,9 +3,11 @@
 use http::Method;
 use ruma::api::client::alias::{create_alias, get_alias};
 use ruma::api::client::membership::invite_user::v3::{InvitationRecipient, InviteUserId};
-use ruma::api::client::membership::{ban_user, invite_user, join_room_by_id, joined_rooms, kick_user, leave_room};
+use ruma::api::client::membership::{
+    ban_user, invite_user, join_room_by_id, joined_members, joined_rooms, kick_user, leave_room,
+};
 use ruma::api::client::state::{get_state_event_for_key, get_state_events};
-use ruma::{OwnedRoomId, RoomAliasId, RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -159,6 +161,17 @@ impl Homeserver {
             .request(Endpoint::JoinedRooms, Some(ghost), joined_rooms::v3::Request::new())
             .await?;
         Ok(answer.joined_rooms)
+    }
+
+    /// Who is in a room that the ghost is in.
+    ///
+    /// # Errors
+    ///
+    /// `M_FORBIDDEN` where the ghost is not in it.
+    pub async fn joined_members(&self, ghost: &UserId, room: &RoomId) -> Result<Vec<OwnedUserId>, HomeserverError> {
+        let request = joined_members::v3::Request::new(in_path(room)?);
+        let answer = self.request(Endpoint::JoinedMembers, Some(ghost), request).await?;
+        Ok(answer.joined.into_keys().collect())
     }
 
     /// The room behind an alias, or `None` where nobody has it.

@@ -98,6 +98,8 @@ label! {
         Profile = "profile",
         /// A ghost's registration.
         Ghost = "ghost",
+        /// Something that the bot does.
+        Bot = "bot",
         /// Everything else.
         Other = "other",
     }

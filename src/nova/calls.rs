@@ -18,7 +18,7 @@ pub(super) async fn place(state: &NovaState, user: UserId, wanted: PlaceCall) ->
     Ok(CallReply::new(&placed, Some(user), state.bridge.now()).with_ice(ice_servers(state, user).await))
 }
 
-/// Takes a call: the reply says as whose part.
+/// Takes a call, or says what is sent in it: the reply says as whose part.
 pub(super) async fn answer(
     state: &NovaState,
     user: UserId,
@@ -82,7 +82,8 @@ pub(super) fn count_candidates(state: &NovaState, user: UserId) -> Result<(), Ap
 /// Counts what is done beside messages. Nobody is kept from answering or hanging up.
 fn count(state: &NovaState, user: UserId, action: &Action) -> Result<(), ApiError> {
     match action {
-        Action::Answer { .. }
+        Action::Accept { .. }
+        | Action::Answer { .. }
         | Action::Reject { .. }
         | Action::End { .. }
         | Action::Leave
@@ -99,7 +100,8 @@ const fn needs_to_look(action: &Action) -> bool {
     match action {
         Action::Candidates { to, .. } => to.is_some(),
         Action::Negotiate { .. } => true,
-        Action::Answer { .. }
+        Action::Accept { .. }
+        | Action::Answer { .. }
         | Action::Reject { .. }
         | Action::End { .. }
         | Action::Media { .. }
@@ -111,11 +113,17 @@ const fn needs_to_look(action: &Action) -> bool {
 fn input(by: UserId, action: Action, call: Option<&Call>) -> Result<Input, ApiError> {
     let dialect = Dialect::Nova;
     Ok(match action {
-        Action::Answer { answer, metadata } => Input::Answer {
+        Action::Accept { claim } => Input::Accept { by, dialect, claim },
+        Action::Answer {
+            answer,
+            metadata,
+            claim,
+        } => Input::Answer {
             by,
             answer,
             metadata,
             dialect,
+            claim,
         },
         Action::Reject { busy } => Input::Reject { by, busy },
         Action::End { reason } => Input::End { by, reason },

@@ -14,25 +14,33 @@ mod members;
 mod messages;
 mod reactions;
 pub(crate) mod read;
+mod search;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::dialects::call_frames;
 use super::error::ApiError;
 use super::{NovaState, avatars, openapi, pages};
 
 /// Everything that Nova's clients ask for over HTTP, and the page.
 pub fn router(state: NovaState) -> Router {
     let (routes, api) = routes().split_for_parts();
-    let api = openapi::finished(api);
+    // Written once: axum copies handlers, and the document in its parts is megabytes.
+    let api = openapi::written(&openapi::finished(api));
     let routes = routes
         .nest("/api/v1", Router::from(canonical()))
-        .route("/openapi.json", get(async move || Json(api)))
+        .merge(call_frames::routes())
+        .route(
+            "/openapi.json",
+            get(async move || ([(CONTENT_TYPE, "application/json")], api)),
+        )
         .route("/health", get(async || "OK"))
         .fallback(pages::fallback)
         .method_not_allowed_fallback(wrong_method);
@@ -61,6 +69,7 @@ fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
         .merge(messages::shared())
+        .merge(search::shared())
         .merge(calls::shared())
 }
 

@@ -6,7 +6,7 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, acts, calls, dead_letters, outbox, people};
+use super::{StoreError, acts, calls, dead_letters, management, outbox, people};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -61,6 +61,7 @@ pub async fn apply(
     edits(connection, &effects.edits, now).await?;
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
+    management::apply(connection, effects, now).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
     acts::apply(connection, &effects.acts, now).await?;
     outbox::remove(connection, &effects.done_jobs).await?;

@@ -59,6 +59,17 @@ pub async fn by_key(connection: &mut PgConnection, caller: UserId, key: &str) ->
     row.map(|row| call(row.id, &row.machine)).transpose()
 }
 
+/// The key under which a call was made.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn key(connection: &mut PgConnection, id: CallId) -> Result<Option<String>, StoreError> {
+    let key = sqlx::query_scalar!("SELECT idempotency_key FROM call_sessions WHERE id = $1", id.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(key.flatten())
+}
+
 /// The unfinished calls of a conversation, the oldest first.
 ///
 /// # Errors
@@ -219,13 +230,13 @@ pub async fn unavailable(
     Ok((users(busy, |row| row.user), users(off, |row| row.user)))
 }
 
-/// Lets calls ring for somebody, or not. Returns whether there is such an account.
+/// Lets calls ring for somebody, on either side, or not. Returns whether anybody knows them.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn set_enabled(connection: &mut PgConnection, user: UserId, enabled: bool) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "UPDATE users SET calls_enabled = $2 WHERE id = $1 AND is_nova AND deactivated_at IS NULL",
+        "UPDATE users SET calls_enabled = $2 WHERE id = $1 AND deactivated_at IS NULL",
         user.0,
         enabled
     )
@@ -234,13 +245,13 @@ pub async fn set_enabled(connection: &mut PgConnection, user: UserId, enabled: b
     Ok(done.rows_affected() > 0)
 }
 
-/// Whether calls ring for somebody: `None` where there is no such account.
+/// Whether calls ring for somebody: `None` where nobody knows them.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn enabled(connection: &mut PgConnection, user: UserId) -> Result<Option<bool>, StoreError> {
     Ok(
-        sqlx::query_scalar!("SELECT calls_enabled FROM users WHERE id = $1 AND is_nova", user.0)
+        sqlx::query_scalar!("SELECT calls_enabled FROM users WHERE id = $1", user.0)
             .fetch_optional(connection)
             .await?,
     )

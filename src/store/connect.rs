@@ -10,6 +10,7 @@ use sqlx::migrate::Migrate;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgPool};
 
+use super::server::Database;
 use super::{MIGRATOR, Store, StoreError};
 
 /// How long the database may take to let us in.
@@ -113,12 +114,12 @@ impl From<StoreError> for ConnectError {
 ///
 /// # Errors
 /// Says why there are none. The pool itself would go on trying, and then only say that it took too long.
-pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, ConnectError> {
+pub async fn connect(url: &str, max_connections: u32) -> Result<Database, ConnectError> {
     let address = |error: &StoreError| ConnectError::Address {
         reason: chain_below(error),
     };
-    let pool = Store::pool(url, max_connections).map_err(|error| address(&error))?;
-    let options = pool.connect_options();
+    let database = Store::pool(url, max_connections).map_err(|error| address(&error))?;
+    let options = database.pool.connect_options();
     let unreachable = |reason: String| ConnectError::Unreachable {
         place: place(&options),
         reason,
@@ -133,7 +134,7 @@ pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, ConnectE
         Ok(Ok(connection)) => {
             // It has done its work; how it ends is nothing to us.
             drop(connection.close().await);
-            Ok(pool)
+            Ok(database)
         }
     }
 }

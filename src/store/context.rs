@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
-use super::{StoreError, calls, people};
+use super::{StoreError, calls, management, people};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
@@ -34,6 +34,7 @@ pub async fn enter(
         bots,
         now,
         rooms: HashMap::new(),
+        management: HashSet::new(),
         conversations: HashMap::new(),
         departing: HashSet::new(),
         people: HashSet::new(),
@@ -52,6 +53,16 @@ pub async fn enter(
     }
     rooms(connection, &wanted, &mut context).await?;
     let awaited = known(connection, &wanted, &mut context).await?;
+    let strange = || {
+        wanted
+            .rooms
+            .iter()
+            .filter(|room| !context.rooms.contains_key(room.as_str()))
+    };
+    if strange().next().is_some() {
+        let strange: Vec<String> = strange().cloned().collect();
+        context.management = management::among(connection, &strange).await?;
+    }
     if !wanted.markers.is_empty() {
         markers(connection, &wanted, &mut context).await?;
     }

@@ -108,6 +108,31 @@ describe('ringing', { concurrency: 2 }, () => {
     }
   });
 
+  test('16: of two pages that accept at the same moment one has the call, and hears and is heard', async () => {
+    const { matrix, nova: user, room } = await pair();
+    const [element, one, two] = await Promise.all([Element.open(matrix, room), Nova.open(user), Nova.open(user)]);
+    for (let round = 0; round < 5; round += 1) {
+      const id = await element.place();
+      await Promise.all([one.rings(), two.rings()]);
+      // Not as a hand clicks: that would wait for the sheet to stand still, and one would be too late.
+      await Promise.all([one, two].map((it) => it.on('accept').first().evaluate((button) => button.click())));
+      await element.is('connected');
+      const winner = await until('one of them has the call', async () => {
+        const [call] = (await user.get('/calls/active')).calls;
+        const states = await Promise.all([one, two].map((it) => it.state()));
+        const has = states.map(({ active }) => active?.participantId === call.participant_id && active.phase !== 'ended');
+        return has[0] !== has[1] && [one, two][has.indexOf(true)];
+      });
+      await media(element, winner);
+      const answers = (await matrix.callEvents(room, id)).filter((it) => it.what === 'answer');
+      assert.equal(answers.length, 1);
+      await winner.press('hangup');
+      await element.is('ended');
+      for (const nova of [one, two]) if (await nova.on('call-close').isVisible()) await nova.press('call-close');
+    }
+    await Promise.all([element, one, two].map((it) => it.close()));
+  });
+
   test('17, 18: of two devices in Element the one that answers first has the call', async () => {
     const { matrix, nova: user, room } = await pair();
     const login = await matrix.login();

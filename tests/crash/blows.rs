@@ -31,6 +31,11 @@ impl Blow {
         matches!(self, Self::KillBridge | Self::KillPostgres | Self::KillSynapse)
     }
 
+    /// Whether Synapse may lose what it was about to push: it stops, or the Postgres does that it shares with the bridge.
+    pub(crate) fn may_lose_pushes(self) -> bool {
+        self.part() != "bridge"
+    }
+
     /// How many messages a client may have on the way at once. Where the bridge can answer with an error (it runs and
     /// Postgres does not), a client that wants its order waits for each answer.
     pub(crate) fn pipeline(self) -> usize {

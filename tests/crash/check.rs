@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::burst::Ledger;
 use crate::cast::{Cast, Place};
+use crate::support::api::Api;
 use crate::support::sync::Room;
 use crate::support::wait::until;
 
@@ -16,6 +17,22 @@ struct Heard {
     /// The Matrix id.
     sender: String,
     text: String,
+}
+
+/// How often the bridge has looked into the rooms, since it was started.
+pub(crate) async fn catch_ups(cast: &Cast) -> u64 {
+    let metrics = Api::new(cast.world.env.get("METRICS_URL"), "").get("/metrics").await;
+    let mut lines = metrics.as_str().unwrap().lines();
+    let value = lines.find_map(|line| line.strip_prefix("nova_bridge_catch_ups_total "));
+    value.unwrap().parse().unwrap()
+}
+
+/// Waits until the bridge has noticed the blow, however short it was, and looked for what Synapse may have lost by it.
+pub(crate) async fn caught_up(cast: &Cast, before: u64) {
+    until("the rooms are looked into", async || {
+        (catch_ups(cast).await > before).then_some(())
+    })
+    .await;
 }
 
 /// Waits until nothing is on its way any more. The last message of the round is what everybody has to see.

@@ -56,6 +56,7 @@ async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &
             .sum::<u32>()
     };
     let (before, started) = (connections(cast), Instant::now());
+    let looked = check::catch_ups(cast).await;
     let strike = async {
         let mut struck = Vec::new();
         for moment in blow.moments(random) {
@@ -67,6 +68,9 @@ async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &
     };
     let (struck, ()) = tokio::join!(strike, talk(cast, n, blow.pipeline(), ledger, &counters));
     let (talked, resting) = (started.elapsed(), Instant::now());
+    if blow.may_lose_pushes() {
+        check::caught_up(cast, looked).await;
+    }
     check::drained(cast, n, ledger).await;
     let rest = resting.elapsed();
     check::all_is_there(cast, ledger).await;

@@ -86,6 +86,7 @@ impl Stage {
             answer: offer("ana"),
             metadata: None,
             dialect: Dialect::Nova,
+            claim: None,
         };
         self.does(call, answer).await
     }

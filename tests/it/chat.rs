@@ -3,6 +3,7 @@
 mod delivery;
 mod from_matrix;
 mod groups;
+mod search;
 mod sockets;
 mod third;
 mod to_matrix;

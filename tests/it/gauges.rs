@@ -1,5 +1,6 @@
 //! The gauges that are brought in step from time to time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
         profile_source: None,
         ghosts: Ghosts::new(server_name!("example.org")),
         settings: Settings {
+            line: ruma::owned_room_alias_id!("#nova_line:example.org"),
+            permissions: nova_bridge::domain::bot::Permissions(BTreeMap::new()),
             create_rooms: CreateRooms::Always,
             bot: owned_user_id!("@novabot:example.org"),
             sender: owned_user_id!("@_nova_bridge:example.org"),

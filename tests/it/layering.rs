@@ -69,7 +69,17 @@ const CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// All that the domain may import.
-const DOMAIN_CRATES: &[&str] = &["chrono", "ruma", "serde", "serde_json", "std", "thiserror", "uuid"];
+const DOMAIN_CRATES: &[&str] = &[
+    "chrono",
+    "ruma",
+    "serde",
+    "serde_json",
+    "std",
+    "thiserror",
+    "unicode_normalization",
+    "unicode_segmentation",
+    "uuid",
+];
 
 /// What is wrong with one file, in words.
 fn violations(source: &Source) -> Vec<String> {

@@ -40,6 +40,12 @@ impl World {
         })
     }
 
+    /// The homeserver's admin, as somebody who talks.
+    pub(crate) async fn matrix_admin(&self) -> MatrixUser {
+        let login = password_login(self.env.get("MATRIX_ADMIN_ID"), self.env.get("MATRIX_ADMIN_PASSWORD"));
+        MatrixUser::login(&self.homeserver, "admin", login).await
+    }
+
     pub(crate) fn server(&self) -> &'static str {
         self.env.get("SERVER_NAME")
     }

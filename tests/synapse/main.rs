@@ -14,6 +14,7 @@
 )]
 
 mod appservice;
+mod bot;
 mod direct;
 mod groups;
 mod profiles;

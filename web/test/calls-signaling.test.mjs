@@ -29,7 +29,8 @@ test('the frames, field by field', () => {
   const offer = { type: 'offer', sdp: 'v=0' };
   signaling.initiate({ conversationId: 'c', offer, metadata: { s: {} }, video: true, key: 'i' });
   signaling.initiateGroup({ conversationId: 'c', video: false, maxParticipants: 8, key: 'j' });
-  signaling.answer('k', { type: 'answer', sdp: 'v=0' }, {});
+  signaling.accept('k', 'c');
+  signaling.answer('k', { type: 'answer', sdp: 'v=0' }, {}, 'c');
   signaling.candidate('k', CANDIDATE);
   signaling.candidate('k', null, 'bob');
   signaling.negotiate('k', offer, {}, 'bob');
@@ -38,7 +39,8 @@ test('the frames, field by field', () => {
   assert.deepEqual(sent().map(({ request_id: _id, ...frame }) => frame), [
     { type: 'call.initiate', conversation_id: 'c', offer, is_video: true, call_type: 'direct', sdp_stream_metadata: { s: {} }, idempotency_key: 'i' },
     { type: 'call.initiate', conversation_id: 'c', is_video: false, call_type: 'group', max_participants: 8, idempotency_key: 'j' },
-    { type: 'call.answer', call_id: 'k', answer: { type: 'answer', sdp: 'v=0' }, sdp_stream_metadata: {} },
+    { type: 'call.accept', call_id: 'k', claim: 'c' },
+    { type: 'call.answer', call_id: 'k', answer: { type: 'answer', sdp: 'v=0' }, sdp_stream_metadata: {}, claim: 'c' },
     { type: 'call.ice', call_id: 'k', candidate: 'candidate:1', sdp_mid: '0', sdp_mline_index: 0 },
     { type: 'call.ice', call_id: 'k', candidate: '', to: 'bob' },
     { type: 'call.negotiate', call_id: 'k', description: offer, sdp_stream_metadata: {}, to: 'bob' },

@@ -104,7 +104,8 @@ impl Bridge {
         profiles: &Profiles,
     ) -> Result<Callees, CommandError> {
         let others = || profiles.values().filter(|it| it.id != caller);
-        let mut asked: Vec<UserId> = others().filter(|it| it.is_nova).map(|it| it.id).collect();
+        let direct = conversation.kind == Kind::Direct;
+        let mut asked: Vec<UserId> = others().filter(|it| it.is_nova || direct).map(|it| it.id).collect();
         asked.push(caller);
         let (_, off) = calls::unavailable(tx, &asked, conversation.id).await?;
         if off.contains(&caller) {

@@ -16,6 +16,9 @@ impl Bridge {
     pub(super) async fn perform(&self, job: &StoredJob) -> Result<Done, JobError> {
         let ghost = self.ghost_id(job.actor)?;
         match &job.job {
+            Job::BotJoin { room, by } => return self.bot_join(job, room, by).await,
+            Job::BotLeave { room } => return self.bot_leave(room).await,
+            Job::Command { room, by, text } => return self.command(job, room, by, text).await,
             Job::ProvisionGhost => match self.provision(job.actor).await {
                 // Deleted since: there is nothing to provide for.
                 Err(crate::bridge::accounts::ProvisionError::NoAccount) => {}
@@ -318,10 +321,10 @@ impl Bridge {
     }
 }
 
-fn room_id(text: &str) -> Result<OwnedRoomId, JobError> {
+pub(super) fn room_id(text: &str) -> Result<OwnedRoomId, JobError> {
     OwnedRoomId::try_from(text).map_err(|_| JobError::Hopeless("the room's id is none".to_owned()))
 }
 
-fn user_id(text: &str) -> Result<OwnedUserId, JobError> {
+pub(super) fn user_id(text: &str) -> Result<OwnedUserId, JobError> {
     OwnedUserId::try_from(text).map_err(|_| JobError::Hopeless("the target's id is no Matrix id".to_owned()))
 }

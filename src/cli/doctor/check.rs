@@ -56,7 +56,10 @@ impl<'a> Checks<'a> {
             }
             Leg::Registration => self.registration(),
             Leg::Database => {
-                let pool = parts::pool(self.config(leg)?).await.map_err(Failure::Database)?;
+                let pool = parts::database(self.config(leg)?)
+                    .await
+                    .map_err(Failure::Database)?
+                    .pool;
                 let found = connect::place_of(&pool);
                 self.pool = Some(pool);
                 Ok(found)

@@ -15,7 +15,7 @@ impl Call {
             Input::Answer {
                 by, answer, dialect, ..
             } => self.joins(now, by, Some(&answer), dialect),
-            Input::Accept { by, dialect } => self.joins(now, by, None, dialect),
+            Input::Accept { by, dialect, .. } => self.joins(now, by, None, dialect),
             Input::Offer { by, offer, metadata } => {
                 self.in_it(by)?;
                 if let Some(author) = self.participant_mut(by) {

@@ -57,6 +57,8 @@ pub enum Input {
         by: UserId,
         /// How they take part.
         dialect: Dialect,
+        /// The device's own key: only who shows it again can say what they send.
+        claim: Option<String>,
     },
     /// Somebody takes the call, or says after [`Input::Accept`] what they send.
     Answer {
@@ -68,6 +70,8 @@ pub enum Input {
         metadata: Option<StreamMetadata>,
         /// How they take part.
         dialect: Dialect,
+        /// The key of [`Input::Accept`].
+        claim: Option<String>,
     },
     /// Somebody does not want it.
     Reject {

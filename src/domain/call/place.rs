@@ -307,6 +307,7 @@ impl Participant {
             video: false,
             sdp: None,
             metadata: None,
+            claim: None,
             candidates: Vec::new(),
             gone_since: None,
         }

@@ -11,6 +11,12 @@ use super::{Call, Participant, Phase, Presence};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId;
 
+/// What the callee sends.
+struct Described {
+    answer: Sdp,
+    metadata: Option<StreamMetadata>,
+}
+
 /// Before this, a failure of the connection means that it never was there.
 const FIRST_CONNECTION_MS: i64 = 30_000;
 
@@ -18,13 +24,14 @@ impl Call {
     pub(super) fn apply_direct(&mut self, now: Timestamp, input: Input) -> Result<Vec<Effect>, Refused> {
         match input {
             Input::Offer { by, offer, metadata } => self.offered(now, by, offer, metadata),
-            Input::Accept { by, dialect } => self.accepted(now, by, dialect),
+            Input::Accept { by, dialect, claim } => self.accepted(now, by, dialect, claim),
             Input::Answer {
                 by,
                 answer,
                 metadata,
                 dialect,
-            } => self.answered(now, by, answer, metadata, dialect),
+                claim,
+            } => self.answered(now, by, Described { answer, metadata }, dialect, claim.as_ref()),
             Input::Reject { by, busy } => self.rejected(now, by, busy),
             Input::End { by, reason } => self.hung_up(now, by, reason),
             Input::Candidates { by, candidates, .. } => self.reachable(now, by, candidates),
@@ -84,12 +91,31 @@ impl Call {
         if rings { Ok(callee) } else { Err(Refused::NotRinging) }
     }
 
-    fn accepted(&mut self, now: Timestamp, by: UserId, dialect: Dialect) -> Result<Vec<Effect>, Refused> {
+    fn accepted(
+        &mut self,
+        now: Timestamp,
+        by: UserId,
+        dialect: Dialect,
+        claim: Option<String>,
+    ) -> Result<Vec<Effect>, Refused> {
+        if claim.is_some() && self.claimed_with(by, claim.as_ref()) {
+            // The same claim again: its reply was lost.
+            return Ok(Vec::new());
+        }
         self.rung(by)?;
         let effects = self.take(now, by, dialect);
+        if let Some(callee) = self.participant_mut(by) {
+            callee.claim = claim;
+        }
         self.phase = Phase::Accepted;
         self.answer_due = Some(now + TimeDelta::milliseconds(ANSWER_MS));
         Ok(effects)
+    }
+
+    /// Whether the call was taken by the device with this key, and waits for what it sends.
+    fn claimed_with(&self, by: UserId, claim: Option<&String>) -> bool {
+        let holds = |it: &Participant| it.presence == Presence::Joined && it.claim.as_ref() == claim;
+        self.phase == Phase::Accepted && by != self.initiator && self.nova(by).is_ok_and(holds)
     }
 
     /// The call is taken: by this device, and so by no other.
@@ -126,16 +152,16 @@ impl Call {
         &mut self,
         now: Timestamp,
         by: UserId,
-        answer: Sdp,
-        metadata: Option<StreamMetadata>,
+        Described { answer, metadata }: Described,
         dialect: Dialect,
+        claim: Option<&String>,
     ) -> Result<Vec<Effect>, Refused> {
         let callee = self.nova(by)?;
         if by != self.initiator && self.phase == Phase::Connected && callee.sdp.as_ref() == Some(&answer) {
             // The same answer again: its reply was lost.
             return Ok(Vec::new());
         }
-        let taken = self.phase == Phase::Accepted && by != self.initiator;
+        let taken = self.claimed_with(by, claim);
         if !taken {
             self.rung(by)?;
         }

@@ -348,6 +348,7 @@ impl Planner<'_> {
             video: false,
             sdp: None,
             metadata: None,
+            claim: None,
             candidates: Vec::new(),
             gone_since: None,
         };

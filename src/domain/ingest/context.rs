@@ -19,12 +19,14 @@ use crate::domain::ids::{ActId, CallId, ConversationId, MessageId, OutboxId, Use
 pub struct Context {
     /// Who is a ghost.
     pub ghosts: Ghosts,
-    /// The bridge's own users, which take part in nothing.
+    /// The bridge's own users, which take part in no conversation; first the one that people talk to.
     pub bots: Vec<String>,
     /// The time of the transaction.
     pub now: Timestamp,
     /// The rooms of the events, as far as they are portals.
     pub rooms: HashMap<OwnedRoomId, Portal>,
+    /// The rooms of the events in which somebody talks to the bot.
+    pub management: HashSet<OwnedRoomId>,
     /// The conversations of those rooms.
     pub conversations: HashMap<ConversationId, Conversation>,
     /// People whom Nova took out of conversations, and whose rooms have not said so yet.

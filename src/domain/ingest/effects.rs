@@ -1,6 +1,6 @@
 //! What a plan asks the database to do, in one commit.
 
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
 
 use crate::domain::act::MessageAct;
@@ -85,6 +85,10 @@ pub struct Effects {
     pub early_taken: Vec<(OwnedRoomId, String)>,
     /// Rooms that are told just now where calls work.
     pub call_notices: Vec<OwnedRoomId>,
+    /// Rooms in which somebody talks to the bot from now on, and who that is.
+    pub managed: Vec<(OwnedRoomId, OwnedUserId)>,
+    /// Rooms in which nobody does any more.
+    pub unmanaged: Vec<OwnedRoomId>,
     /// What sockets are shown, in order.
     pub feed: Vec<NewEntry>,
     /// What Matrix is asked.
@@ -97,6 +101,86 @@ pub struct Effects {
     pub processed: Vec<String>,
     /// Rooms that just became portals: what was put aside for them can be applied now.
     pub replay: Vec<OwnedRoomId>,
+}
+
+impl Effects {
+    /// Whether nothing is to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        // Every field by name, so that a new one is not forgotten.
+        let Self {
+            met,
+            people,
+            conversations,
+            pairs,
+            portals,
+            moved,
+            split_off,
+            former,
+            wants_portal,
+            creators,
+            encrypted,
+            members,
+            departures,
+            departed,
+            touched,
+            edits,
+            regrouped,
+            made_direct,
+            messages,
+            acts,
+            echoes,
+            calls,
+            call_log,
+            cuts,
+            early,
+            early_taken,
+            call_notices,
+            feed,
+            jobs,
+            done_jobs,
+            dead_letters,
+            processed,
+            managed,
+            unmanaged,
+            replay,
+        } = self;
+        met.is_empty()
+            && people.is_empty()
+            && conversations.is_empty()
+            && pairs.is_empty()
+            && portals.is_empty()
+            && moved.is_empty()
+            && split_off.is_empty()
+            && former.is_empty()
+            && wants_portal.is_empty()
+            && creators.is_empty()
+            && encrypted.is_empty()
+            && members.is_empty()
+            && departures.is_empty()
+            && departed.is_empty()
+            && touched.is_empty()
+            && edits.is_empty()
+            && regrouped.is_empty()
+            && made_direct.is_empty()
+            && messages.is_empty()
+            && acts.is_empty()
+            && echoes.is_empty()
+            && calls.is_empty()
+            && call_log.is_empty()
+            && cuts.is_empty()
+            && early.is_empty()
+            && early_taken.is_empty()
+            && call_notices.is_empty()
+            && feed.is_empty()
+            && jobs.is_empty()
+            && done_jobs.is_empty()
+            && dead_letters.is_empty()
+            && processed.is_empty()
+            && managed.is_empty()
+            && unmanaged.is_empty()
+            && replay.is_empty()
+    }
 }
 
 /// A call about to be written.

@@ -13,7 +13,7 @@ use crate::domain::power::Role;
 impl Planner<'_> {
     pub(super) fn member(&mut self, event: &InboundEvent, member: &MemberEvent) -> Verdict {
         if self.is_bot(&member.target) {
-            return Verdict::Ignored;
+            return self.bot_member(event, member);
         }
         match self.context.ghosts.nova_user(member.target.as_str()) {
             Some(ghost) if self.context.people.contains(&ghost) => self.ghost(event, member, ghost),

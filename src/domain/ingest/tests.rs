@@ -3,9 +3,11 @@
 mod acts;
 mod calls;
 mod invites;
+mod management;
 mod members;
 mod messages;
 mod model;
+mod plain;
 mod portals;
 mod properties;
 mod third;

@@ -15,7 +15,7 @@ use crate::nova::auth::Caller;
 use crate::nova::dto::calls::body::Body;
 use crate::nova::dto::calls::request::{self, Action, Which};
 use crate::nova::dto::calls::schema::{
-    AddCandidate, AnswerCall, InitiateCall, JoinCall, MatrixAnswer, MatrixEnd, Negotiate, Toggle, WhyNot,
+    AcceptCall, AddCandidate, AnswerCall, InitiateCall, JoinCall, MatrixAnswer, MatrixEnd, Negotiate, Toggle, WhyNot,
 };
 use crate::nova::dto::calls::{CallReply, JoinReply, Received};
 use crate::nova::error::ApiError;
@@ -27,6 +27,7 @@ pub(super) use look::{old_address, router};
 pub(super) fn shared() -> OpenApiRouter<NovaState> {
     OpenApiRouter::new()
         .routes(routes!(initiate))
+        .routes(routes!(accept))
         .routes(routes!(answer))
         .routes(routes!(reject))
         .routes(routes!(end))
@@ -101,6 +102,21 @@ async fn answer(
     Fields(body): Fields,
 ) -> Result<Json<CallReply>, ApiError> {
     let action = request::answer(&body.into())?;
+    let reply = calls::answer(&state, caller.user, by_id(id), None, action).await?;
+    Ok(Json(reply))
+}
+
+/// Takes a call before saying what is sent in it, so that no second device of the user begins to connect. The answer has to
+/// follow within 20 s, with the same `claim`.
+#[utoipa::path(post, path = "/calls/{call_id}/accept", tag = "calls", request_body = AcceptCall,
+    params(("call_id" = Uuid, Path)), responses((status = 200, body = CallReply), Failures))]
+async fn accept(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Fields(body): Fields,
+) -> Result<Json<CallReply>, ApiError> {
+    let action = request::accept(&body.into())?;
     let reply = calls::answer(&state, caller.user, by_id(id), None, action).await?;
     Ok(Json(reply))
 }

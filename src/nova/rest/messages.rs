@@ -105,7 +105,7 @@ async fn get_in_conversation(
         .map(Json)
 }
 
-/// What is no id names no message: `search` and its like are addresses that come later.
+/// What is no id names no message.
 pub(super) fn message_id(text: &str) -> Result<Uuid, ApiError> {
     Uuid::parse_str(text).map_err(|_| CommandError::NoSuchMessage.into())
 }

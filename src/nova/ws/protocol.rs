@@ -7,6 +7,7 @@ use crate::bridge::messages::Said;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::{Style, Text};
+use crate::nova::dialects::call_frames::Kind;
 use crate::nova::dto::calls::body::Body;
 
 /// A frame from a client.
@@ -27,6 +28,8 @@ pub(super) enum ClientFrame {
     },
     /// Does something in a call.
     Call(CallFrame, Body),
+    /// Does it in the words of another dialect.
+    Foreign(Kind, Map<String, Value>),
     /// Nothing that this version knows.
     Unknown,
 }
@@ -35,6 +38,7 @@ pub(super) enum ClientFrame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallFrame {
     Initiate,
+    Accept,
     Answer,
     Reject,
     Hangup,
@@ -46,8 +50,9 @@ pub(super) enum CallFrame {
 }
 
 impl CallFrame {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Initiate,
+        Self::Accept,
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -62,6 +67,7 @@ impl CallFrame {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Initiate => "call.initiate",
+            Self::Accept => "call.accept",
             Self::Answer => "call.answer",
             Self::Reject => "call.reject",
             Self::Hangup => "call.hangup",
@@ -115,9 +121,10 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         },
         "get_unacked" | "getUnacked" => Ok(ClientFrame::GetUnacked),
         "message.send" => send(&frame),
-        name => match CallFrame::parse(name) {
-            Some(call) => Ok(ClientFrame::Call(call, Body::from(frame))),
-            None => Ok(ClientFrame::Unknown),
+        name => match (CallFrame::parse(name), Kind::parse(name)) {
+            (Some(call), _) => Ok(ClientFrame::Call(call, Body::from(frame))),
+            (None, Some(kind)) => Ok(ClientFrame::Foreign(kind, frame)),
+            (None, None) => Ok(ClientFrame::Unknown),
         },
     };
     (request_id, read)

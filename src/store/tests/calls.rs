@@ -445,7 +445,7 @@ async fn events_are_told_all_that_they_may_touch(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
-async fn an_account_can_switch_calls_off(pool: PgPool) {
+async fn everybody_can_switch_calls_off(pool: PgPool) {
     let store = open(&pool).await;
     let mut db = store.read().await.unwrap();
     assert_eq!(calls::enabled(&mut db, ANNA).await.unwrap(), Some(true));
@@ -456,9 +456,10 @@ async fn an_account_can_switch_calls_off(pool: PgPool) {
         calls::unavailable(&mut db, &[ANNA, BERT], anywhere).await.unwrap(),
         (vec![], vec![ANNA])
     );
-    assert!(
-        !calls::set_enabled(&mut db, alice(), false).await.unwrap(),
-        "no account of ours"
-    );
-    assert_eq!(calls::enabled(&mut db, alice()).await.unwrap(), None);
+    // People on the other side can, too; strangers cannot.
+    assert!(calls::set_enabled(&mut db, alice(), false).await.unwrap());
+    assert_eq!(calls::enabled(&mut db, alice()).await.unwrap(), Some(false));
+    let nobody = UserId(Uuid::from_u128(2));
+    assert!(!calls::set_enabled(&mut db, nobody, false).await.unwrap());
+    assert_eq!(calls::enabled(&mut db, nobody).await.unwrap(), None);
 }

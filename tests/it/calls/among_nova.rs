@@ -32,6 +32,7 @@ fn takes(by: UserId) -> Input {
         answer: offer("callee"),
         metadata: None,
         dialect: Dialect::Nova,
+        claim: None,
     }
 }
 
@@ -65,6 +66,7 @@ async fn two_nova_users_call_each_other_and_matrix_hears_nothing(pool: PgPool) {
         answer: offer("another"),
         metadata: None,
         dialect: Dialect::Nova,
+        claim: None,
     };
     assert!(matches!(
         stage.input(&call, &ana, late).await,
@@ -97,6 +99,7 @@ async fn s16_of_two_devices_that_answer_at_once_one_wins(pool: PgPool) {
         answer: offer(stream),
         metadata: None,
         dialect: Dialect::Nova,
+        claim: None,
     };
     let (one, two) = tokio::join!(
         bridge.call_input(call, stage.ana_id(), answer("one")),

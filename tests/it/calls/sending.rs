@@ -112,6 +112,8 @@ async fn an_invite_whose_answer_was_lost_is_not_sent_twice(pool: PgPool) {
     stage
         .until(|_, news| matches!(news, News::Answered { .. }).then_some(()))
         .await;
+    // A hangup makes void what waits before it.
+    stage.sent(2).await;
     stage.hangs_up(call.id).await;
     stage.sent(3).await;
     assert_eq!(
@@ -249,6 +251,7 @@ async fn one_call(stage: &Stage, n: usize, name: &str) {
         answer: super::offer(name),
         metadata: None,
         dialect: nova_bridge::domain::call::Dialect::Nova,
+        claim: None,
     };
     bridge.call_input(call, user, answer).await.unwrap();
     let list = Input::Candidates {

@@ -278,6 +278,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing(pool: PgPool) {
         answer: super::offer("x"),
         metadata: None,
         dialect: Dialect::Nova,
+        claim: None,
     };
     assert!(matches!(
         bridge.call_input(call.id, ana, answer).await,

@@ -179,19 +179,22 @@ export class Calls {
     }, media);
     this.#offers.delete(id);
     if (!media && !(await this.#openMedia(run, video))) return;
-    const peer = await this.#connect(run, ring.callerId, { polite: true });
-    if (run.over) return;
-    for (const frame of offer?.candidates ?? []) peer.candidate(frame);
     try {
+      // Before anything connects: another device of ours that did the same would be the first to reach the caller.
+      const { claim, reply } = await this.#signaling.accept(id);
+      if (run.over) return;
+      run.takenElsewhere = false;
+      this.store.dispatch({ type: 'accepted', participantId: reply.participant_id ?? null });
+      const peer = await this.#connect(run, ring.callerId, { polite: true });
+      if (run.over) return;
+      for (const frame of offer?.candidates ?? []) peer.candidate(frame);
       const { description, metadata } = await peer.answer(offer.description, offer.metadata);
       this.store.dispatch({ type: 'peer', user: ring.callerId, change: known(switches(offer.metadata)), now: Date.now() });
       this.#local({ phase: 'connecting' });
-      const request = this.#signaling.answer(id, description, metadata);
+      const request = this.#signaling.answer(id, description, metadata, claim);
       run.ready.resolve(); // candidates follow the answer
-      const reply = await request;
-      if (run.over) return;
-      this.store.dispatch({ type: 'accepted', participantId: reply.participant_id ?? null });
-      peer.open();
+      await request;
+      if (!run.over) peer.open();
     } catch (error) {
       if (run.over) return;
       this.#end(run, run.takenElsewhere ? 'answered_elsewhere' : 'error', { detail: run.takenElsewhere ? undefined : error.detail });

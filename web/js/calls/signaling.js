@@ -14,9 +14,12 @@
  *             "is_video","offer":{"type","sdp"},"expires_at",…}
  *   Alice  → {"type":"call.ice","call_id","candidate","sdp_mid","sdp_mline_index"}      one frame per candidate
  *   Bob    ← {"type":"call.ice_candidate",…the same}             wait with them until the description is applied
- *   Bob    → {"type":"call.answer","call_id","answer":{"type":"answer","sdp"},"sdp_stream_metadata"}
+ *   Bob    → {"type":"call.accept","call_id","claim"}            a key of the device's own
  *                                           ← ack {"participant_id"}, or 409 when another device was faster
  *   Bob's sockets ← {"type":"call.answered_elsewhere","participant_id"}   who holds that id ignores it, the others stop
+ *   Bob    → {"type":"call.answer","call_id","claim","answer":{"type":"answer","sdp"},"sdp_stream_metadata"}
+ *             Only now: of two devices that connect at once, the wrong one may be first. (A client that never calls
+ *             itself from two devices may leave `call.accept` out.)
  *   Alice  ← {"type":"call.answered","answer":{"type","sdp"},"participant_id","sdp_stream_metadata"}
  *   either → {"type":"call.negotiate","call_id","description":{"type","sdp"},"sdp_stream_metadata"}   camera on, screen,
  *             ICE restart. Both may ask at once: the *callee* is the polite one (voip.js).
@@ -74,9 +77,17 @@ export class CallSignaling {
     });
   }
 
-  /** @returns {Promise<{participant_id: string}>} rejects with a conflict when another device was faster */
-  answer(callId, answer, metadata) {
-    return this.#send(callId, { type: 'call.answer', call_id: callId, answer, sdp_stream_metadata: metadata });
+  /**
+   * Takes a call before anything connects.
+   * @returns {Promise<{claim: string, reply: {participant_id: string}}>} rejects with a conflict when another device was faster
+   */
+  async accept(callId, claim = newKey()) {
+    return { claim, reply: await this.#send(callId, { type: 'call.accept', call_id: callId, claim }) };
+  }
+
+  /** @param {string} claim  as `accept()` gave it */
+  answer(callId, answer, metadata, claim) {
+    return this.#send(callId, { type: 'call.answer', call_id: callId, answer, sdp_stream_metadata: metadata, claim });
   }
 
   /** @returns {Promise<{participant_id: string, participants: {user_id: string, participant_id: string}[]}>} */

@@ -1,7 +1,7 @@
 //! Who is told what at the end, and what the peer in Matrix is told.
 
 use super::*;
-use crate::domain::call::{EndReason, HangupReason, Input, Phase};
+use crate::domain::call::{EndReason, HangupReason, Input, Phase, Refused};
 
 fn end(by: UserId) -> Input {
     Input::End {
@@ -16,6 +16,7 @@ fn answer(by: UserId) -> Input {
         answer: sdp("answer"),
         metadata: None,
         dialect: Dialect::Nova,
+        claim: None,
     }
 }
 
@@ -155,6 +156,37 @@ fn s19_who_answers_second_is_not_heard() {
         assert_eq!(call.apply(after(2000), other), Ok(Vec::new()));
     }
     assert_eq!(call, before);
+}
+
+#[test]
+fn who_takes_a_call_answers_it_and_no_other_device() {
+    let (mut call, _) = from_matrix();
+    let claims = |claim: &str| Input::Accept {
+        by: ANNA,
+        dialect: Dialect::Nova,
+        claim: Some(claim.to_owned()),
+    };
+    let answers = |claim: Option<&str>| Input::Answer {
+        by: ANNA,
+        answer: sdp("answer"),
+        metadata: None,
+        dialect: Dialect::Nova,
+        claim: claim.map(str::to_owned),
+    };
+    let told_all = call.apply(after(1000), claims("tablet")).unwrap();
+    assert!(sent(&told_all).is_empty(), "Matrix hears only the answer");
+    assert!(matches!(told(&told_all, ANNA)[..], [News::AnsweredElsewhere { .. }]));
+    // Its reply was lost; the phone comes too late, with a claim of its own and without one.
+    assert_eq!(call.apply(after(1000), claims("tablet")).unwrap(), []);
+    assert_eq!(call.apply(after(1000), claims("phone")), Err(Refused::NotRinging));
+    assert_eq!(
+        call.apply(after(1000), answers(Some("phone"))),
+        Err(Refused::NotRinging)
+    );
+    assert_eq!(call.apply(after(1000), answers(None)), Err(Refused::NotRinging));
+    call.apply(after(2000), answers(Some("tablet"))).unwrap();
+    assert_eq!(call.phase, Phase::Connected);
+    assert_eq!(call.apply(after(3000), answers(Some("tablet"))).unwrap(), []);
 }
 
 #[test]

@@ -12,6 +12,10 @@ fn somebody() -> impl Strategy<Value = UserId> {
     prop_oneof![Just(ANNA), Just(BEN), Just(CARA), Just(ALICE)]
 }
 
+fn claim() -> impl Strategy<Value = Option<String>> {
+    prop::option::of((0..2_u8).prop_map(|n| n.to_string()))
+}
+
 fn description() -> impl Strategy<Value = Description> {
     (any::<bool>(), 0..3_u8).prop_map(|(offer, n)| Description {
         kind: if offer {
@@ -87,12 +91,13 @@ fn input() -> impl Strategy<Value = Input> {
             offer: sdp("late"),
             metadata: None
         }),
-        (somebody(), dialect.clone()).prop_map(|(by, dialect)| Input::Accept { by, dialect }),
-        (somebody(), dialect.clone(), 0..2_u8).prop_map(|(by, dialect, n)| Input::Answer {
+        (somebody(), dialect.clone(), claim()).prop_map(|(by, dialect, claim)| Input::Accept { by, dialect, claim }),
+        (somebody(), dialect.clone(), 0..2_u8, claim()).prop_map(|(by, dialect, n, claim)| Input::Answer {
             by,
             answer: sdp(&format!("answer{n}")),
             metadata: None,
             dialect,
+            claim,
         }),
         (somebody(), any::<bool>()).prop_map(|(by, busy)| Input::Reject { by, busy }),
         (somebody(), reason).prop_map(|(by, reason)| Input::End { by, reason }),
@@ -252,7 +257,7 @@ proptest! {
     /// Postgres may have to be asked twice: the same again changes nothing more.
     #[test]
     fn an_answer_that_comes_again_changes_nothing((mut call, _) in beginning(), by in somebody()) {
-        let answer = Input::Answer { by, answer: sdp("again"), metadata: None, dialect: Dialect::Nova };
+        let answer = Input::Answer { by, answer: sdp("again"), metadata: None, dialect: Dialect::Nova, claim: None };
         if call.apply(after(1000), answer.clone()).is_ok() {
             let once = call.clone();
             prop_assert_eq!(call.apply(after(2000), answer), Ok(Vec::new()));

@@ -117,6 +117,7 @@ fn answer(model: &mut Model) {
         answer: sdp(),
         metadata: None,
         dialect: crate::domain::call::Dialect::Nova,
+        claim: None,
     };
     call.apply(now(), answer).unwrap();
     model.calls.insert(call.id, call);

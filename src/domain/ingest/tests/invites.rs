@@ -129,10 +129,9 @@ fn a_ghost_that_joins_a_room_by_itself_brings_it_to_nova() {
 }
 
 #[test]
-fn the_bot_and_strangers_make_nothing() {
+fn strangers_make_nothing() {
     let mut model = Model::new();
     let (effects, outcomes) = model.run(&[
-        event("$1", ROOM, ALICE, direct_invite(BOT)),
         event("$2", ROOM, ALICE, membership(BOB, RoomMembership::Join)),
         event("$3", ROOM, ALICE, membership(BOB, RoomMembership::Leave)),
         event("$4", ROOM, ALICE, Meaning::Name(Some("Club".to_owned()))),
@@ -146,7 +145,7 @@ fn the_bot_and_strangers_make_nothing() {
             },
         ),
     ]);
-    assert_eq!(outcomes, [Outcome::Ignored; 6]);
+    assert_eq!(outcomes, [Outcome::Ignored; 5]);
     assert!(effects.jobs.is_empty() && effects.feed.is_empty() && model.conversations.is_empty());
 }
 

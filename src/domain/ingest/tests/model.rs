@@ -20,6 +20,7 @@ pub(super) struct Model {
     pub(super) people: BTreeMap<UserId, Person>,
     pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) rooms: BTreeMap<OwnedRoomId, Portal>,
+    pub(super) management: HashSet<OwnedRoomId>,
     pub(super) pairs: BTreeMap<(UserId, UserId), ConversationId>,
     pub(super) moved: BTreeSet<ConversationId>,
     pub(super) messages: Vec<NewMessage>,
@@ -55,6 +56,7 @@ impl Model {
             people: people.into_iter().map(|person| (person.id, person)).collect(),
             conversations: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            management: HashSet::new(),
             pairs: BTreeMap::new(),
             moved: BTreeSet::new(),
             messages: Vec::new(),
@@ -228,6 +230,7 @@ impl Model {
             ghosts: self.ghosts.clone(),
             bots: vec![BOT.to_owned()],
             now: now(),
+            management: self.management.clone(),
             rooms,
             conversations,
             people: people

@@ -26,7 +26,18 @@ pub(super) enum Act {
 /// Takes a call that rings.
 pub(super) async fn accept(state: &NovaState, by: UserId, call: CallId) -> Result<Call, ApiError> {
     let dialect = Dialect::SocketIo;
-    Ok(state.bridge.call_input(call, by, Input::Accept { by, dialect }).await?)
+    Ok(state
+        .bridge
+        .call_input(
+            call,
+            by,
+            Input::Accept {
+                by,
+                dialect,
+                claim: None,
+            },
+        )
+        .await?)
 }
 
 /// Declines a call that rings. One that is over is over.
@@ -91,6 +102,7 @@ pub(super) fn input(call: &Call, by: UserId, act: Act) -> Option<Input> {
         answer,
         metadata: None,
         dialect: Dialect::SocketIo,
+        claim: None,
     };
     let calls = by == call.initiator;
     match (act, call.phase) {

@@ -176,6 +176,7 @@ fn what_is_said_means_something_else_at_each_time() {
     let accept = Input::Accept {
         by: BEN,
         dialect: Dialect::SocketIo,
+        claim: None,
     };
     call.apply(now(), accept).unwrap();
     let answer = acts::input(&call, BEN, Act::Answer(sdp("2"), false)).unwrap();

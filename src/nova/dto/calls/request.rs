@@ -43,12 +43,19 @@ impl Which {
 /// Something that is done in a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
+    /// Take it, and say later what is sent.
+    Accept {
+        /// The device's own key.
+        claim: Option<String>,
+    },
     /// Take it.
     Answer {
         /// What the callee sends.
         answer: Sdp,
         /// What its streams are.
         metadata: Option<StreamMetadata>,
+        /// The key with which it was accepted before.
+        claim: Option<String>,
     },
     /// Decline it.
     Reject {
@@ -140,6 +147,19 @@ pub fn answer(body: &Body) -> Result<Action, ApiError> {
     Ok(Action::Answer {
         answer: answer.ok_or_else(|| invalid("answer is missing"))?,
         metadata: body.metadata()?,
+        claim: body.text("claim")?.map(str::to_owned),
+    })
+}
+
+/// A claim: the call is taken, what is sent comes later.
+///
+/// # Errors
+/// When the key is not as it has to be.
+pub fn accept(body: &Body) -> Result<Action, ApiError> {
+    let claim = body.text("claim")?.filter(|key| !key.is_empty());
+    let claim = claim.ok_or_else(|| invalid("claim is missing: a key of the device's own"))?;
+    Ok(Action::Accept {
+        claim: Some(claim.to_owned()),
     })
 }
 

@@ -41,6 +41,18 @@ pub struct AnswerCall {
     /// What its streams are.
     #[schema(value_type = Option<Object>)]
     sdp_stream_metadata: Option<Value>,
+    /// The key with which this device accepted the call before.
+    #[schema(max_length = 255)]
+    claim: Option<String>,
+}
+
+/// Takes a call, and says later what is sent.
+#[derive(ToSchema)]
+#[schema(example = json!({"claim": "5c0e"}))]
+pub struct AcceptCall {
+    /// A key of the device's own. The answer has to show it; a repeated request with the same key gets the same reply.
+    #[schema(max_length = 255)]
+    claim: String,
 }
 
 /// Says why. The whole body may be left out.

@@ -116,6 +116,8 @@ impl App {
                 create_rooms: CreateRooms::Always,
                 bot: user_id!("@nova:example.org").to_owned(),
                 sender: user_id!("@nova-sender:example.org").to_owned(),
+                line: ruma::owned_room_alias_id!("#nova_line:example.org"),
+                permissions: crate::domain::bot::Permissions(std::collections::BTreeMap::new()),
                 calls: crate::bridge::calls::CallSettings::default(),
                 ice,
             },

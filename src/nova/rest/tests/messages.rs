@@ -201,7 +201,7 @@ async fn one_message_is_shown_to_members_only(pool: PgPool) {
         (CAROL, format!("/messages/{id}"), 403),
         (CAROL, format!("/conversations/{direct}/messages/{id}"), 403),
         (BOB, format!("/messages/{unknown}"), 404),
-        (BOB, "/messages/search".to_owned(), 404),
+        (BOB, "/messages/pinned".to_owned(), 404),
     ] {
         let answer = app.get(user, &path).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.body);

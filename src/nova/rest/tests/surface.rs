@@ -77,10 +77,6 @@ async fn what_comes_later_is_not_there_yet(pool: PgPool) {
         let answer = app.raw(method, ALICE, &path, Body::empty()).await;
         assert!(answer.status == 404 && unknown(&answer), "{method} {path}: {answer:?}");
     }
-    let search = app
-        .get(ALICE, &format!("/conversations/{id}/messages/search?q=x"))
-        .await;
-    assert_eq!(search.status, 404);
     let audio = format!("/conversations/{id}/messages/audio");
     assert_eq!(app.post(ALICE, &audio, &json!({})).await.status, 405);
     let answer = app.raw("PUT", ALICE, &format!("/messages/{id}"), Body::empty()).await;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::hearing::refused;
+use super::tongue::failed;
 use super::{End, Session, in_time};
 use crate::domain::call::News;
 use crate::domain::feed::{Change, FeedEntry, FeedEvent};
@@ -32,7 +33,12 @@ impl Session {
         }
         self.rung = ringing.iter().map(|it| it.call).collect();
         for news in ringing {
-            for frame in frames::ringing(news, self.user, self.cursor) {
+            let own = match self.tongue.line() {
+                Some(line) => line.ring(&news).await.map_err(|error| failed(&error))?,
+                None => None,
+            };
+            let frames = own.unwrap_or_else(|| frames::ringing(news, self.user, self.cursor));
+            for frame in frames {
                 in_time(futures_util::SinkExt::feed(socket, Message::Text(frame))).await?;
             }
         }
@@ -67,6 +73,7 @@ impl Session {
                 let wanted = request::place(body, only)?;
                 return json(&calls::place(nova, user, wanted).await?);
             }
+            CallFrame::Accept => request::accept(body)?,
             CallFrame::Answer => request::answer(body)?,
             CallFrame::Reject => request::reject(body)?,
             CallFrame::Hangup => request::end(body)?,
@@ -78,7 +85,7 @@ impl Session {
         };
         let which = Which::read(body)?;
         match frame {
-            CallFrame::Answer => json(&calls::answer(nova, user, which, only, action).await?),
+            CallFrame::Accept | CallFrame::Answer => json(&calls::answer(nova, user, which, only, action).await?),
             CallFrame::Join => json(&calls::join(nova, user, which, only, action).await?),
             CallFrame::Ice => json(&Received::of(&calls::act(nova, user, which, only, action).await?)),
             CallFrame::Initiate

@@ -56,6 +56,11 @@ impl Model {
                 self.portal(*id, new);
             }
         }
+        self.management
+            .extend(effects.managed.iter().map(|(room, _)| room.clone()));
+        for room in &effects.unmanaged {
+            self.management.remove(room);
+        }
         self.moved.extend(&effects.moved);
         self.know_rooms(effects);
         for edit in &effects.members {
