@@ -1,5 +1,6 @@
 //! Tests of every SQL function, on a real Postgres.
 
+mod acts;
 mod calls;
 mod clock;
 mod contacts;
