@@ -2,6 +2,7 @@
 //!
 //! Knows neither the network nor the database nor the clock: time and randomness come in as parameters.
 
+pub mod act;
 pub mod bot;
 pub mod call;
 pub mod clock;

@@ -3,6 +3,7 @@
 //! Whoever writes to conversations locks them first ([`Store::begin`] explains). "Not found" is `Ok(None)`, never an
 //! error.
 
+pub mod acts;
 pub mod apply;
 pub mod calls;
 pub mod connect;

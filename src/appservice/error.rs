@@ -125,6 +125,7 @@ impl From<CommandError> for MatrixError {
             | CommandError::UnknownCall
             | CommandError::CallsOff
             | CommandError::InCall { .. }
+            | CommandError::Message(_)
             | CommandError::Call(_)
             | CommandError::Busy
             | CommandError::Homeserver(_) => {

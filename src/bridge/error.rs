@@ -1,5 +1,6 @@
 //! Why a command of a Nova user is not carried out.
 
+use crate::domain::act;
 use crate::domain::call::Refused;
 use crate::domain::ids::CallId;
 use crate::matrix::HomeserverError;
@@ -45,6 +46,9 @@ pub enum CommandError {
         /// Which.
         call: CallId,
     },
+    /// It must not be done to the message.
+    #[error(transparent)]
+    Message(#[from] act::Refused),
     /// It is not the time for this in the call, or not for this person.
     #[error(transparent)]
     Call(#[from] Refused),

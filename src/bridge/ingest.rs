@@ -294,6 +294,7 @@ impl Bridge {
 fn kind(event: &RawEvent) -> EventKind {
     match event.decoded.as_ref().map(|event| &event.meaning) {
         Ok(Meaning::Message { .. } | Meaning::Encrypted | Meaning::NotYet { .. }) => EventKind::Message,
+        Ok(Meaning::Act { .. }) => EventKind::Act,
         Ok(Meaning::Member(_)) => EventKind::Member,
         Ok(Meaning::Call { .. } | Meaning::RtcRing { .. }) => EventKind::Call,
         Ok(

@@ -1,4 +1,10 @@
-//! A Nova user says something.
+//! A Nova user says something, or does something to what was said.
+
+mod acts;
+mod reactions;
+
+pub use acts::{Rewrite, Which};
+pub use reactions::Taken;
 
 use super::{Bridge, CommandError};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -7,10 +13,21 @@ use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
 use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{conversations, messages};
+use crate::store::{Tx, conversations, messages};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
+
+/// What somebody says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The text.
+    pub text: Text,
+    /// The client's own key: under it a message is written once.
+    pub idempotency_key: Option<String>,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+}
 
 impl Bridge {
     /// Writes a message and everything that it means: its number, its place in the feed, its way to Matrix.
@@ -18,13 +35,16 @@ impl Bridge {
     /// A message under a key that its sender has used before is not written again; the first one is the answer.
     ///
     /// # Errors
-    /// When the sender takes no part in the conversation, or the text is empty or too long.
+    /// When the sender takes no part in the conversation, the text is empty or too long, or what it answers is not there.
     pub async fn send_message(
         &self,
         sender: UserId,
         conversation: ConversationId,
-        text: Text,
-        idempotency_key: Option<String>,
+        Said {
+            text,
+            idempotency_key,
+            reply_to,
+        }: Said,
     ) -> Result<Message, CommandError> {
         let text = checked(text)?;
         if idempotency_key
@@ -55,6 +75,10 @@ impl Bridge {
                 ))
             };
         }
+        let answered = match reply_to {
+            Some(target) => Some(answerable(&mut tx, conversation, target).await?),
+            None => None,
+        };
         let id = MessageId(self.id(now));
         let message = NewMessage {
             id,
@@ -62,6 +86,9 @@ impl Bridge {
             sender,
             sequence: place.last_sequence + 1,
             text,
+            reply_to,
+            // Whoever answers in a thread stays in it.
+            thread_root: answered.and_then(|target| target.thread_root),
             event_id: None,
             idempotency_key,
             delivery: place.has_portal.then_some(Delivery::Pending),
@@ -81,6 +108,7 @@ impl Bridge {
                 job: Job::SendEvent {
                     event_type: "m.room.message".to_owned(),
                     content,
+                    answers: reply_to,
                 },
             });
         }
@@ -91,6 +119,10 @@ impl Bridge {
             sequence: message.sequence,
             text: message.text.clone(),
             version: 1,
+            edited_at: None,
+            gone: None,
+            reply_to,
+            thread_root: message.thread_root.clone(),
             event_id: None,
             delivery: message.delivery,
             created_at: now,
@@ -112,6 +144,14 @@ impl Bridge {
             }
         }
     }
+}
+
+/// The message that somebody answers.
+async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) -> Result<Message, CommandError> {
+    let found = messages::find(tx, id).await?;
+    found
+        .filter(|it| it.conversation == conversation && it.gone.is_none())
+        .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
 }
 
 fn checked(text: Text) -> Result<Text, CommandError> {

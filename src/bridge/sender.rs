@@ -3,6 +3,7 @@
 //! A lane belongs to the node that claimed it, for as long as that node lives (`store::nodes`). A job is done when its
 //! row is gone; a row that was tried without a clear answer is first looked for in the room (`find`).
 
+mod acts;
 mod bot;
 mod find;
 mod jobs;
@@ -25,6 +26,7 @@ use super::Bridge;
 use super::accounts::ProvisionError;
 use super::dead_letters::delivery;
 use super::ingest::error_chain;
+use crate::domain::act::MessageAct;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId;
 use crate::domain::ingest::Effects;
@@ -297,6 +299,9 @@ impl Bridge {
                 {
                     calls::told(&mut tx, *call, what, &event_id).await?;
                 }
+                if let Job::Edit { edit: id } | Job::React { reaction: id } = &job.job {
+                    effects.acts.push(MessageAct::Carried(*id, event_id.clone()));
+                }
                 if let (Some(message), Some(conversation)) = (job.message, job.conversation)
                     && messages::set_delivery(&mut tx, message, Delivery::Sent, Some(&event_id)).await?
                 {
@@ -456,6 +461,9 @@ impl Bridge {
             | Job::DeactivateGhost
             | Job::CreateRoom
             | Job::SendEvent { .. }
+            | Job::Edit { .. }
+            | Job::React { .. }
+            | Job::Redact { .. }
             | Job::Join { .. }
             | Job::SyncRoom { .. }
             | Job::Invite { .. }
@@ -472,6 +480,7 @@ impl Bridge {
 fn send_kind(job: &StoredJob) -> SendKind {
     match &job.job {
         Job::SendEvent { .. } => SendKind::Message,
+        Job::Edit { .. } | Job::React { .. } | Job::Redact { .. } => SendKind::Act,
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,

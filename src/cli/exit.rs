@@ -82,6 +82,7 @@ impl Exit {
             | CommandError::UnknownCall
             | CommandError::CallsOff
             | CommandError::InCall { .. }
+            | CommandError::Message(_)
             | CommandError::Call(_)
             | CommandError::Busy => None,
         }

@@ -4,6 +4,7 @@
 //! event of the same transaction sees what an earlier one did. It sends nothing and writes nothing: `store` applies the
 //! [`Effects`] in one commit.
 
+mod acts;
 mod calls;
 mod context;
 mod effects;
@@ -17,7 +18,7 @@ mod third;
 mod tests;
 
 pub use calls::rtc_id;
-pub use context::{CallRules, Calls, Context, CreateJob, Marked, Portal};
+pub use context::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, Subject, Target};
 pub use effects::{
     CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, Place,
     SavedCall, reason,
@@ -27,7 +28,7 @@ pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
 use ruma::UserId as MatrixId;
 use uuid::Uuid;
 
-use super::event::{InboundEvent, Meaning, RawEvent};
+use super::event::{InboundEvent, Meaning, RawEvent, Reply};
 use super::feed::Change;
 use super::ids::{ConversationId, MessageId};
 use super::message::{Delivery, Text};
@@ -92,8 +93,8 @@ impl Planner<'_> {
             }
             Verdict::Ignored => {
                 // State without a meaning now must not get one when the transaction is repeated: what came after it has
-                // been applied by then. Nor must something of a call.
-                if event.meaning.concerns_members() || event.meaning.concerns_calls() {
+                // been applied by then. Nor must something of a call, or what somebody did who may not.
+                if event.meaning.concerns_members() || event.meaning.concerns_calls() || event.meaning.is_act() {
                     self.effects.processed.push(event.id);
                 }
                 Outcome::Ignored
@@ -142,9 +143,14 @@ impl Planner<'_> {
             return self.managed(event);
         }
         match &event.meaning {
-            Meaning::Message { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => Verdict::Ignored,
+            Meaning::Message { .. } | Meaning::Act { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => {
+                Verdict::Ignored
+            }
             Meaning::Message { notice: true, .. } if self.is_ghost(&event.sender) => Verdict::Echo,
-            Meaning::Message { text, marker, .. } => self.message(event, text, *marker),
+            Meaning::Message {
+                text, reply, marker, ..
+            } => self.message(event, text, reply.as_ref(), *marker),
+            Meaning::Act { target, act, marker } => self.act(event, target, act, *marker),
             Meaning::NotYet { kind, marker } => self.not_yet(event, kind, *marker),
             Meaning::Encrypted => self.encrypted(event),
             Meaning::Member(member) => self.member(event, member),
@@ -191,7 +197,13 @@ impl Planner<'_> {
     }
 
     /// Something was said: the echo of our own event, or a new message.
-    fn message(&mut self, event: &InboundEvent, text: &Text, marker: Option<MessageId>) -> Verdict {
+    fn message(
+        &mut self,
+        event: &InboundEvent,
+        text: &Text,
+        reply: Option<&Reply>,
+        marker: Option<MessageId>,
+    ) -> Verdict {
         let Some(portal) = self.context.rooms.get(&event.room) else {
             return Verdict::unknown_room();
         };
@@ -208,23 +220,26 @@ impl Planner<'_> {
         if !from_ghost {
             self.know(&event.sender, sender, None);
         }
+        let reply_to = reply.and_then(|reply| self.answered(conversation, reply));
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::unknown_room();
         };
         state.last_sequence += 1;
         let id = MessageId((self.new_id)());
-        self.effects.messages.push(NewMessage {
+        let message = NewMessage {
             id,
             conversation,
             sender,
             sequence: state.last_sequence,
             text: text.clone(),
+            reply_to,
+            thread_root: reply.and_then(|reply| reply.thread.clone()),
             event_id: Some(event.id.clone()),
             idempotency_key: None,
             // A ghost's own event is in the room already; its author sees that it is.
             delivery: from_ghost.then_some(Delivery::Sent),
             created_at: event.at,
-        });
+        };
         if from_ghost {
             self.effects.reads.push(Read {
                 conversation,
@@ -233,6 +248,8 @@ impl Planner<'_> {
             });
         }
         self.effects.feed.push(NewEntry::message(conversation, id));
+        self.came(event, &message, reply);
+        self.effects.messages.push(message);
         Verdict::Message
     }
 
@@ -247,21 +264,22 @@ impl Planner<'_> {
         let Some(marked) = self.context.marked.get_mut(&message) else {
             return;
         };
-        if std::mem::replace(&mut marked.delivered, true) {
-            return;
+        if !std::mem::replace(&mut marked.delivered, true) {
+            self.effects.echoes.push((message, event.id.clone()));
+            self.effects.feed.push(NewEntry {
+                conversation: marked.conversation,
+                audience: Some(marked.sender),
+                message: None,
+                change: Some(Change::Delivery {
+                    message,
+                    state: Delivery::Sent,
+                    detail: None,
+                    event_id: Some(event.id.clone()),
+                }),
+            });
         }
-        self.effects.echoes.push((message, event.id.clone()));
-        self.effects.feed.push(NewEntry {
-            conversation: marked.conversation,
-            audience: Some(marked.sender),
-            message: None,
-            change: Some(Change::Delivery {
-                message,
-                state: Delivery::Sent,
-                detail: None,
-                event_id: Some(event.id.clone()),
-            }),
-        });
+        // Also where the sender has noted it before: what came too early waits for this event.
+        self.is_there(&event.id, Target::Message(message));
     }
 
     /// Something that a later version will carry: kept where it belongs to a conversation.

@@ -46,7 +46,7 @@ impl Style {
 }
 
 /// What a message says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// How it is meant.
     pub style: Style,
@@ -122,12 +122,34 @@ pub struct Message {
     pub text: Text,
     /// How often it was written, from 1.
     pub version: i64,
+    /// When its text was written, where that is not the first one.
+    pub edited_at: Option<Timestamp>,
+    /// Set when its text is gone.
+    pub gone: Option<Gone>,
+    /// The message of the same conversation that it answers.
+    pub reply_to: Option<MessageId>,
+    /// The Matrix event that its thread begins with.
+    pub thread_root: Option<String>,
     /// The Matrix event that carries it, once there is one.
     pub event_id: Option<String>,
     /// Its way to Matrix; `None` where there is no way to go.
     pub delivery: Option<Delivery>,
     /// When it was said.
     pub created_at: Timestamp,
+}
+
+/// How a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// It is as if it had never been said.
+    Deleted,
+    /// It was taken back: that it was said can still be seen.
+    Recalled {
+        /// Who took it back.
+        by: UserId,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// Makes foreign text storable: Postgres holds no NUL, so it becomes U+FFFD.

@@ -56,6 +56,8 @@ endpoints! {
     CreateRoom = "create_room",
     /// `PUT /rooms/{room}/send/{type}/{txn}`
     SendEvent = "send_event",
+    /// `PUT /rooms/{room}/redact/{event}/{txn}`
+    Redact = "redact",
     /// `PUT /rooms/{room}/state/{type}/{key}`
     SendState = "send_state",
     /// `GET /rooms/{room}/state/{type}/{key}`

@@ -18,6 +18,7 @@ use super::auth::Denied;
 use super::dto::Time;
 use crate::bridge::CommandError;
 use crate::bridge::ingest::error_chain;
+use crate::domain::act;
 use crate::domain::call::Refused;
 use crate::store::StoreError;
 
@@ -69,6 +70,7 @@ const FORBIDDEN: Kind = (StatusCode::FORBIDDEN, "authorization_error", "AUTHORIZ
 const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "MESSAGE_NOT_FOUND");
 const BAD_OFFER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_OFFER");
 const BAD_ANSWER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_ANSWER");
+const VERSION_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "VERSION_CONFLICT");
 const CALL_NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "CALL_NOT_FOUND");
 const CALL_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "CALL_CONFLICT");
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "server_error", "SERVICE_UNAVAILABLE");
@@ -104,11 +106,22 @@ impl ApiError {
             CommandError::UnknownCall => CALL_NOT_FOUND,
             CommandError::InCall { .. } => CALL_CONFLICT,
             CommandError::Call(refused) => Self::kind_of_refusal(*refused),
+            CommandError::Message(refused) => Self::kind_of_act(*refused),
             CommandError::NotMember | CommandError::Forbidden(_) | CommandError::CallsOff => FORBIDDEN,
             CommandError::Invalid(_) => INVALID,
-            CommandError::Busy => (StatusCode::CONFLICT, "conflict_error", "VERSION_CONFLICT"),
+            CommandError::Busy => VERSION_CONFLICT,
             CommandError::Store(error) => Self::kind_of_store(error),
             CommandError::Homeserver(_) => UNAVAILABLE,
+        }
+    }
+
+    const fn kind_of_act(refused: act::Refused) -> Kind {
+        match refused {
+            act::Refused::NotYours => FORBIDDEN,
+            act::Refused::Outdated { .. } => VERSION_CONFLICT,
+            act::Refused::EditWindowOver => (StatusCode::FORBIDDEN, "authorization_error", "EDIT_WINDOW_EXPIRED"),
+            act::Refused::RecallWindowOver => (StatusCode::FORBIDDEN, "authorization_error", "RECALL_WINDOW_EXPIRED"),
+            act::Refused::Recalled => (StatusCode::GONE, "conflict_error", "MESSAGE_ALREADY_RECALLED"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Feed entries as the frames that Nova's clients know (nova-client-protocol §5, nova-api §1): flat, with the nested
 //! copies that old decoders read.
 
+mod acts;
 mod calls;
 mod passing;
 
@@ -24,7 +25,7 @@ pub fn time(at: Timestamp) -> String {
 }
 
 /// The frames of one entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frames {
     /// For every socket, in this order.
     pub all: Vec<Utf8Bytes>,
@@ -40,6 +41,13 @@ pub struct Frames {
 #[must_use]
 pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
     match &entry.event {
+        // Who reads the feed later is not shown what is gone by then; that it went is told behind it.
+        FeedEvent::Message(message) if message.gone.is_some() => Frames::default(),
+        FeedEvent::Edited { message, .. } if message.gone.is_some() => Frames::default(),
+        FeedEvent::Edited { by, message } => Frames {
+            all: vec![text(&acts::edited(entry, *by, message))],
+            ..Frames::default()
+        },
         FeedEvent::Message(message) => Frames {
             all: vec![message_new(entry, message)],
             bare: bare.then(|| text(&bare_message(message))),
@@ -54,6 +62,12 @@ pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
                 | Change::Deleted { .. }
                 | Change::MemberJoined { .. }
                 | Change::RoleChanged { .. }
+                | Change::Edited { .. }
+                | Change::MessageDeleted { .. }
+                | Change::Recalled { .. }
+                | Change::Reacted { .. }
+                | Change::Unreacted { .. }
+                | Change::UnreactedAll { .. }
                 | Change::Call { .. }
                 | Change::Read { .. }
                 | Change::Kept { .. }
@@ -97,6 +111,10 @@ struct MessageNew<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     matrix_event_id: Option<&'a str>,
     version_number: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to_message_id: Option<MessageId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_root_event_id: Option<&'a str>,
     message: MessageCopy<'a>,
     data: DataCopy<'a>,
 }
@@ -147,6 +165,8 @@ fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
         created_at: &created_at,
         matrix_event_id: message.event_id.as_deref(),
         version_number: message.version,
+        reply_to_message_id: message.reply_to,
+        thread_root_event_id: message.thread_root.as_deref(),
         message: MessageCopy {
             id,
             sender_id,
@@ -254,6 +274,12 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             json!({ "updated_fields": ["is_muted", "is_archived"], "is_muted": muted, "is_archived": archived }),
         )],
         Change::Read { by, message, sequence } => passing::read(entry, *by, *message, *sequence),
+        Change::Edited { .. }
+        | Change::MessageDeleted { .. }
+        | Change::Recalled { .. }
+        | Change::Reacted { .. }
+        | Change::Unreacted { .. }
+        | Change::UnreactedAll { .. } => acts::frame(entry, change).into_iter().collect(),
         Change::Delivery {
             message,
             state,

@@ -257,6 +257,7 @@ impl Hub {
                 Some(*user)
             }
             FeedEvent::Message(_)
+            | FeedEvent::Edited { .. }
             | FeedEvent::Change(
                 Change::Updated { .. }
                 | Change::Deleted { .. }
@@ -264,6 +265,12 @@ impl Hub {
                 | Change::Call { .. }
                 | Change::Read { .. }
                 | Change::Kept { .. }
+                | Change::Edited { .. }
+                | Change::MessageDeleted { .. }
+                | Change::Recalled { .. }
+                | Change::Reacted { .. }
+                | Change::Unreacted { .. }
+                | Change::UnreactedAll { .. }
                 | Change::Delivery { .. },
             ) => None,
         };

@@ -3,6 +3,7 @@
 
 pub mod extract;
 
+mod acts;
 mod calls;
 mod conversations;
 mod failures;
@@ -11,6 +12,7 @@ pub(crate) mod layers;
 mod matrix;
 mod members;
 mod messages;
+mod reactions;
 pub(crate) mod read;
 mod receipts;
 mod search;

@@ -6,7 +6,7 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, calls, dead_letters, management, outbox, people, receipts};
+use super::{StoreError, acts, calls, dead_letters, management, outbox, people, receipts};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -64,6 +64,7 @@ pub async fn apply(
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
+    acts::apply(connection, &effects.acts, now).await?;
     if !effects.reads.is_empty() {
         let newest: Vec<Read> = effects.reads.iter().copied().collect::<Reads>().newest().collect();
         receipts::advance(connection, &newest).await?;
@@ -358,9 +359,9 @@ async fn said(
     sqlx::query!(
         "WITH said AS (
             INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
-                                  matrix_event_id, idempotency_key, delivery, created_at)
+                                  matrix_event_id, idempotency_key, delivery, created_at, reply_to_id, thread_root)
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-                                 $8::text[], $9::text[], $10::text[], $11::timestamptz[])
+                                 $8::text[], $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[])
          ), counted AS (
             UPDATE conversations AS c SET last_sequence = m.sequence, last_message_id = m.id, updated_at = $15
             FROM unnest($12::uuid[], $13::bigint[], $14::uuid[]) AS m (conversation_id, sequence, id)
@@ -394,6 +395,8 @@ async fn said(
         &feed.iter().map(|it| it.message.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &payloads as &[Option<String>],
         &feed.iter().map(|it| it.audience.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &messages.iter().map(|it| it.reply_to.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &column(|it| it.thread_root.clone()) as &[Option<String>],
     )
     .execute(connection)
     .await?;

@@ -109,6 +109,28 @@ pub(super) async fn members_of(
         .collect()
 }
 
+/// As [`members_of`], only these people.
+pub(super) async fn places_of(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    people: &[Uuid],
+) -> Result<Vec<(ConversationId, UserId, Member)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT conversation_id, user_id, role, membership FROM conversation_members
+         WHERE conversation_id = ANY ($1) AND user_id = ANY ($2)",
+        ids,
+        people
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let place = member(&row.role, &row.membership, row.conversation_id)?;
+            Ok((ConversationId(row.conversation_id), UserId(row.user_id), place))
+        })
+        .collect()
+}
+
 /// The one direct conversation of two people.
 ///
 /// # Errors
@@ -230,6 +252,32 @@ pub async fn place(
     )
     .fetch_optional(connection)
     .await?)
+}
+
+/// The role of somebody who takes part in a conversation: `None` where there is none, `Some(None)` where they do not.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn role_in(
+    connection: &mut PgConnection,
+    id: ConversationId,
+    user: UserId,
+) -> Result<Option<Option<Role>>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT m.role AS "role?", m.membership AS "membership?" FROM conversations AS c
+           LEFT JOIN conversation_members AS m
+             ON m.conversation_id = c.id AND m.user_id = $2 AND m.membership = 'joined'
+           WHERE c.id = $1 AND c.deleted_at IS NULL"#,
+        id.0,
+        user.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| match (row.role, row.membership) {
+        (Some(role), Some(membership)) => Ok(Some(member(&role, &membership, id.0)?.role)),
+        _ => Ok(None),
+    })
+    .transpose()
 }
 
 /// The Nova accounts that take part in conversations.

@@ -31,7 +31,7 @@ pub struct Summary {
     pub created_at: Timestamp,
     /// When something last happened in it.
     pub updated_at: Timestamp,
-    /// Its newest message.
+    /// Its newest message that is not gone.
     pub last_message: Option<LastMessage>,
     /// Its Matrix room.
     pub room: Option<String>,
@@ -88,7 +88,11 @@ pub async fn of_user(
                   member.is_muted, member.is_archived
            FROM conversation_members AS member
            JOIN conversations AS c ON c.id = member.conversation_id
-           LEFT JOIN messages AS m ON m.id = c.last_message_id
+           LEFT JOIN LATERAL (
+               SELECT id, content, sender_id, created_at FROM messages
+               WHERE conversation_id = c.id AND deleted_at IS NULL AND recalled_at IS NULL
+               ORDER BY sequence_number DESC LIMIT 1
+           ) AS m ON true
            LEFT JOIN matrix_room_mapping AS r ON r.conversation_id = c.id
            WHERE member.user_id = $1 AND member.membership = 'joined' AND c.deleted_at IS NULL
              AND ($2::uuid IS NULL OR c.id = $2) AND ($3::boolean IS NULL OR member.is_archived = $3)

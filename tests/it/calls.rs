@@ -208,6 +208,12 @@ impl Stage {
             | Change::RoleChanged { .. }
             | Change::Read { .. }
             | Change::Kept { .. }
+            | Change::Edited { .. }
+            | Change::MessageDeleted { .. }
+            | Change::Recalled { .. }
+            | Change::Reacted { .. }
+            | Change::Unreacted { .. }
+            | Change::UnreactedAll { .. }
             | Change::Delivery { .. }) => panic!("no news of a call: {other:?}"),
         }
     }

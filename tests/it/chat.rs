@@ -1,5 +1,6 @@
 //! Element and Nova chat: each direction, and what may happen in between.
 
+mod acts;
 mod delivery;
 mod from_matrix;
 mod groups;

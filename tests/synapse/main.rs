@@ -13,6 +13,7 @@
     reason = "tests fail by panicking, and say why they are skipped"
 )]
 
+mod acts;
 mod appservice;
 mod bot;
 mod direct;

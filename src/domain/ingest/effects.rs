@@ -3,6 +3,7 @@
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
 
+use crate::domain::act::MessageAct;
 use crate::domain::call::{Call, CallEvent, Phase};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Member, Person};
@@ -71,6 +72,8 @@ pub struct Effects {
     pub messages: Vec<NewMessage>,
     /// Nova users who have read up to their own messages: whoever answers has read.
     pub reads: Vec<Read>,
+    /// What is done to messages, in order, after they are said.
+    pub acts: Vec<MessageAct>,
     /// Messages of ours that are in the room, with their event.
     pub echoes: Vec<(MessageId, String)>,
     /// Calls as they are from now on, each once.
@@ -130,6 +133,7 @@ impl Effects {
             regrouped,
             made_direct,
             messages,
+            acts,
             echoes,
             calls,
             call_log,
@@ -167,6 +171,7 @@ impl Effects {
             && regrouped.is_empty()
             && made_direct.is_empty()
             && messages.is_empty()
+            && acts.is_empty()
             && echoes.is_empty()
             && calls.is_empty()
             && call_log.is_empty()
@@ -285,6 +290,10 @@ pub struct NewMessage {
     pub sequence: i64,
     /// What it says.
     pub text: Text,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// The Matrix event that its thread begins with.
+    pub thread_root: Option<String>,
     /// The Matrix event that brought it.
     pub event_id: Option<String>,
     /// The client's own key for it.
@@ -302,7 +311,7 @@ pub struct NewEntry {
     pub conversation: ConversationId,
     /// Who alone may see it.
     pub audience: Option<UserId>,
-    /// The message that it shows, or else `change`.
+    /// The message that it shows, or else `change`; both for an edit.
     pub message: Option<MessageId>,
     /// The change that it shows.
     pub change: Option<Change>,
@@ -317,6 +326,17 @@ impl NewEntry {
             audience: None,
             message: Some(id),
             change: None,
+        }
+    }
+
+    /// Shows everybody in the conversation what a message says now.
+    #[must_use]
+    pub const fn edited(conversation: ConversationId, id: MessageId, by: UserId) -> Self {
+        Self {
+            conversation,
+            audience: None,
+            message: Some(id),
+            change: Some(Change::Edited { by }),
         }
     }
 

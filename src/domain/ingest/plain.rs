@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use ruma::OwnedRoomId;
 use uuid::Uuid;
 
-use super::{CallRules, Calls, Context, Effects, NewEntry, NewMessage, Outcome, Portal, plan};
+use super::{Acts, CallRules, Calls, Context, Effects, NewEntry, NewMessage, Outcome, Portal, plan};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::event::{Meaning, RawEvent};
@@ -39,7 +39,7 @@ pub struct PlainRoom {
     pub newest: usize,
 }
 
-/// Whether there is nothing but messages, none of them an echo of ours.
+/// Whether there is nothing but messages, none of them an echo of ours, and none that answers another one.
 #[must_use]
 pub fn is_plain(events: &[RawEvent]) -> bool {
     events.iter().all(|event| {
@@ -47,6 +47,7 @@ pub fn is_plain(events: &[RawEvent]) -> bool {
             matches!(
                 event.meaning,
                 Meaning::Message {
+                    reply: None,
                     marker: None,
                     notice: false,
                     ..
@@ -144,6 +145,7 @@ fn assume(
         seen: HashSet::new(),
         marked: HashMap::new(),
         creating: HashMap::new(),
+        acts: Acts::default(),
         calls: Calls::default(),
         call_rules: CallRules::default(),
     };

@@ -7,12 +7,87 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Time;
+use crate::domain::act;
 use crate::domain::ids::{MessageId, UserId};
-use crate::domain::message::{self as domain, Delivery, Style};
+use crate::domain::message::{self as domain, Delivery, Gone, Style};
+use crate::store::acts::Tally;
 use crate::store::messages::Note;
 
 /// What the author is told while a message waits; the same words as in the frame `message.delivery`.
 const WAITS: &str = "the homeserver cannot be reached or is busy";
+
+/// How many people reacted in the same way.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReactionCount {
+    /// What it shows. From Matrix it can be any short text.
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// How many people.
+    #[schema(example = 2)]
+    pub count: i64,
+    /// Whether the caller is one of them.
+    #[schema(example = true)]
+    pub user_reacted: bool,
+}
+
+impl From<Tally> for ReactionCount {
+    fn from(tally: Tally) -> Self {
+        Self {
+            emoji: tally.emoji,
+            count: tally.count,
+            user_reacted: tally.is_own,
+        }
+    }
+}
+
+/// The reactions to a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reactions {
+    /// Which message.
+    pub message_id: Uuid,
+    /// The reactions, the first one first.
+    pub reactions: Vec<ReactionCount>,
+}
+
+/// A reaction of the caller's.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reaction {
+    /// Its id.
+    pub id: Uuid,
+    /// To which message.
+    pub message_id: Uuid,
+    /// Whose.
+    pub user_id: Uuid,
+    /// What it shows.
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+impl From<act::Reaction> for Reaction {
+    fn from(reaction: act::Reaction) -> Self {
+        Self {
+            id: reaction.id.0,
+            message_id: reaction.message.0,
+            user_id: reaction.user.0,
+            emoji: reaction.emoji,
+            created_at: Time(reaction.at),
+        }
+    }
+}
+
+/// A message that was taken back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Recalled {
+    /// Which message.
+    pub message_id: Uuid,
+    /// Since when.
+    pub recalled_at: Time,
+    /// Always `recalled`.
+    #[schema(value_type = String, example = "recalled")]
+    pub status: &'static str,
+}
 
 /// A message.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -65,9 +140,25 @@ pub struct Message {
     /// The caller's own messages only: the key that it was sent under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// Always empty: reactions are not carried yet.
-    #[schema(value_type = Vec<Object>)]
-    pub reactions: [(); 0],
+    /// When it was last edited; absent where it never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-01-08T09:16:30Z")]
+    pub edited_at: Option<Time>,
+    /// The same, by its older name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Time>,
+    /// When it was taken back; its content is empty then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recalled_at: Option<Time>,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to_message_id: Option<Uuid>,
+    /// The Matrix event that its thread begins with. Whoever answers it answers in that thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "$root")]
+    pub thread_root_event_id: Option<String>,
+    /// The reactions to it, the first one first.
+    pub reactions: Vec<ReactionCount>,
     /// Always empty: attachments are not carried yet.
     #[schema(value_type = Vec<Object>)]
     pub attachments: [(); 0],
@@ -101,18 +192,34 @@ impl Message {
             delivery_status: delivery,
             delivery_detail: detail,
             idempotency_key: key,
-            reactions: [],
+            edited_at: message.edited_at.map(Time),
+            updated_at: message.edited_at.map(Time),
+            recalled_at: match message.gone {
+                Some(Gone::Recalled { at, .. }) => Some(Time(at)),
+                Some(Gone::Deleted) | None => None,
+            },
+            reply_to_message_id: message.reply_to.map(|id| id.0),
+            thread_root_event_id: message.thread_root,
+            reactions: Vec::new(),
             attachments: [],
         }
     }
 
-    /// Many of them, each with its note.
+    /// Many of them, each with its note and the reactions to it.
     #[must_use]
-    pub fn list(messages: Vec<domain::Message>, viewer: UserId, notes: Vec<Note>) -> Vec<Self> {
+    pub fn list(messages: Vec<domain::Message>, viewer: UserId, notes: Vec<Note>, tallies: Vec<Tally>) -> Vec<Self> {
+        let mut reactions: BTreeMap<MessageId, Vec<ReactionCount>> = BTreeMap::new();
+        for tally in tallies {
+            reactions.entry(tally.message).or_default().push(tally.into());
+        }
         let notes: BTreeMap<MessageId, Note> = notes.into_iter().map(|note| (note.message, note)).collect();
         let shown = |message: domain::Message| {
             let note = notes.get(&message.id);
-            Self::new(message, viewer, note)
+            let reactions = reactions.remove(&message.id).unwrap_or_default();
+            Self {
+                reactions,
+                ..Self::new(message, viewer, note)
+            }
         };
         messages.into_iter().map(shown).collect()
     }
@@ -133,9 +240,9 @@ pub struct GatewayMessage {
     /// Always empty.
     #[schema(value_type = String, example = "")]
     media_url: &'static str,
-    /// Always empty.
-    #[schema(value_type = String, example = "")]
-    reply_to_message_id: &'static str,
+    /// The message that it answers; empty where it answers none.
+    #[schema(example = "")]
+    reply_to_message_id: String,
     /// `sent`, or `failed` where Matrix refused the caller's own message for good.
     #[schema(value_type = String, example = "sent")]
     status: &'static str,
@@ -180,6 +287,13 @@ struct Untyped {
     /// The caller's own messages only: why it is not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery_detail: Option<String>,
+    /// How often it was written, from 1.
+    version_number: i64,
+    /// When it was taken back; its content is empty then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recalled_at: Option<Time>,
+    /// The reactions to it, the first one first.
+    reactions: Vec<ReactionCount>,
 }
 
 impl From<Message> for GatewayMessage {
@@ -189,9 +303,9 @@ impl From<Message> for GatewayMessage {
             message_type: 0,
             type_name: message.message_type,
             media_url: "",
-            reply_to_message_id: "",
+            reply_to_message_id: message.reply_to_message_id.map(|id| id.to_string()).unwrap_or_default(),
             status: if failed { "failed" } else { "sent" },
-            updated_at: message.created_at,
+            updated_at: message.edited_at.unwrap_or(message.created_at),
             message: Untyped {
                 id: message.id,
                 conversation_id: message.conversation_id,
@@ -204,6 +318,9 @@ impl From<Message> for GatewayMessage {
                 matrix_event_id: message.matrix_event_id,
                 delivery_status: message.delivery_status,
                 delivery_detail: message.delivery_detail,
+                version_number: message.version_number,
+                recalled_at: message.recalled_at,
+                reactions: message.reactions,
             },
         }
     }

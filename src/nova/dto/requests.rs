@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::bridge::conversations::{Keeping, Looks};
+use crate::bridge::messages::{Rewrite, Said};
 use crate::domain::conversation::Kind;
 use crate::domain::message::{Style, Text};
 use crate::nova::error::ApiError;
@@ -218,30 +219,32 @@ pub struct SendMessage {
     pub style: Option<String>,
     /// A key of the client's own: a message under a key that was used before is not sent again.
     pub idempotency_key: Option<String>,
-    /// Must be absent or empty: replies are not carried yet.
+    /// The message that it answers, of the same conversation; absent or empty where it answers none.
     pub reply_to_message_id: Option<String>,
 }
 
 impl SendMessage {
-    /// What is to be said, and under which key.
+    /// What is to be said.
     ///
     /// # Errors
     /// When there is no text, or something that is not carried yet.
-    pub fn text(self) -> Result<(Text, Option<String>), ApiError> {
-        if self.reply_to_message_id.is_some_and(|id| !id.is_empty()) {
-            return Err(invalid("replies are not carried yet"));
-        }
-        let style = match self.style.as_deref() {
-            None | Some("") => Style::Plain,
-            Some(name) => Style::parse(name).ok_or_else(|| invalid("style must be plain, notice or emote"))?,
+    pub fn said(self) -> Result<Said, ApiError> {
+        let reply_to = match self.reply_to_message_id.as_deref() {
+            None | Some("") => None,
+            Some(id) => Some(id.parse().map_err(|_| invalid("reply_to_message_id must be a UUID"))?),
         };
+        let style = style(self.style.as_deref())?.unwrap_or_default();
         let plain = self.content.or(self.plaintext);
         let text = Text {
             style,
             plain: plain.ok_or_else(|| invalid("content is missing"))?,
             formatted: self.formatted_content.filter(|html| !html.is_empty()),
         };
-        Ok((text, self.idempotency_key))
+        Ok(Said {
+            text,
+            idempotency_key: self.idempotency_key,
+            reply_to,
+        })
     }
 }
 
@@ -274,14 +277,66 @@ pub struct GatewaySend {
 }
 
 impl GatewaySend {
-    /// What is to be said, and under which key.
+    /// What is to be said.
     ///
     /// # Errors
     /// When there is no text, or something that is not carried yet.
-    pub fn text(self) -> Result<(Text, Option<String>), ApiError> {
+    pub fn said(self) -> Result<Said, ApiError> {
         if self.message_type != 0 || self.media_url.is_some_and(|url| !url.is_empty()) {
             return Err(invalid("only text messages are carried yet"));
         }
-        self.message.text()
+        self.message.said()
+    }
+}
+
+/// Gives a message another text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"content": "Hello!", "version_number": 1}))]
+pub struct EditMessage {
+    /// The text.
+    pub content: Option<String>,
+    /// The text, by its older name.
+    pub plaintext: Option<String>,
+    /// The text, by another older name.
+    pub new_content: Option<String>,
+    /// The same as HTML. What Matrix does not allow in a message is taken out.
+    pub formatted_content: Option<String>,
+    /// `plain`, `notice` or `emote`; as before where nothing is said.
+    pub style: Option<String>,
+    /// The version that the author has seen: 409 where it is not the current one.
+    pub version_number: Option<i64>,
+}
+
+impl EditMessage {
+    /// What is to be written.
+    ///
+    /// # Errors
+    /// When there is no text.
+    pub fn rewrite(self) -> Result<Rewrite, ApiError> {
+        let plain = self.content.or(self.new_content).or(self.plaintext);
+        Ok(Rewrite {
+            plain: plain.ok_or_else(|| invalid("content is missing"))?,
+            formatted: self.formatted_content.filter(|html| !html.is_empty()),
+            style: style(self.style.as_deref())?,
+            version: self.version_number,
+        })
+    }
+}
+
+/// Reacts to a message.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct React {
+    /// An emoji, of 1 to 20 bytes.
+    #[schema(example = "👍")]
+    pub emoji: String,
+}
+
+fn style(name: Option<&str>) -> Result<Option<Style>, ApiError> {
+    match name {
+        None | Some("") => Ok(None),
+        Some(name) => match Style::parse(name) {
+            Some(style) => Ok(Some(style)),
+            None => Err(invalid("style must be plain, notice or emote")),
+        },
     }
 }

@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::extract::{Json, Params, Path};
 use super::failures::Failures;
 use super::read::{self, MessagesAsked};
+use super::{acts, reactions};
 use crate::bridge::CommandError;
+use crate::bridge::messages::Said;
 use crate::domain::ids::ConversationId;
-use crate::domain::message::Text;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
 use crate::nova::dto::messages::Message;
@@ -21,8 +22,12 @@ use crate::nova::error::ApiError;
 pub(super) fn shared() -> OpenApiRouter<NovaState> {
     OpenApiRouter::new()
         .routes(routes!(list, send))
-        .routes(routes!(get_in_conversation))
-        .routes(routes!(get))
+        .routes(routes!(get_in_conversation, acts::edit_in_conversation))
+        .routes(routes!(get, acts::edit, acts::delete))
+        .routes(routes!(acts::recall_in_conversation))
+        .routes(routes!(acts::recall))
+        .routes(routes!(reactions::list, reactions::add))
+        .routes(routes!(reactions::remove))
 }
 
 /// The routes in the shape of the first service.
@@ -35,14 +40,12 @@ pub(super) async fn say(
     state: &NovaState,
     caller: &Caller,
     conversation: Uuid,
-    (text, key): (Text, Option<String>),
+    said: Said,
 ) -> Result<Message, ApiError> {
     state.sends.check(caller.user).map_err(ApiError::TooMany)?;
     let conversation = ConversationId(conversation);
-    let said = state
-        .bridge
-        .send_message(caller.user, conversation, text, key.clone())
-        .await?;
+    let key = said.idempotency_key.clone();
+    let said = state.bridge.send_message(caller.user, conversation, said).await?;
     let mut message = Message::new(said, caller.user, None);
     message.idempotency_key = key;
     Ok(message)
@@ -58,7 +61,7 @@ async fn send(
     Path(id): Path<Uuid>,
     Json(request): Json<SendMessage>,
 ) -> Result<Json<Message>, ApiError> {
-    say(&state, &caller, id, request.text()?).await.map(Json)
+    say(&state, &caller, id, request.said()?).await.map(Json)
 }
 
 /// Says something, with the conversation in the body.
@@ -69,8 +72,8 @@ async fn send_to(
     caller: Caller,
     Json(request): Json<SendMessageTo>,
 ) -> Result<Json<Message>, ApiError> {
-    let text = request.message.text()?;
-    say(&state, &caller, request.conversation_id, text).await.map(Json)
+    let said = request.message.said()?;
+    say(&state, &caller, request.conversation_id, said).await.map(Json)
 }
 
 /// Messages of a conversation in the order in which they were said: the newest, or those before or after one.
@@ -103,7 +106,7 @@ async fn get_in_conversation(
 }
 
 /// What is no id names no message.
-fn message_id(text: &str) -> Result<Uuid, ApiError> {
+pub(super) fn message_id(text: &str) -> Result<Uuid, ApiError> {
     Uuid::parse_str(text).map_err(|_| CommandError::NoSuchMessage.into())
 }
 

@@ -15,7 +15,7 @@ use crate::nova::dto::messages::Message;
 use crate::nova::error::ApiError;
 use crate::store::lists::Which;
 use crate::store::messages::Page;
-use crate::store::{conversations, lists, messages};
+use crate::store::{acts, conversations, lists, messages};
 
 /// How many members a conversation shows in a list.
 const MEMBERS_SHOWN: i64 = 50;
@@ -108,6 +108,8 @@ pub(crate) struct MessagesAsked {
     before_sequence: Option<i64>,
     /// Those after this number, the oldest first.
     after_sequence: Option<i64>,
+    /// Whether those that were recalled are wanted too, with an empty content.
+    include_recalled: Option<bool>,
 }
 
 impl MessagesAsked {
@@ -153,7 +155,9 @@ pub(crate) async fn messages(
     let page = asked.page(state, conversation).await?;
     let mut connection = state.bridge.store().read().await?;
     // One more than wanted tells whether there are more.
-    let mut found = messages::page(&mut connection, conversation, page, limit.saturating_add(1)).await?;
+    let with_recalled = asked.include_recalled.unwrap_or_default();
+    let most = limit.saturating_add(1);
+    let mut found = messages::page(&mut connection, conversation, page, with_recalled, most).await?;
     drop(connection);
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > wanted;
@@ -179,7 +183,9 @@ pub(crate) async fn message(
     }
     let mut connection = state.bridge.store().read().await?;
     let found = messages::find(&mut connection, MessageId(id)).await?;
-    let here = found.filter(|message| conversation.is_none_or(|wanted| wanted == message.conversation.0));
+    let here = found
+        .filter(|message| conversation.is_none_or(|wanted| wanted == message.conversation.0))
+        .filter(|message| message.gone != Some(domain::Gone::Deleted));
     let found = here.ok_or_else(none)?;
     match conversations::takes_part(&mut connection, found.conversation, user).await? {
         Some(true) => {}
@@ -197,11 +203,13 @@ pub(crate) async fn shown(
     found: Vec<domain::Message>,
 ) -> Result<Vec<Message>, ApiError> {
     let own: Vec<MessageId> = found.iter().filter(|it| it.sender == user).map(|it| it.id).collect();
+    let all: Vec<MessageId> = found.iter().map(|it| it.id).collect();
+    let mut connection = state.bridge.store().read().await?;
     let notes = if own.is_empty() {
         Vec::new()
     } else {
-        let mut connection = state.bridge.store().read().await?;
         messages::notes(&mut connection, user, &own).await?
     };
-    Ok(Message::list(found, user, notes))
+    let tallies = acts::tallies(&mut connection, user, &all).await?;
+    Ok(Message::list(found, user, notes, tallies))
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::bridge::messages::Said;
 use crate::bridge::receipts::UpTo;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, UserId};
@@ -25,9 +26,7 @@ pub(super) enum ClientFrame {
         /// Where.
         conversation: ConversationId,
         /// What.
-        text: Text,
-        /// The client's own key for it.
-        idempotency_key: Option<String>,
+        said: Said,
     },
     /// Types, or no longer does.
     Typing {
@@ -205,16 +204,24 @@ fn send(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
         Some(name) => Style::parse(&name).ok_or_else(|| Refused::invalid("style is plain, notice or emote"))?,
         None => Style::Plain,
     };
+    let reply_to = match text("reply_to_message_id")?.filter(|id| !id.is_empty()) {
+        Some(id) => {
+            let id = id.parse();
+            Some(id.map_err(|_| Refused::invalid("reply_to_message_id must be a UUID"))?)
+        }
+        None => None,
+    };
     let formatted = text("formatted_content")?;
-    Ok(ClientFrame::Send {
-        conversation,
+    let said = Said {
         text: Text {
             style,
             plain,
             formatted,
         },
         idempotency_key: text("idempotency_key")?,
-    })
+        reply_to,
+    };
+    Ok(ClientFrame::Send { conversation, said })
 }
 
 #[cfg(test)]
@@ -224,6 +231,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::ids::MessageId;
 
     fn read_json(frame: &Value) -> Result<ClientFrame, Refused> {
         read(&frame.to_string()).1
@@ -241,15 +249,19 @@ mod tests {
             read_json(&json!({ "type": "ack", "msg_id": "5-1", "conversation_id": id })),
             Ok(ClientFrame::Ack(Cursor { position: 5, n: 1 }))
         );
-        let send = json!({ "type": "message.send", "conversation_id": id, "content": "hi", "request_id": 7 });
+        let send = json!({ "type": "message.send", "conversation_id": id, "content": "hi", "request_id": 7,
+            "reply_to_message_id": id });
         assert_eq!(
             read(&send.to_string()),
             (
                 Some(json!(7)),
                 Ok(ClientFrame::Send {
                     conversation: ConversationId(Uuid::from_u128(1)),
-                    text: Text::plain("hi"),
-                    idempotency_key: None,
+                    said: Said {
+                        text: Text::plain("hi"),
+                        idempotency_key: None,
+                        reply_to: Some(MessageId(Uuid::from_u128(1))),
+                    },
                 })
             )
         );
@@ -334,6 +346,7 @@ mod tests {
             json!({ "type": "message.send", "conversation_id": id, "content": 5 }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "style": "loud" }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "idempotency_key": 5 }),
+            json!({ "type": "message.send", "conversation_id": id, "content": "x", "reply_to_message_id": "x" }),
         ] {
             assert!(read_json(&frame).is_err(), "{frame}");
         }

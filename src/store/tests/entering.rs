@@ -29,6 +29,7 @@ fn event(id: &str, room: &str, sender: &str, meaning: Meaning) -> RawEvent {
 fn text(marker: Option<MessageId>) -> Meaning {
     Meaning::Message {
         text: Text::plain("x"),
+        reply: None,
         marker,
         notice: false,
     }

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::{End, Session, Tongue, database};
 use crate::bridge::CommandError;
+use crate::bridge::messages::Said;
 use crate::bridge::receipts::UpTo;
 use crate::domain::ids::{ConversationId, UserId};
-use crate::domain::message::Text;
 use crate::metrics::ClosedBecause;
 use crate::nova::dialects::call_frames::Kind;
 use crate::nova::error::ApiError;
@@ -96,12 +96,8 @@ impl Session {
             ClientFrame::Ping => self.write(socket, r#"{"type":"pong"}"#.into()).await?,
             ClientFrame::Ack(cursor) => self.acknowledge(cursor).await.map_err(|error| database(&error))?,
             ClientFrame::GetUnacked => self.resend(socket).await?,
-            ClientFrame::Send {
-                conversation,
-                text,
-                idempotency_key,
-            } => {
-                return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
+            ClientFrame::Send { conversation, said } => {
+                return Ok(self.say(conversation, said).await.map(Some));
             }
             ClientFrame::Typing {
                 conversation,
@@ -168,12 +164,7 @@ impl Session {
         }
     }
 
-    pub(super) async fn say(
-        &self,
-        conversation: ConversationId,
-        text: Text,
-        idempotency_key: Option<String>,
-    ) -> Result<Value, Refused> {
+    pub(super) async fn say(&self, conversation: ConversationId, said: Said) -> Result<Value, Refused> {
         let nova = &self.state.nova;
         self.place(Some(conversation))?;
         if let Err(wait) = nova.sends.check(self.user) {
@@ -183,19 +174,21 @@ impl Session {
                 detail,
             });
         }
-        match nova
-            .bridge
-            .send_message(self.user, conversation, text, idempotency_key)
-            .await
-        {
-            Ok(message) => Ok(json!({
-                "id": message.id,
-                "sequence_number": message.sequence,
-                "conversation_id": message.conversation,
-                "sender_id": message.sender,
-                "created_at": frames::time(message.created_at),
-                "delivery_status": message.delivery,
-            })),
+        match nova.bridge.send_message(self.user, conversation, said).await {
+            Ok(message) => {
+                let mut fields = json!({
+                    "id": message.id,
+                    "sequence_number": message.sequence,
+                    "conversation_id": message.conversation,
+                    "sender_id": message.sender,
+                    "created_at": frames::time(message.created_at),
+                    "delivery_status": message.delivery,
+                });
+                if let (Some(target), Some(fields)) = (message.reply_to, fields.as_object_mut()) {
+                    fields.insert("reply_to_message_id".to_owned(), json!(target));
+                }
+                Ok(fields)
+            }
             Err(error) => Err(refusal(error)),
         }
     }

@@ -35,6 +35,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/joined_rooms", get(joined_rooms))
         .route("/rooms/{room}/{action}", post(act_on_room))
         .route("/rooms/{room}/send/{event_type}/{txn}", put(send))
+        .route("/rooms/{room}/redact/{event}/{txn}", put(redact))
         .route("/rooms/{room}/state", get(room_state))
         .route("/rooms/{room}/state/{event_type}", get(state_event).put(set_state))
         .route("/rooms/{room}/state/{event_type}/", get(state_event).put(set_state))
@@ -182,6 +183,25 @@ async fn send(
             Some(target) => world.redact(&room, &user, target, content["reason"].as_str())?,
             None => world.send(&room, &user, &event_type, None, content)?,
         };
+        let answer = json!({ "event_id": event_id });
+        world.answered.insert(uri.path().to_owned(), answer.clone());
+        Ok(Json(answer))
+    })
+}
+
+async fn redact(
+    State(shared): Server,
+    Caller(user): Caller,
+    OriginalUri(uri): OriginalUri,
+    Path((room, event, _txn)): Path<(String, String, String)>,
+    body: Bytes,
+) -> Reply {
+    let body = read(&body)?;
+    shared.change(|world| {
+        if let Some(answer) = world.answered.get(uri.path()) {
+            return Ok(Json(answer.clone()));
+        }
+        let event_id = world.redact(&room, &user, &event, body["reason"].as_str())?;
         let answer = json!({ "event_id": event_id });
         world.answered.insert(uri.path().to_owned(), answer.clone());
         Ok(Json(answer))
