@@ -126,5 +126,6 @@ fn checked(text: Text) -> Result<Text, CommandError> {
         style: text.style,
         plain,
         formatted,
+        media: text.media,
     })
 }

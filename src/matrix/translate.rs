@@ -2,4 +2,5 @@
 
 pub mod calls;
 pub mod inbound;
+pub mod media;
 pub mod outbound;

@@ -6,7 +6,7 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, calls, dead_letters, management, outbox, people};
+use super::{StoreError, calls, dead_letters, media, management, outbox, people};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -62,6 +62,7 @@ pub async fn apply(
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
+    media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
     outbox::remove(connection, &effects.done_jobs).await?;
     calls::cut(connection, &effects.cuts, now).await?;

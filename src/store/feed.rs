@@ -35,6 +35,7 @@ struct Row {
     matrix_event_id: Option<String>,
     delivery: Option<String>,
     said_at: Option<Timestamp>,
+    media: Option<String>,
 }
 
 impl TryFrom<Row> for FeedEntry {
@@ -72,6 +73,7 @@ impl TryFrom<Row> for FeedEntry {
                     matrix_event_id: row.matrix_event_id,
                     delivery: row.delivery,
                     created_at: row.said_at.unwrap_or(row.created_at),
+                    media: row.media,
                 };
                 FeedEvent::Message(Message::try_from(row)?)
             }
@@ -148,7 +150,8 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, below: i64, li
         r#"SELECT f.position, f.n, f.conversation_id, f.audience, f.created_at, f.payload::text AS payload, f.message_id,
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
-                  m.delivery, m.created_at AS "said_at?"
+                  m.delivery, m.created_at AS "said_at?",
+                  (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM conversation_feed AS f LEFT JOIN messages AS m ON m.id = f.message_id
            WHERE (f.position, f.n) > ($1, $2) AND f.position < $3
            ORDER BY f.position, f.n LIMIT $4"#,
@@ -180,7 +183,8 @@ pub async fn of_user(
                   f.created_at AS "created_at!", f.payload, f.message_id,
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
-                  m.delivery, m.created_at AS "said_at?"
+                  m.delivery, m.created_at AS "said_at?",
+                  (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM conversation_members AS member
            CROSS JOIN LATERAL (
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id

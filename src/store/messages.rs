@@ -21,6 +21,7 @@ pub(super) struct Row {
     pub(super) matrix_event_id: Option<String>,
     pub(super) delivery: Option<String>,
     pub(super) created_at: Timestamp,
+    pub(super) media: Option<String>,
 }
 
 impl TryFrom<Row> for Message {
@@ -36,6 +37,8 @@ impl TryFrom<Row> for Message {
             Some(name) => Some(Delivery::parse(name).ok_or_else(|| wrong("delivery"))?),
             None => None,
         };
+        let media = row.media.as_deref().map(serde_json::from_str).transpose();
+        let media = media.map_err(|_| wrong("media"))?;
         let style = Style::parse(&row.style).ok_or_else(|| wrong("style"))?;
         Ok(Self {
             id: MessageId(row.id),
@@ -46,6 +49,7 @@ impl TryFrom<Row> for Message {
                 style,
                 plain: row.content,
                 formatted: row.formatted,
+                media,
             },
             version: row.version_number,
             event_id: row.matrix_event_id,
@@ -88,7 +92,8 @@ pub async fn page(
         sqlx::query_as!(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                    matrix_event_id, delivery, created_at
+                    matrix_event_id, delivery, created_at,
+                    (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
              FROM messages WHERE conversation_id = $1 AND sequence_number > $2 ORDER BY sequence_number LIMIT $3",
             conversation.0,
             after,
@@ -100,7 +105,8 @@ pub async fn page(
         sqlx::query_as!(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                    matrix_event_id, delivery, created_at
+                    matrix_event_id, delivery, created_at,
+                    (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
              FROM messages WHERE conversation_id = $1 AND sequence_number < $2
              ORDER BY sequence_number DESC LIMIT $3 OFFSET $4",
             conversation.0,
@@ -125,7 +131,8 @@ pub async fn find(connection: &mut PgConnection, id: MessageId) -> Result<Option
     sqlx::query_as!(
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                matrix_event_id, delivery, created_at
+                matrix_event_id, delivery, created_at,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE id = $1",
         id.0
     )
@@ -147,7 +154,8 @@ pub async fn by_idempotency_key(
     sqlx::query_as!(
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                matrix_event_id, delivery, created_at
+                matrix_event_id, delivery, created_at,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE sender_id = $1 AND idempotency_key = $2",
         sender.0,
         key

@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::calls;
+use super::{calls, media};
 use super::outbound::{MARKER, NOTICE_MARKER};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
@@ -126,7 +126,8 @@ fn message_like(event_type: &str, content: &Value) -> Meaning {
     match event_type {
         "m.room.message" => message(content, marker, not_yet),
         "m.room.encrypted" => Meaning::Encrypted,
-        "m.reaction" | "m.sticker" | "m.room.redaction" | "m.location" => not_yet(event_type),
+        "m.sticker" => carrying("m.sticker", content, marker).unwrap_or_else(|| not_yet("m.sticker without url")),
+        "m.reaction" | "m.room.redaction" => not_yet(event_type),
         _ => Meaning::Nothing,
     }
 }
@@ -142,26 +143,40 @@ fn message(content: &Value, marker: Option<MessageId>, not_yet: impl Fn(&str) ->
         Some("m.text") => Style::Plain,
         Some("m.notice") => Style::Notice,
         Some("m.emote") => Style::Emote,
-        Some(other) => return not_yet(other),
+        Some(other) => return carrying(other, content, marker).unwrap_or_else(|| not_yet(other)),
         None => return not_yet("m.room.message without msgtype"),
     };
     let Some(body) = content.get("body").and_then(Value::as_str) else {
         return not_yet("m.room.message without body");
     };
-    let formatted = (content.get("format").and_then(Value::as_str) == Some("org.matrix.custom.html"))
-        .then(|| content.get("formatted_body").and_then(Value::as_str))
-        .flatten()
-        .map(safe_html);
+    let formatted = html(content);
     let plain = shortened(storable(body.to_owned()), MAX_TEXT_BYTES * 2);
     Meaning::Message {
         text: Text {
             style,
             plain,
             formatted,
+            media: None,
         },
         marker,
         notice: content.get(NOTICE_MARKER).is_some_and(|it| it == true),
     }
+}
+
+/// A message that carries a file or a place, if it is one.
+fn carrying(msgtype: &str, content: &Value, marker: Option<MessageId>) -> Option<Meaning> {
+    Some(Meaning::Message {
+        text: media::read(msgtype, content)?,
+        marker,
+        notice: false,
+    })
+}
+
+/// The text of a message as HTML, where it has one.
+pub(super) fn html(content: &Value) -> Option<String> {
+    let has_one = content.get("format").and_then(Value::as_str) == Some("org.matrix.custom.html");
+    let formatted = has_one.then(|| content.get("formatted_body").and_then(Value::as_str));
+    formatted.flatten().map(safe_html)
 }
 
 /// HTML limited to what the specification allows in a message, so that a client may show it as it is.

@@ -204,6 +204,7 @@ mod tests {
                     style,
                     plain: "hi\nthere 👋".to_owned(),
                     formatted,
+                    media: None,
                 },
             )
         });

@@ -209,6 +209,7 @@ impl SendMessage {
             style,
             plain: plain.ok_or_else(|| invalid("content is missing"))?,
             formatted: self.formatted_content.filter(|html| !html.is_empty()),
+            media: None,
         };
         Ok((text, self.idempotency_key))
     }
