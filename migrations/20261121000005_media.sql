@@ -4,7 +4,7 @@ CREATE TABLE message_media (
     -- The whole of it, as the domain writes it. Rewritten once: when a file from Nova's storage is on the homeserver.
     media       json NOT NULL,
     -- The message that it was added to afterwards (Nova's attachments).
-    attached_to uuid
+    attached_to uuid GENERATED ALWAYS AS ((media->'file'->>'attached_to')::uuid) STORED
 );
 CREATE INDEX message_media_attached ON message_media (attached_to) WHERE attached_to IS NOT NULL;
 

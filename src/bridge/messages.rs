@@ -71,16 +71,20 @@ impl Bridge {
             ..Effects::default()
         };
         if place.has_portal {
-            let content = outbound::message(id, &message.text);
+            let job = if message.text.media.is_some() {
+                Job::SendMedia
+            } else {
+                Job::SendEvent {
+                    event_type: "m.room.message".to_owned(),
+                    content: outbound::message(id, &message.text),
+                }
+            };
             effects.jobs.push(NewJob {
                 id: self.id(now).into(),
                 lane: Lane::Conversation(conversation),
                 actor: sender,
                 message: Some(id),
-                job: Job::SendEvent {
-                    event_type: "m.room.message".to_owned(),
-                    content,
-                },
+                job,
             });
         }
         let answer = Message {

@@ -24,6 +24,8 @@ pub enum Job {
         /// Its content, marker included.
         content: Value,
     },
+    /// Send the message that carries a file or a place, once the file is on the homeserver. Recognised like an event.
+    SendMedia,
     /// Join a room that invited the ghost, and read who and what is in it.
     Join {
         /// Which room.
@@ -110,6 +112,7 @@ impl Job {
             Self::DeactivateGhost => "deactivate_ghost",
             Self::CreateRoom => "create_room",
             Self::SendEvent { .. } => "send_event",
+            Self::SendMedia => "send_media",
             Self::Join { .. } => "join",
             Self::SyncRoom { .. } => "sync_room",
             Self::Invite { .. } => "invite",

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::MessageId;
+
 mod name;
 mod place;
 
@@ -84,6 +86,9 @@ pub struct File {
     /// A small picture of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<Thumbnail>,
+    /// The message that it was added to afterwards (Nova's attachments).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached_to: Option<MessageId>,
 }
 
 /// A small picture of a file.
@@ -189,6 +194,7 @@ impl File {
             waveform: Vec::new(),
             blurhash: None,
             thumbnail: None,
+            attached_to: None,
         }
     }
 

@@ -37,6 +37,17 @@ pub struct StorageRules {
 }
 
 impl StorageRules {
+    /// Only the host of this address, wherever it is: the admin named it.
+    #[must_use]
+    pub fn only(url: &Url) -> Self {
+        let port = url.port_or_known_default().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default();
+        Self {
+            hosts: Vec::new(),
+            internal_hosts: vec![format!("{host}:{port}")],
+        }
+    }
+
     /// Whether an address may be fetched from, and if so whether its host is known to be in a private network.
     ///
     /// # Errors

@@ -144,21 +144,6 @@ pub async fn forget_uploads(connection: &mut PgConnection, before: Timestamp) ->
     Ok(())
 }
 
-/// Notes that a message was added to another one, as its attachment.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn attach(connection: &mut PgConnection, message: MessageId, to: MessageId) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE message_media SET attached_to = $2 WHERE message_id = $1",
-        message.0,
-        to.0
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// A file that was added to a message afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attached {

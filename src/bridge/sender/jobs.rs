@@ -29,6 +29,7 @@ impl Bridge {
             Job::SendEvent { event_type, content } => {
                 return self.send_event(job, &ghost, event_type, content.clone()).await;
             }
+            Job::SendMedia => return self.send_media(job, &ghost).await,
             Job::Join { room } => return self.join(job, &ghost, room).await,
             Job::SyncRoom { room } => self.sync_room(job, &ghost, room).await?,
             Job::Invite { target } => return self.invite(job, &ghost, target).await,

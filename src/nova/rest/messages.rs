@@ -10,9 +10,11 @@ use super::failures::Failures;
 use super::read::{self, MessagesAsked};
 use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
+use crate::domain::media::Media;
 use crate::domain::message::Text;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
+use crate::nova::dto::media::{self, Carrying, Wanted};
 use crate::nova::dto::messages::Message;
 use crate::nova::dto::requests::{SendMessage, SendMessageTo};
 use crate::nova::error::ApiError;
@@ -35,17 +37,35 @@ pub(super) async fn say(
     state: &NovaState,
     caller: &Caller,
     conversation: Uuid,
-    (text, key): (Text, Option<String>),
+    request: SendMessage,
 ) -> Result<Message, ApiError> {
     state.sends.check(caller.user).map_err(ApiError::TooMany)?;
+    let carrying = request.carrying.clone();
+    let (text, key) = request.text()?;
+    let text = carrying_text(state, caller, carrying, text).await?;
     let conversation = ConversationId(conversation);
     let said = state
         .bridge
         .send_message(caller.user, conversation, text, key.clone())
         .await?;
-    let mut message = Message::new(said, caller.user, None);
+    let mut message = Message::new(said, caller.user, None, &state.links);
     message.idempotency_key = key;
     Ok(message)
+}
+
+/// A text with what it shall carry.
+async fn carrying_text(
+    state: &NovaState,
+    caller: &Caller,
+    carrying: Carrying,
+    text: Text,
+) -> Result<Text, ApiError> {
+    let media = match carrying.wanted(&state.links, &state.bridge)? {
+        None => return Ok(text),
+        Some(Wanted::Place(place)) => Media::Place(place),
+        Some(Wanted::File(file)) => state.bridge.carried(caller.user, *file).await?,
+    };
+    Ok(media::said(media, text))
 }
 
 /// Says something. Under an `idempotency_key` that the caller has used before, the first message is the answer.
@@ -58,7 +78,7 @@ async fn send(
     Path(id): Path<Uuid>,
     Json(request): Json<SendMessage>,
 ) -> Result<Json<Message>, ApiError> {
-    say(&state, &caller, id, request.text()?).await.map(Json)
+    say(&state, &caller, id, request).await.map(Json)
 }
 
 /// Says something, with the conversation in the body.
@@ -69,8 +89,7 @@ async fn send_to(
     caller: Caller,
     Json(request): Json<SendMessageTo>,
 ) -> Result<Json<Message>, ApiError> {
-    let text = request.message.text()?;
-    say(&state, &caller, request.conversation_id, text).await.map(Json)
+    say(&state, &caller, request.conversation_id, request.message).await.map(Json)
 }
 
 /// Messages of a conversation in the order in which they were said: the newest, or those before or after one.

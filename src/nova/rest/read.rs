@@ -11,10 +11,11 @@ use crate::domain::message as domain;
 use crate::nova::NovaState;
 use crate::nova::dto::conversations::Conversation;
 use crate::nova::dto::members::Member;
+use crate::nova::dto::media::Attachment;
 use crate::nova::dto::messages::Message;
 use crate::nova::error::ApiError;
 use crate::store::messages::Page;
-use crate::store::{conversations, lists, messages};
+use crate::store::{conversations, lists, media, messages};
 
 /// How many members a conversation shows in a list.
 const MEMBERS_SHOWN: i64 = 50;
@@ -190,11 +191,19 @@ pub(crate) async fn shown(
     found: Vec<domain::Message>,
 ) -> Result<Vec<Message>, ApiError> {
     let own: Vec<MessageId> = found.iter().filter(|it| it.sender == user).map(|it| it.id).collect();
+    let all: Vec<MessageId> = found.iter().map(|it| it.id).collect();
+    let mut connection = state.bridge.store().read().await?;
     let notes = if own.is_empty() {
         Vec::new()
     } else {
-        let mut connection = state.bridge.store().read().await?;
         messages::notes(&mut connection, user, &own).await?
     };
-    Ok(Message::list(found, user, notes))
+    let attached = media::attached(&mut connection, &all).await?;
+    drop(connection);
+    let mut shown = Message::list(found, user, notes, &state.links);
+    for message in &mut shown {
+        let added = attached.iter().filter(|it| it.to.0 == message.id);
+        message.attachments.extend(added.map(|it| Attachment::added(it, &state.links)));
+    }
+    Ok(shown)
 }

@@ -238,12 +238,12 @@ impl Session {
         let horizon = store.feed_horizon(&mut connection).await?;
         let below = horizon.position.max(published.position.saturating_add(1));
         let page = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
-        let bare = self.state.hub.bare_frames();
+        let ways = self.state.hub.ways();
         Ok(Part {
             entries: page
                 .entries
                 .iter()
-                .map(|entry| (entry.cursor, frames::of_entry(entry, bare)))
+                .map(|entry| (entry.cursor, frames::of_entry(entry, ways)))
                 .collect(),
             reached: page.last.unwrap_or(from),
             more: page.full,
