@@ -28,6 +28,6 @@ pub use error::{HomeserverError, Refusal, Retry};
 pub use events::MessagesPage;
 pub use ghosts::{Profile, Registered};
 pub use media::{MEDIA_LIMIT, Media};
-pub use outside::StorageRules;
 pub use observer::{Endpoint, Observer, Outcome, unobserved};
+pub use outside::StorageRules;
 pub use voip::TurnServer;

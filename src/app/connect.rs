@@ -8,8 +8,8 @@ use secrecy::ExposeSecret;
 
 use crate::appservice::registration::{ALIAS_PREFIX, BOT_LOCALPART, Registration};
 use crate::bridge::calls::CallSettings;
-use crate::bridge::media::{Bucket, MediaSettings};
 use crate::bridge::ice::{IceServer, IceSettings, SharedTurn};
+use crate::bridge::media::{Bucket, MediaSettings};
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
 use crate::config::{self, Config};
 use crate::domain::bot::{Level, Permissions};
@@ -139,7 +139,13 @@ fn permissions(bot: &config::Bot) -> Permissions {
 
 fn media(media: &config::Media) -> anyhow::Result<MediaSettings> {
     let bucket = |s3: &config::S3| {
-        Bucket::new(&s3.endpoint, &s3.bucket, &s3.region, &s3.access_key, s3.secret_key.clone())
+        Bucket::new(
+            &s3.endpoint,
+            &s3.bucket,
+            &s3.region,
+            &s3.access_key,
+            s3.secret_key.clone(),
+        )
     };
     Ok(MediaSettings {
         max_size: media.max_size,

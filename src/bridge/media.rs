@@ -3,8 +3,8 @@
 //! Nothing here holds a file in memory. What comes in goes to a temporary file first (`spool`), is looked at there
 //! (`look`), and only then goes to the homeserver; what goes out passes through as it comes.
 
-mod bucket;
 mod bring;
+mod bucket;
 mod look;
 mod show;
 mod spool;
@@ -48,6 +48,18 @@ pub struct MediaSettings {
     pub storage: StorageRules,
     /// The bucket that clients may upload to.
     pub bucket: Option<Bucket>,
+}
+
+impl Default for MediaSettings {
+    /// 100 MB, and no storage.
+    fn default() -> Self {
+        Self {
+            max_size: 100_000_000,
+            temp_dir: std::env::temp_dir(),
+            storage: StorageRules::default(),
+            bucket: None,
+        }
+    }
 }
 
 /// What is remembered and limited.

@@ -18,7 +18,11 @@ pub(super) fn media(section: &MediaSection, problems: Problems<'_>) -> Option<Me
     let size = at_most("media.max_size_mb", section.max_size_mb, LARGEST_MB, problems);
     let hours = at_most("media.link_hours", section.link_hours, LONGEST_LINK, problems);
     hosts("media.storage_hosts", &section.storage_hosts, problems);
-    hosts("media.internal_storage_hosts", &section.internal_storage_hosts, problems);
+    hosts(
+        "media.internal_storage_hosts",
+        &section.internal_storage_hosts,
+        problems,
+    );
     let s3 = s3(section, problems);
     Some(Media {
         max_size: size?.saturating_mul(1_000_000),
@@ -33,7 +37,11 @@ pub(super) fn media(section: &MediaSection, problems: Problems<'_>) -> Option<Me
 fn at_most(key: &str, value: u64, most: u64, problems: Problems<'_>) -> Option<u64> {
     let value = positive(key, value, problems)?;
     if value > most {
-        problems.push(Problem::new(key, format!("is {value}"), format!("set it to 1 to {most}")));
+        problems.push(Problem::new(
+            key,
+            format!("is {value}"),
+            format!("set it to 1 to {most}"),
+        ));
         return None;
     }
     Some(value)
@@ -68,7 +76,11 @@ fn s3(section: &MediaSection, problems: Problems<'_>) -> Option<Option<S3>> {
     };
     let mut needed = |key: &str, value: Option<String>| {
         if value.is_none() {
-            problems.push(Problem::new(key, "is missing, but there is an s3_endpoint", "set it, or remove s3_endpoint"));
+            problems.push(Problem::new(
+                key,
+                "is missing, but there is an s3_endpoint",
+                "set it, or remove s3_endpoint",
+            ));
         }
         value
     };

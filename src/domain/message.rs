@@ -75,7 +75,11 @@ impl Text {
     /// A file or a place, with a caption unless that is empty.
     #[must_use]
     pub fn carrying(media: Media, caption: &str) -> Self {
-        let said = Self::plain(if caption.trim().is_empty() { media.label() } else { caption });
+        let said = Self::plain(if caption.trim().is_empty() {
+            media.label()
+        } else {
+            caption
+        });
         Self {
             media: Some(media),
             ..said

@@ -21,8 +21,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::error::HomeserverError;
-use super::outside::Outside;
 use super::observer::{Endpoint, Observer, Outcome, unobserved};
+use super::outside::Outside;
 use super::wire::{identity, read_body, read_refusal};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -256,7 +256,9 @@ impl Homeserver {
             return Ok(response);
         }
         let headers = response.headers().clone();
-        Err(read_refusal(response.status().as_u16(), &headers, response).await.into())
+        Err(read_refusal(response.status().as_u16(), &headers, response)
+            .await
+            .into())
     }
 
     /// Runs `work` and tells the observer how it went.

@@ -73,7 +73,10 @@ impl Download {
         Self {
             length: number(headers),
             part: partial.then(|| content_range(headers)).flatten(),
-            content_type: headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).map(str::to_owned),
+            content_type: headers
+                .get(CONTENT_TYPE)
+                .and_then(|it| it.to_str().ok())
+                .map(str::to_owned),
             response,
         }
     }
@@ -121,17 +124,22 @@ impl Homeserver {
                 if let Some(Span { first, last }) = span {
                     let last = last.map(|last| last.to_string()).unwrap_or_default();
                     let range = HeaderValue::try_from(format!("bytes={first}-{last}"));
-                    request.headers_mut().insert(RANGE, range.map_err(HomeserverError::request)?);
+                    request
+                        .headers_mut()
+                        .insert(RANGE, range.map_err(HomeserverError::request)?);
                 }
                 (Endpoint::Download, request)
             }
             Wanted::Thumbnail { width, height } => {
-                let mut request = get_content_thumbnail::v1::Request::new(media_id, server, width.into(), height.into());
+                let mut request =
+                    get_content_thumbnail::v1::Request::new(media_id, server, width.into(), height.into());
                 request.method = Some(Method::Scale);
                 (Endpoint::Thumbnail, self.prepared(Some(ghost), request)?)
             }
         };
-        let response = self.observed(endpoint, self.begin(request, None, LONGEST_DOWNLOAD)).await?;
+        let response = self
+            .observed(endpoint, self.begin(request, None, LONGEST_DOWNLOAD))
+            .await?;
         Ok(Download::new(response))
     }
 

@@ -106,9 +106,8 @@ impl Outside {
                 .no_proxy()
                 .user_agent(concat!("nova-bridge/", env!("CARGO_PKG_VERSION")))
         };
-        let built = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| HomeserverError::Setup(Box::new(error)))
-        };
+        let built =
+            |builder: reqwest::ClientBuilder| builder.build().map_err(|error| HomeserverError::Setup(Box::new(error)));
         Ok(Self {
             public: built(client().dns_resolver(Arc::new(PublicOnly)))?,
             internal: built(client())?,
@@ -155,13 +154,18 @@ impl Homeserver {
     ///
     /// [`HomeserverError::Unsuitable`] for addresses that are not followed, and as for any request.
     pub async fn fetch_stored(&self, url: &Url, rules: &StorageRules) -> Result<Download, HomeserverError> {
-        self.observed(Endpoint::Storage, self.follow_stored(url.clone(), rules)).await
+        self.observed(Endpoint::Storage, self.follow_stored(url.clone(), rules))
+            .await
     }
 
     async fn follow_stored(&self, mut url: Url, rules: &StorageRules) -> Result<Download, HomeserverError> {
         for _ in 0..=REDIRECTS {
             let outside = self.outside();
-            let client = if rules.check(&url)? { &outside.internal } else { &outside.public };
+            let client = if rules.check(&url)? {
+                &outside.internal
+            } else {
+                &outside.public
+            };
             let answer = tokio::time::timeout(SILENCE, client.get(url.clone()).send()).await;
             let response = match answer.map_err(|elapsed| HomeserverError::Timeout(Box::new(elapsed)))? {
                 Err(error) if is_private(&error) => return Err(HomeserverError::Unsuitable(PRIVATE)),
@@ -192,7 +196,11 @@ mod tests {
     #[test]
     fn only_allowed_hosts_are_asked() {
         let rules = StorageRules {
-            hosts: vec!["cdn.nova.social".to_owned(), "s3.nova.social:9000".to_owned(), "10.0.0.1".to_owned()],
+            hosts: vec![
+                "cdn.nova.social".to_owned(),
+                "s3.nova.social:9000".to_owned(),
+                "10.0.0.1".to_owned(),
+            ],
             internal_hosts: vec!["minio:9000".to_owned()],
         };
         let check = |url: &str| rules.check(&url.parse().unwrap()).map_err(|error| error.to_string());

@@ -77,7 +77,11 @@ const CALL_NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "CALL_NO
 const CALL_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "CALL_CONFLICT");
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "server_error", "SERVICE_UNAVAILABLE");
 const TOO_LARGE: Kind = (StatusCode::PAYLOAD_TOO_LARGE, "validation_error", "PAYLOAD_TOO_LARGE");
-const UNSUITABLE: Kind = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "validation_error", "UNSUITABLE_FILE");
+const UNSUITABLE: Kind = (
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "validation_error",
+    "UNSUITABLE_FILE",
+);
 const BUG: Kind = (
     StatusCode::INTERNAL_SERVER_ERROR,
     "server_error",

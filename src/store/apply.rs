@@ -6,7 +6,7 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, calls, dead_letters, media, management, outbox, people};
+use super::{StoreError, calls, dead_letters, management, media, outbox, people};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};

@@ -36,6 +36,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             sender: owned_user_id!("@_nova_bridge:example.org"),
             calls: CallSettings::default(),
             ice: IceSettings::default(),
+            media: nova_bridge::bridge::media::MediaSettings::default(),
         },
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

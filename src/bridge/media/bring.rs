@@ -149,11 +149,16 @@ impl Bridge {
     async fn try_fill_in(&self, ghost: &UserId, file: &mut File) -> Result<(), HomeserverError> {
         let Some(mxc) = file.mxc() else { return Ok(()) };
         let (width, height) = SMALL;
-        let mut small = self.homeserver().open(ghost, mxc, Wanted::Thumbnail { width, height }).await?;
+        let mut small = self
+            .homeserver()
+            .open(ghost, mxc, Wanted::Thumbnail { width, height })
+            .await?;
         let bytes = read(&mut small, SMALL_PICTURE).await?;
         let looked = bytes.clone();
         let looked = tokio::task::spawn_blocking(move || look::small_picture(&looked)).await;
-        let Ok(Some((dimensions, blurhash))) = looked else { return Ok(()) };
+        let Ok(Some((dimensions, blurhash))) = looked else {
+            return Ok(());
+        };
         file.blurhash = Some(blurhash);
         let is_larger = |(wide, high): (u32, u32)| wide > width.into() || high > height.into();
         if file.dimensions.is_some_and(is_larger) {
@@ -217,7 +222,10 @@ async fn measured(
     if !kind.is_picture() {
         return Ok((bytes, None));
     }
-    let (copy, mime) = (bytes.try_clone().await.map_err(Refused::Disk)?.into_std().await, mime.to_owned());
+    let (copy, mime) = (
+        bytes.try_clone().await.map_err(Refused::Disk)?.into_std().await,
+        mime.to_owned(),
+    );
     let looked = tokio::task::spawn_blocking(move || look::dimensions(copy, &mime)).await;
     let dimensions = looked.map_err(|error| Refused::Disk(std::io::Error::other(error)))??;
     let mut bytes = bytes;

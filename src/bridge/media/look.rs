@@ -19,7 +19,14 @@ const BLUR_EDGE: u32 = 32;
 const BLUR_PARTS: (u32, u32) = (4, 3);
 
 /// Pictures that clients can show.
-const PICTURES: [&str; 6] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heif"];
+const PICTURES: [&str; 6] = [
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/avif",
+    "image/heif",
+];
 /// Types that may hold sound, pictures, or both.
 const CONTAINERS: [&str; 5] = ["mp4", "webm", "ogg", "quicktime", "x-matroska"];
 
@@ -33,13 +40,17 @@ pub(in crate::bridge) struct Seen {
 /// What a file is that begins like this. `claimed` is its type by who sends it, `wanted` what it shall be shown as.
 pub(in crate::bridge) fn judge(head: &[u8], claimed: Option<&str>, wanted: Option<Kind>) -> Result<Seen, Refused> {
     let found = recognised(head);
-    let claimed = claimed.and_then(mime).filter(|claimed| claimed != "application/octet-stream");
+    let claimed = claimed
+        .and_then(mime)
+        .filter(|claimed| claimed != "application/octet-stream");
     let natural = || match &found {
         Some(found) if found.starts_with("image/") && !PICTURES.contains(&found.as_str()) => Kind::File,
         Some(found) => Kind::of_mime(found),
         None => Kind::File,
     };
-    let kind = wanted.or_else(|| claimed.as_deref().map(Kind::of_mime)).unwrap_or_else(natural);
+    let kind = wanted
+        .or_else(|| claimed.as_deref().map(Kind::of_mime))
+        .unwrap_or_else(natural);
     let wrong = || Refused::WrongType {
         claimed: claimed.clone().unwrap_or_else(|| kind.noun().to_owned()),
         found: found.clone().unwrap_or_else(|| "of no type that is known".to_owned()),
@@ -111,8 +122,13 @@ fn edges(reader: ImageReader<impl std::io::BufRead + std::io::Seek>) -> Option<(
     let mut decoder = reader.into_decoder().ok()?;
     let (width, height) = decoder.dimensions();
     let turned = match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
-        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => true,
-        Orientation::NoTransforms | Orientation::Rotate180 | Orientation::FlipHorizontal | Orientation::FlipVertical => false,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
+            true
+        }
+        Orientation::NoTransforms
+        | Orientation::Rotate180
+        | Orientation::FlipHorizontal
+        | Orientation::FlipVertical => false,
     };
     Some(if turned { (height, width) } else { (width, height) })
 }

@@ -67,7 +67,9 @@ impl Bridge {
     /// [`CommandError::NoSuchFile`] where there is none, or nobody may see it any more; or when the homeserver fails.
     pub async fn open_file(&self, id: Uuid, wanted: Wanted) -> Result<(File, Opened), CommandError> {
         let mut connection = self.inner.store.read().await?;
-        let shown = media::shown(&mut connection, id).await?.ok_or(CommandError::NoSuchFile)?;
+        let shown = media::shown(&mut connection, id)
+            .await?
+            .ok_or(CommandError::NoSuchFile)?;
         drop(connection);
         let file = shown.file;
         let (mxc, wanted) = match (&file.source, &file.thumbnail, wanted) {
@@ -76,7 +78,13 @@ impl Bridge {
                 return Ok((file, Opened::Elsewhere(url)));
             }
             (Source::Object(key), ..) => {
-                let bucket = self.inner.settings.media.bucket.as_ref().ok_or(CommandError::NoSuchFile)?;
+                let bucket = self
+                    .inner
+                    .settings
+                    .media
+                    .bucket
+                    .as_ref()
+                    .ok_or(CommandError::NoSuchFile)?;
                 let url = bucket.get(key, OBJECT_LIFETIME);
                 return Ok((file, Opened::Elsewhere(url)));
             }
@@ -90,7 +98,13 @@ impl Bridge {
             (Source::Mxc(mxc), _, wanted) => (mxc.as_str(), wanted),
         };
         let viewer = shown.viewer.ok_or(CommandError::NoSuchFile)?;
-        let permit = self.inner.media.shown.clone().try_acquire_owned().map_err(|_| CommandError::Busy)?;
+        let permit = self
+            .inner
+            .media
+            .shown
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| CommandError::Busy)?;
         let ghost = self.ghost_of(viewer).await?;
         let download = match self.homeserver().open(&ghost, mxc, wanted).await {
             Err(error) if matches!(error.status(), Some(400 | 404)) => return Err(CommandError::NoSuchFile),

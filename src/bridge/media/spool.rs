@@ -79,6 +79,9 @@ mod tests {
         assert!(matches!(spool.take(b"6").await, Err(Refused::TooLarge { limit: 5 })));
         let empty = Spool::new(folder.path(), 5).await.unwrap();
         assert!(matches!(empty.done().await, Err(Refused::Empty)));
-        assert!(matches!(Spool::new(Path::new("/nonexistent"), 5).await, Err(Refused::Disk(_))));
+        assert!(matches!(
+            Spool::new(Path::new("/nonexistent"), 5).await,
+            Err(Refused::Disk(_))
+        ));
     }
 }

@@ -88,8 +88,14 @@ impl Bridge {
                 file.ok_or_else(|| invalid("there is no such upload of yours"))?
             }
             Origin::Url(url) => {
-                settings.storage.check(url).map_err(|error| invalid(format!("media_url: {error}")))?;
-                let last = url.path_segments().and_then(|mut steps| steps.next_back()).unwrap_or_default();
+                settings
+                    .storage
+                    .check(url)
+                    .map_err(|error| invalid(format!("media_url: {error}")))?;
+                let last = url
+                    .path_segments()
+                    .and_then(|mut steps| steps.next_back())
+                    .unwrap_or_default();
                 let kind = wanted.kind.unwrap_or_else(|| kind_by_name(last, guessed()));
                 File::new(kind, Source::Url(url.as_str().to_owned()), last)
             }
@@ -113,13 +119,18 @@ impl Bridge {
         }
         if file.mxc().is_none() {
             if wanted.size.is_some_and(|size| size > settings.max_size) {
-                return Err(Refused::TooLarge { limit: settings.max_size }.into());
+                return Err(Refused::TooLarge {
+                    limit: settings.max_size,
+                }
+                .into());
             }
             file.mime = claimed;
             file.size = wanted.size;
         }
         let edge = |pixels: u32| (1..=MAX_EDGE).contains(&pixels);
-        let dimensions = wanted.dimensions.filter(|(width, height)| edge(*width) && edge(*height));
+        let dimensions = wanted
+            .dimensions
+            .filter(|(width, height)| edge(*width) && edge(*height));
         file.dimensions = file.dimensions.or(dimensions);
         if wanted.duration_ms.is_some_and(|length| length > LONGEST) {
             return Err(invalid(format!("duration_ms must be at most {LONGEST}")));
@@ -163,7 +174,9 @@ fn shown_as(is: Kind, wanted: Kind, looked_at: bool) -> Result<Kind, Refused> {
 
 /// A first guess, until the content is there.
 fn kind_by_name(name: &str, otherwise: Kind) -> Kind {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension = name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
         Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "heic" | "heif" | "avif") => Kind::Image,
         Some("mp4" | "mov" | "m4v" | "webm" | "mkv") => Kind::Video,

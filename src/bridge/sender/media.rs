@@ -40,7 +40,8 @@ impl Bridge {
             text.media = Some(there);
         }
         let content = content(&text).ok_or_else(gone)?;
-        self.send_event(job, ghost, "m.room.message", Value::Object(content)).await
+        self.send_event(job, ghost, "m.room.message", Value::Object(content))
+            .await
     }
 
     /// Takes a file from Nova's storage to the homeserver.
@@ -61,7 +62,11 @@ impl Bridge {
         let spool = match spool.await {
             Ok(Ok(spool)) => spool,
             Ok(Err(error)) => return Err(unfetched(job, error)),
-            Err(_) => return Err(JobError::Hopeless("Nova's storage takes too long to give the file".to_owned())),
+            Err(_) => {
+                return Err(JobError::Hopeless(
+                    "Nova's storage takes too long to give the file".to_owned(),
+                ));
+            }
         };
         let claims = Claims {
             name: Some(file.name.clone()),
@@ -69,10 +74,13 @@ impl Bridge {
             size: None,
             kind: Some(file.kind),
         };
-        let taken = self.deliver_file(ghost, spool, &claims).await.map_err(|error| match error {
-            FileError::Refused(refused) => JobError::Hopeless(refused.to_string()),
-            FileError::Homeserver(error) => JobError::Homeserver(error),
-        })?;
+        let taken = self
+            .deliver_file(ghost, spool, &claims)
+            .await
+            .map_err(|error| match error {
+                FileError::Refused(refused) => JobError::Hopeless(refused.to_string()),
+                FileError::Homeserver(error) => JobError::Homeserver(error),
+            })?;
         Ok(File {
             dimensions: taken.dimensions.or(file.dimensions),
             duration_ms: file.duration_ms,

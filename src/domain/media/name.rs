@@ -11,7 +11,11 @@ const MAX_BYTES: usize = 200;
 #[must_use]
 pub fn file_name(text: &str, kind: Kind) -> String {
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = storable(last.to_owned()).chars().filter(|c| !is_hidden(*c)).map(plain).collect();
+    let clean: String = storable(last.to_owned())
+        .chars()
+        .filter(|c| !is_hidden(*c))
+        .map(plain)
+        .collect();
     let clean = clean.trim().trim_start_matches('.').trim();
     if clean.is_empty() {
         return kind.noun().to_owned();
@@ -43,7 +47,10 @@ fn shortened(name: &str) -> String {
     if name.len() <= MAX_BYTES {
         return name.to_owned();
     }
-    let end = name.rfind('.').filter(|dot| name.len() - dot <= 20).unwrap_or(name.len());
+    let end = name
+        .rfind('.')
+        .filter(|dot| name.len() - dot <= 20)
+        .unwrap_or(name.len());
     let (stem, extension) = name.split_at(end);
     let room = MAX_BYTES.saturating_sub(extension.len());
     let mut cut = room.min(stem.len());

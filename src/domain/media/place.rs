@@ -55,7 +55,11 @@ impl Place {
     /// The `geo:` address.
     #[must_use]
     pub fn uri(&self) -> String {
-        let accuracy = self.accuracy.as_ref().map(|metres| format!(";u={metres}")).unwrap_or_default();
+        let accuracy = self
+            .accuracy
+            .as_ref()
+            .map(|metres| format!(";u={metres}"))
+            .unwrap_or_default();
         format!("geo:{},{}{accuracy}", self.latitude, self.longitude)
     }
 
@@ -88,10 +92,23 @@ mod tests {
         let place = Place::parse("geo:51.5008,-0.1247,12;crs=wgs84;u=35").unwrap();
         assert_eq!(place.uri(), "geo:51.5008,-0.1247;u=35");
         assert_eq!((place.degrees(), place.accuracy()), ((51.5008, -0.1247), Some(35.0)));
-        for bad in ["", "geo:", "geo:1", "geo:91,0", "geo:0,181", "geo:NaN,0", "geo:inf,0", "https://x", "geo:a,b"] {
+        for bad in [
+            "",
+            "geo:",
+            "geo:1",
+            "geo:91,0",
+            "geo:0,181",
+            "geo:NaN,0",
+            "geo:inf,0",
+            "https://x",
+            "geo:a,b",
+        ] {
             assert_eq!(Place::parse(bad), None, "{bad}");
         }
         assert_eq!(Place::new(1.0, 2.0, Some(f64::NAN)).unwrap().accuracy(), None);
-        assert_eq!(Place::new(1.0, 2.0, None).unwrap().described(Some(" ")).label(), "Location");
+        assert_eq!(
+            Place::new(1.0, 2.0, None).unwrap().described(Some(" ")).label(),
+            "Location"
+        );
     }
 }

@@ -13,8 +13,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{calls, media};
 use super::outbound::{MARKER, NOTICE_MARKER};
+use super::{calls, media};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
 use crate::domain::ids::{MessageId, OutboxId};

@@ -35,7 +35,12 @@ pub(super) fn read(msgtype: &str, content: &Value) -> Option<Text> {
         "m.location" => return place(content),
         _ => return None,
     };
-    let text = |key: &str| content.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let text = |key: &str| {
+        content
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|text| !text.trim().is_empty())
+    };
     // With a `filename` of its own, the body is a caption. A sticker's body describes it.
     let (name, caption) = match (text("filename"), text("body")) {
         (Some(name), Some(body)) if name != body && kind != Kind::Sticker => (Some(name), Some(body)),
@@ -43,18 +48,28 @@ pub(super) fn read(msgtype: &str, content: &Value) -> Option<Text> {
     };
     let name = file_name(name.unwrap_or_default(), kind);
     let Some(mxc) = address(content.get("url")) else {
-        return content.get("file").is_some_and(Value::is_object).then(|| sealed(kind, &name));
+        return content
+            .get("file")
+            .is_some_and(Value::is_object)
+            .then(|| sealed(kind, &name));
     };
     let info = content.get("info").unwrap_or(&Value::Null);
     let audio = content.get(AUDIO).unwrap_or(&Value::Null);
     let heard = audio.get("waveform").and_then(Value::as_array).into_iter().flatten();
     let file = File {
         mime: info.get("mimetype").and_then(Value::as_str).and_then(mime),
-        size: info.get("size").and_then(number).filter(|size| i64::try_from(*size).is_ok()),
+        size: info
+            .get("size")
+            .and_then(number)
+            .filter(|size| i64::try_from(*size).is_ok()),
         dimensions: dimensions(info),
-        duration_ms: [audio, info].into_iter().find_map(|it| it.get("duration").and_then(number)),
+        duration_ms: [audio, info]
+            .into_iter()
+            .find_map(|it| it.get("duration").and_then(number)),
         waveform: waveform(heard.map(|value| number(value).unwrap_or_default())),
-        blurhash: [BLURHASH, "blurhash"].iter().find_map(|key| blurhash(info.get(key)?.as_str()?)),
+        blurhash: [BLURHASH, "blurhash"]
+            .iter()
+            .find_map(|key| blurhash(info.get(key)?.as_str()?)),
         thumbnail: thumbnail(info),
         ..File::new(kind, Source::Mxc(mxc), &name)
     };
@@ -96,14 +111,22 @@ fn address(value: Option<&Value>) -> Option<String> {
 
 /// A whole number that is not negative; some clients write fractions.
 fn number(value: &Value) -> Option<u64> {
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it saturates"
+    )]
     let whole = |number: f64| (number.is_finite() && number >= 0.0).then_some(number as u64);
     value.as_u64().or_else(|| value.as_f64().and_then(whole))
 }
 
 fn dimensions(info: &Value) -> Option<(u32, u32)> {
     let edge = |key: &str| {
-        let pixels = info.get(key).and_then(number).filter(|pixels| (1..=MAX_EDGE).contains(pixels))?;
+        let pixels = info
+            .get(key)
+            .and_then(number)
+            .filter(|pixels| (1..=MAX_EDGE).contains(pixels))?;
         u32::try_from(pixels).ok()
     };
     Some((edge("w")?, edge("h")?))
@@ -190,7 +213,6 @@ fn of_place(place: &Place) -> Value {
         LOCATION: { "uri": uri, "description": place.description }, ASSET: { "type": "m.pin" },
     })
 }
-
 
 #[cfg(test)]
 mod tests;

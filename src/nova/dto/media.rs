@@ -75,7 +75,11 @@ impl KindName {
                 "voice" => Some(Carried::File(Kind::Voice)),
                 "file" => Some(Carried::File(Kind::File)),
                 "location" => Some(Carried::Place),
-                _ => return Err(invalid("message_type must be text, image, video, audio, voice, file or location")),
+                _ => {
+                    return Err(invalid(
+                        "message_type must be text, image, video, audio, voice, file or location",
+                    ));
+                }
             },
         };
         Ok(found)
@@ -155,7 +159,9 @@ impl Carrying {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let origins = [
             self.media_id.map(Origin::Upload),
-            given(&self.media_url).map(|url| origin_of_url(&url, links, bridge)).transpose()?,
+            given(&self.media_url)
+                .map(|url| origin_of_url(&url, links, bridge))
+                .transpose()?,
             given(&self.s3_key).map(|key| origin_of_key(&key)).transpose()?,
         ];
         let mut origins = origins.into_iter().flatten();
@@ -217,7 +223,9 @@ pub(crate) fn origin_of_url(text: &str, links: &Links, bridge: &Bridge) -> Resul
 
 pub(crate) fn origin_of_key(key: &str) -> Result<Origin, ApiError> {
     match key.strip_prefix(UPLOAD_KEY) {
-        Some(id) => Uuid::parse_str(id).map(Origin::Upload).map_err(|_| invalid("s3_key is none of ours")),
+        Some(id) => Uuid::parse_str(id)
+            .map(Origin::Upload)
+            .map_err(|_| invalid("s3_key is none of ours")),
         None => Ok(Origin::Object(key.to_owned())),
     }
 }
@@ -305,7 +313,10 @@ impl FileShown {
         let has_small = file.mxc().is_some() && (file.kind.is_picture() || file.thumbnail.is_some());
         Self {
             file_name: file.name.clone(),
-            file_type: file.mime.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
+            file_type: file
+                .mime
+                .clone()
+                .unwrap_or_else(|| "application/octet-stream".to_owned()),
             file_size: file.size.unwrap_or_default(),
             url: links.file(id),
             thumbnail_url: has_small.then(|| links.thumbnail(id)),

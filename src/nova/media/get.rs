@@ -7,8 +7,8 @@ use std::io;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -27,9 +27,26 @@ use crate::nova::rest::extract::{Params, Path};
 
 /// Types that a browser shows and does not run.
 const SHOWN: [&str; 20] = [
-    "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heif", "image/heic", "video/mp4",
-    "video/webm", "video/ogg", "video/quicktime", "audio/mpeg", "audio/mp4", "audio/aac", "audio/ogg", "audio/webm", "audio/wav",
-    "audio/flac", "audio/x-flac", "text/plain",
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/avif",
+    "image/heif",
+    "image/heic",
+    "video/mp4",
+    "video/webm",
+    "video/ogg",
+    "video/quicktime",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/aac",
+    "audio/ogg",
+    "audio/webm",
+    "audio/wav",
+    "audio/flac",
+    "audio/x-flac",
+    "text/plain",
 ];
 const OTHER: &str = "application/octet-stream";
 
@@ -78,7 +95,9 @@ pub(crate) async fn file(
     };
     let stream = match opened {
         Opened::Here(stream) => *stream,
-        Opened::Elsewhere(url) => return Ok((StatusCode::TEMPORARY_REDIRECT, [(LOCATION, url.to_string())]).into_response()),
+        Opened::Elsewhere(url) => {
+            return Ok((StatusCode::TEMPORARY_REDIRECT, [(LOCATION, url.to_string())]).into_response());
+        }
     };
     let mut response = answer(stream, range);
     let shown = file.mime.as_deref().filter(|mime| SHOWN.contains(mime));
@@ -142,7 +161,8 @@ pub(crate) async fn thumbnail(
 
 /// One of our own words for a type.
 fn known(mime: Option<&str>) -> &'static str {
-    mime.and_then(|mime| SHOWN.into_iter().find(|shown| *shown == mime)).unwrap_or(OTHER)
+    mime.and_then(|mime| SHOWN.into_iter().find(|shown| *shown == mime))
+        .unwrap_or(OTHER)
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -164,7 +184,13 @@ fn disposition(file: &File, shown: bool) -> String {
     let ascii: String = file
         .name
         .chars()
-        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';') { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';') {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let mut encoded = String::new();
     for byte in file.name.bytes() {
@@ -180,7 +206,11 @@ fn disposition(file: &File, shown: bool) -> String {
 
 fn no_such_part(size: Option<u64>) -> Response {
     let size = size.map_or_else(|| "*".to_owned(), |size| size.to_string());
-    (StatusCode::RANGE_NOT_SATISFIABLE, [(CONTENT_RANGE, format!("bytes */{size}"))]).into_response()
+    (
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        [(CONTENT_RANGE, format!("bytes */{size}"))],
+    )
+        .into_response()
 }
 
 /// The whole file, or the part that is asked for: the homeserver's, or else cut out while it passes.

@@ -37,7 +37,9 @@ pub struct Links {
 
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Links").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("Links")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,7 +61,11 @@ impl Links {
     #[must_use]
     pub fn file(&self, id: Uuid) -> String {
         let exp = self.expiry(self.lifetime);
-        format!("{}/media/v1/{id}?exp={exp}&sig={}", self.base, self.sign(&of_file(id), exp))
+        format!(
+            "{}/media/v1/{id}?exp={exp}&sig={}",
+            self.base,
+            self.sign(&of_file(id), exp)
+        )
     }
 
     /// Where a small picture of it is.
@@ -77,7 +83,10 @@ impl Links {
         let sig = self.sign(&of_upload(owner, id, name), exp);
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("name", name);
-        let query = query.append_pair("exp", &exp.to_string()).append_pair("sig", &sig).finish();
+        let query = query
+            .append_pair("exp", &exp.to_string())
+            .append_pair("sig", &sig)
+            .finish();
         format!("{}/media/upload/{owner}/{id}?{query}", self.base)
     }
 
@@ -179,15 +188,27 @@ mod tests {
         let (links, clock) = links(b"secret");
         let id = Uuid::from_u128(7);
         let link = links.file(id);
-        assert!(link.starts_with(&format!("https://nova.example.org/x/media/v1/{id}?exp=")), "{link}");
+        assert!(
+            link.starts_with(&format!("https://nova.example.org/x/media/v1/{id}?exp=")),
+            "{link}"
+        );
         let good = signed(&link);
         assert!(links.opens(id, &good));
         assert!(links.opens(id, &signed(&links.thumbnail(id))));
         assert!(!links.opens(Uuid::from_u128(8), &good));
-        let later = Signed { exp: good.exp + 1, ..good.clone() };
+        let later = Signed {
+            exp: good.exp + 1,
+            ..good.clone()
+        };
         assert!(!links.opens(id, &later));
         for sig in ["", "!", "AAAA"] {
-            assert!(!links.opens(id, &Signed { sig: sig.to_owned(), ..good.clone() }));
+            assert!(!links.opens(
+                id,
+                &Signed {
+                    sig: sig.to_owned(),
+                    ..good.clone()
+                }
+            ));
         }
         assert!(!self::links(b"other").0.opens(id, &good));
         clock.0.fetch_add(60, Ordering::Relaxed);
@@ -202,7 +223,11 @@ mod tests {
     #[test]
     fn an_upload_is_for_one_person_and_one_name() {
         let (links, _) = links(b"secret");
-        let (ana, ben, id) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)), Uuid::from_u128(3));
+        let (ana, ben, id) = (
+            UserId(Uuid::from_u128(1)),
+            UserId(Uuid::from_u128(2)),
+            Uuid::from_u128(3),
+        );
         let link = links.upload(ana, id, "a b&c.png", Duration::from_hours(1));
         let good = signed(&link);
         assert!(links.takes(ana, id, "a b&c.png", &good));
@@ -211,6 +236,9 @@ mod tests {
         assert!(!links.opens(id, &good));
         assert_eq!(links.upload_of(&link.parse().unwrap()), Some(id));
         assert_eq!(links.upload_of(&links.file(id).parse().unwrap()), Some(id));
-        assert_eq!(links.upload_of(&"https://elsewhere.example.org/media/v1/x".parse().unwrap()), None);
+        assert_eq!(
+            links.upload_of(&"https://elsewhere.example.org/media/v1/x".parse().unwrap()),
+            None
+        );
     }
 }

@@ -58,7 +58,10 @@ pub(crate) async fn post(
         kind: kind.flatten().and_then(|kind| kind.file()),
         ..claims(request.headers())
     };
-    let (id, file) = state.bridge.bring(caller.user, None, claims, coming(request.into_body())).await?;
+    let (id, file) = state
+        .bridge
+        .bring(caller.user, None, claims, coming(request.into_body()))
+        .await?;
     Ok((StatusCode::CREATED, Json(Upload::new(id, &file, &state.links))))
 }
 
@@ -97,7 +100,10 @@ pub(crate) async fn put(
         name: Some(named.name),
         ..claims(request.headers())
     };
-    let (id, file) = state.bridge.bring(owner, Some(id), claims, coming(request.into_body())).await?;
+    let (id, file) = state
+        .bridge
+        .bring(owner, Some(id), claims, coming(request.into_body()))
+        .await?;
     Ok(Json(Upload::new(id, &file, &state.links)))
 }
 

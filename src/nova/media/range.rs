@@ -91,7 +91,17 @@ mod tests {
         assert_eq!(asked("bytes=5-9"), span(5, Some(9)));
         assert_eq!(asked("Bytes = 5-"), span(5, None));
         assert_eq!(asked("bytes=-3"), Some(Asked::Last(3)));
-        for other in ["", "bytes", "bytes=", "bytes=-", "bytes=9-5", "bytes=0-1,3-4", "lines=1-2", "bytes=x-", "bytes=--1"] {
+        for other in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=9-5",
+            "bytes=0-1,3-4",
+            "lines=1-2",
+            "bytes=x-",
+            "bytes=--1",
+        ] {
             assert_eq!(asked(other), None, "{other}");
         }
         assert_eq!(asked("bytes=5-9").unwrap().within(100), Some((5, 9)));

@@ -79,7 +79,12 @@ async fn add(
     let text = Text::carrying(media, "");
     let sent = state
         .bridge
-        .send_message(caller.user, ConversationId(conversation), text, Some(format!("attachment:{key}")))
+        .send_message(
+            caller.user,
+            ConversationId(conversation),
+            text,
+            Some(format!("attachment:{key}")),
+        )
         .await?;
     let file = sent.text.media.as_ref().and_then(Media::file);
     let file = file.ok_or(CommandError::NoSuchFile)?;

@@ -112,7 +112,10 @@ async fn send(
     };
     let media = state.bridge.carried(caller.user, wanted).await?;
     let (text, key) = (Text::carrying(media, ""), request.idempotency_key);
-    let sent = state.bridge.send_message(caller.user, ConversationId(conversation), text, key).await?;
+    let sent = state
+        .bridge
+        .send_message(caller.user, ConversationId(conversation), text, key)
+        .await?;
     Ok((
         StatusCode::CREATED,
         Json(AudioSent {

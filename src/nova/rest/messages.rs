@@ -54,12 +54,7 @@ pub(super) async fn say(
 }
 
 /// A text with what it shall carry.
-async fn carrying_text(
-    state: &NovaState,
-    caller: &Caller,
-    carrying: Carrying,
-    text: Text,
-) -> Result<Text, ApiError> {
+async fn carrying_text(state: &NovaState, caller: &Caller, carrying: Carrying, text: Text) -> Result<Text, ApiError> {
     let media = match carrying.wanted(&state.links, &state.bridge)? {
         None => return Ok(text),
         Some(Wanted::Place(place)) => Media::Place(place),
@@ -89,7 +84,9 @@ async fn send_to(
     caller: Caller,
     Json(request): Json<SendMessageTo>,
 ) -> Result<Json<Message>, ApiError> {
-    say(&state, &caller, request.conversation_id, request.message).await.map(Json)
+    say(&state, &caller, request.conversation_id, request.message)
+        .await
+        .map(Json)
 }
 
 /// Messages of a conversation in the order in which they were said: the newest, or those before or after one.

@@ -10,8 +10,8 @@ use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::message as domain;
 use crate::nova::NovaState;
 use crate::nova::dto::conversations::Conversation;
-use crate::nova::dto::members::Member;
 use crate::nova::dto::media::Attachment;
+use crate::nova::dto::members::Member;
 use crate::nova::dto::messages::Message;
 use crate::nova::error::ApiError;
 use crate::store::messages::Page;
@@ -203,7 +203,9 @@ pub(crate) async fn shown(
     let mut shown = Message::list(found, user, notes, &state.links);
     for message in &mut shown {
         let added = attached.iter().filter(|it| it.to.0 == message.id);
-        message.attachments.extend(added.map(|it| Attachment::added(it, &state.links)));
+        message
+            .attachments
+            .extend(added.map(|it| Attachment::added(it, &state.links)));
     }
     Ok(shown)
 }

@@ -10,7 +10,9 @@ const ELF: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0
 
 fn seen(head: &[u8], claimed: Option<&str>, wanted: Option<Kind>) -> Result<(Kind, String), String> {
     let judged = judge(head, claimed, wanted);
-    judged.map(|seen| (seen.kind, seen.mime)).map_err(|refused| refused.to_string())
+    judged
+        .map(|seen| (seen.kind, seen.mime))
+        .map_err(|refused| refused.to_string())
 }
 
 fn is(kind: Kind, mime: &str) -> Result<(Kind, String), String> {
@@ -21,16 +23,28 @@ fn is(kind: Kind, mime: &str) -> Result<(Kind, String), String> {
 fn the_content_says_what_it_is() {
     assert_eq!(seen(PNG, None, None), is(Kind::Image, "image/png"));
     assert_eq!(seen(PNG, Some("image/jpeg"), None), is(Kind::Image, "image/png"));
-    assert_eq!(seen(PNG, Some("application/octet-stream"), None), is(Kind::Image, "image/png"));
+    assert_eq!(
+        seen(PNG, Some("application/octet-stream"), None),
+        is(Kind::Image, "image/png")
+    );
     assert_eq!(seen(PNG, None, Some(Kind::File)), is(Kind::File, "image/png"));
     assert_eq!(seen(WEBM, None, None), is(Kind::Video, "video/webm"));
-    assert_eq!(seen(WEBM, Some("audio/webm;codecs=opus"), None), is(Kind::Audio, "audio/webm"));
+    assert_eq!(
+        seen(WEBM, Some("audio/webm;codecs=opus"), None),
+        is(Kind::Audio, "audio/webm")
+    );
     assert_eq!(seen(OGG, None, Some(Kind::Voice)), is(Kind::Voice, "audio/ogg"));
     assert_eq!(seen(b"hello", Some("text/plain"), None), is(Kind::File, "text/plain"));
     assert_eq!(seen(b"hello", None, None), is(Kind::File, "application/octet-stream"));
-    assert_eq!(seen(b"hello", Some("image/png"), Some(Kind::File)), is(Kind::File, "application/octet-stream"));
+    assert_eq!(
+        seen(b"hello", Some("image/png"), Some(Kind::File)),
+        is(Kind::File, "application/octet-stream")
+    );
     assert_eq!(seen(SVG, None, None).unwrap().0, Kind::File);
-    assert_eq!(seen(b"<html><script>", Some("application/pdf"), None), is(Kind::File, "text/html"));
+    assert_eq!(
+        seen(b"<html><script>", Some("application/pdf"), None),
+        is(Kind::File, "text/html")
+    );
 }
 
 #[test]
@@ -39,7 +53,12 @@ fn what_is_not_what_it_is_said_to_be_is_refused() {
     insta::assert_snapshot!(seen(b"hello", None, Some(Kind::Image)).unwrap_err(), @"the file is said to be image, but its content is of no type that is known");
     insta::assert_snapshot!(seen(PNG, Some("audio/ogg"), None).unwrap_err(), @"the file is said to be audio/ogg, but its content is image/png");
     insta::assert_snapshot!(seen(SVG, Some("image/svg+xml"), None).unwrap_err(), @"an SVG is a document that can hold scripts and is no image here; it can be sent as a file");
-    for (head, wanted) in [(SVG, Kind::Image), (OGG, Kind::Image), (PNG, Kind::Voice), (ELF, Kind::Video)] {
+    for (head, wanted) in [
+        (SVG, Kind::Image),
+        (OGG, Kind::Image),
+        (PNG, Kind::Voice),
+        (ELF, Kind::Video),
+    ] {
         assert!(seen(head, None, Some(wanted)).is_err(), "{wanted:?}");
     }
 }
@@ -86,6 +105,14 @@ fn a_picture_that_unpacks_without_end_is_refused_by_its_header() {
 
 /// The checksum of PNG's chunks.
 fn crc(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, _: u32| if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
-    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+    let step = |crc: u32, _: u32| {
+        if crc & 1 == 1 {
+            0xedb8_8320 ^ (crc >> 1)
+        } else {
+            crc >> 1
+        }
+    };
+    !bytes
+        .iter()
+        .fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }

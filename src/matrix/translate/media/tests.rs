@@ -21,7 +21,10 @@ fn every_kind_is_read() {
     ] {
         let content = json!({ "body": "a/cat.png", "url": "mxc://x.org/abc" });
         let (caption, file) = read_file(msgtype, &content);
-        assert_eq!((caption.as_str(), file.kind, file.name.as_str()), ("cat.png", kind, "cat.png"));
+        assert_eq!(
+            (caption.as_str(), file.kind, file.name.as_str()),
+            ("cat.png", kind, "cat.png")
+        );
         assert_eq!(file.mxc(), Some("mxc://x.org/abc"));
     }
 }
@@ -38,7 +41,10 @@ fn what_is_said_of_an_image_is_read() {
     assert_eq!(text.formatted.as_deref(), Some("look <b>up</b>x"));
     let (caption, file) = read_file("m.image", &content);
     assert_eq!((caption.as_str(), file.name.as_str()), ("look <b>", "hill.jpg"));
-    assert_eq!((file.mime.as_deref(), file.size, file.dimensions), (Some("image/jpeg"), Some(12345), Some((640, 480))));
+    assert_eq!(
+        (file.mime.as_deref(), file.size, file.dimensions),
+        (Some("image/jpeg"), Some(12345), Some((640, 480)))
+    );
     assert_eq!(file.blurhash.as_deref(), Some("LEHV6nWB2yk8pyo0adR*"));
     assert_eq!(file.thumbnail.unwrap().dimensions, Some((64, 48)));
 }
@@ -62,8 +68,16 @@ fn claims_that_make_no_sense_are_left_out() {
                   "thumbnail_url": "https://evil.example/x" },
     });
     let (_, file) = read_file("m.image", &content);
-    assert_eq!(file, File::new(Kind::Image, Source::Mxc("mxc://x/y".to_owned()), "image"));
-    for bad in [json!(null), json!("https://x/y"), json!("mxc://x"), json!("mxc://x/../y")] {
+    assert_eq!(
+        file,
+        File::new(Kind::Image, Source::Mxc("mxc://x/y".to_owned()), "image")
+    );
+    for bad in [
+        json!(null),
+        json!("https://x/y"),
+        json!("mxc://x"),
+        json!("mxc://x/../y"),
+    ] {
         assert_eq!(read("m.image", &json!({ "body": "x", "url": bad })), None, "{bad}");
     }
     assert_eq!(read("m.unheard-of", &json!({ "url": "mxc://x/y" })), None);
@@ -80,7 +94,9 @@ fn an_encrypted_file_becomes_words() {
 #[test]
 fn places_are_read_without_what_clients_write_into_the_body() {
     let old = json!({ "body": "Location geo:1,2 at noon", "geo_uri": "geo:1,2;u=5" });
-    let Some(Media::Place(place)) = read("m.location", &old).unwrap().media else { unreachable!() };
+    let Some(Media::Place(place)) = read("m.location", &old).unwrap().media else {
+        unreachable!()
+    };
     assert_eq!((place.uri().as_str(), place.label()), ("geo:1,2;u=5", "Location"));
     let new = json!({ "body": "x", "geo_uri": "geo:0,0", LOCATION: { "uri": "geo:3,4", "description": "Home" } });
     let text = read("m.location", &new).unwrap();
@@ -119,7 +135,10 @@ fn every_content_that_is_sent() {
         said("look", Media::File(Box::new(base))),
         said("", Media::File(Box::new(voice))),
         said("", Media::File(Box::new(video))),
-        said("", Media::Place(Place::parse("geo:1,2").unwrap().described(Some("Home")))),
+        said(
+            "",
+            Media::Place(Place::parse("geo:1,2").unwrap().described(Some("Home"))),
+        ),
     ];
     let contents: Vec<_> = all.iter().map(|text| content(text).unwrap()).collect();
     insta::assert_json_snapshot!(contents);
