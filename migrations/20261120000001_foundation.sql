@@ -284,10 +284,68 @@ BEGIN
 END
 $$;
 
+-- A whole transaction from Synapse that holds nothing but new messages, in one round trip: take the turn and the locks, look
+-- whether what the plan assumed is so (each room a conversation's current one, each sender known, each event new), and write.
+-- False, with nothing written, where it is not so. "numbers" count from 1 in each room; "places" are those of the rooms.
+CREATE FUNCTION say_in_rooms(
+    clock_base bigint, said_at timestamptz, rooms text[], newest integer[], senders uuid[],
+    ids uuid[], places integer[], authors uuid[], numbers bigint[], styles text[], contents text[], formatted_as text[],
+    events text[], deliveries text[], times timestamptz[]
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    found     uuid[];
+    sequences bigint[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(20261120, 0);
+    found := ARRAY(SELECT m.conversation_id FROM unnest(rooms) WITH ORDINALITY AS r (room, i)
+                   JOIN matrix_room_mapping AS m ON m.matrix_room_id = r.room ORDER BY r.i);
+    IF cardinality(found) <> cardinality(rooms) THEN
+        RETURN false;
+    END IF;
+    PERFORM lock_conversations(found);
+    -- Whether an event is among the messages already, their key tells.
+    IF (SELECT count(*) FROM users WHERE id = ANY (senders) AND deactivated_at IS NULL) <> cardinality(senders)
+       OR EXISTS (SELECT FROM processed_events WHERE event_id = ANY (events))
+       OR EXISTS (SELECT FROM dead_letters WHERE event_id = ANY (events)) THEN
+        RETURN false;
+    END IF;
+    WITH counted AS (
+        UPDATE conversations AS c
+        SET last_sequence = c.last_sequence + numbers[r.newest], last_message_id = ids[r.newest], updated_at = said_at
+        FROM unnest(found, rooms, newest) WITH ORDINALITY AS r (id, room, newest, place)
+        JOIN matrix_room_mapping AS m ON m.conversation_id = r.id AND m.matrix_room_id = r.room
+        WHERE c.id = r.id AND c.deleted_at IS NULL
+        RETURNING r.place, c.last_sequence - numbers[r.newest] AS before
+    )
+    SELECT array_agg(before ORDER BY place) INTO sequences FROM counted;
+    IF cardinality(sequences) IS DISTINCT FROM cardinality(rooms) THEN
+        -- A room moved on while we waited for the locks.
+        RAISE no_data_found;
+    END IF;
+    WITH said AS (
+        INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
+                              matrix_event_id, delivery, created_at)
+        SELECT m.id, found[m.place], m.author, sequences[m.place] + m.number, m.style, m.content, m.formatted, m.event,
+               m.delivery, m.at
+        FROM unnest(ids, places, authors, numbers, styles, contents, formatted_as, events, deliveries, times)
+             AS m (id, place, author, number, style, content, formatted, event, delivery, at)
+    )
+    INSERT INTO conversation_feed (position, n, conversation_id, message_id, created_at)
+    SELECT clock_base + pg_current_xact_id()::text::bigint, m.n - 1, found[m.place], m.id, said_at
+    FROM unnest(ids, places) WITH ORDINALITY AS m (id, place, n);
+    RETURN true;
+EXCEPTION
+    -- What was written so far is undone, and the locks go with the transaction.
+    WHEN unique_violation OR no_data_found THEN
+        RETURN false;
+END
+$$;
+
 -- The feed position below which nothing will be committed any more: that of the oldest transaction that runs, unless it
 -- is known to be no writer of the feed (its session holds no conversation lock), or else the next transaction id. So a
 -- long transaction of somebody else in the same cluster does not hold the feed back. "held" says that somebody did.
-CREATE FUNCTION feed_horizon(OUT horizon bigint, OUT held boolean) LANGUAGE plpgsql AS $$
+-- Stable: it goes by the snapshot of the query that calls it, which may then read the feed up to there.
+CREATE FUNCTION feed_horizon(OUT horizon bigint, OUT held boolean) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     snapshot pg_snapshot := pg_current_snapshot();
     oldest   bigint;

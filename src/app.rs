@@ -29,6 +29,7 @@ use crate::health::{self, Condition, Health};
 use crate::lifecycle::{Lifecycle, Signals, Stopped};
 use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
+use crate::nova::dialects::call_frames::zajel::Lobby;
 use crate::nova::dialects::socket_io::{self, DialectState};
 use crate::nova::frames::Ways;
 use crate::nova::hub::Hub;
@@ -167,6 +168,7 @@ impl App {
                 hub: hub.clone(),
                 sockets: tracker.clone(),
                 stopping: lifecycle.soft(),
+                lobby: Lobby::default(),
             }));
         let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
 

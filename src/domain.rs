@@ -5,6 +5,7 @@
 pub mod bot;
 pub mod call;
 pub mod clock;
+pub mod contact_code;
 pub mod conversation;
 pub mod event;
 pub mod feed;

@@ -72,7 +72,7 @@ families! {
     websocket_closed: Family<Closed, Counter> = Family::default(), "WebSockets that were closed";
     frames: Counter = Counter::default(), "Frames that were written to WebSockets";
     feed_lag_seconds: Histogram = histogram(), "Time from a feed entry to its frame";
-    dialect_events_dropped: Counter = Counter::default(), "Socket.IO events that changed nothing";
+    dialect_events_dropped: Counter = Counter::default(), "Frames of other call protocols that changed nothing";
     rest_requests: Family<RestRequest, Counter> = Family::default(), "Requests of Nova's clients";
     database_pool: Family<Pool, Gauge> = Family::default(), "Connections to Postgres";
     calls: Family<Calls, Gauge> = Family::default(), "Calls that have not ended";
@@ -182,7 +182,7 @@ impl Metrics {
         self.0.websocket_closed.get_or_create(&Closed { reason }).inc();
     }
 
-    /// An event of the Socket.IO dialect was dropped.
+    /// A frame of another call protocol than Nova's was dropped.
     pub fn dialect_event_dropped(&self) {
         self.0.dialect_events_dropped.inc();
     }

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod calls;
 pub mod connect;
+pub mod contacts;
 pub mod context;
 pub mod conversations;
 pub mod dead_letters;
@@ -17,6 +18,7 @@ pub mod messages;
 pub mod nodes;
 pub mod outbox;
 pub mod people;
+pub mod plain;
 pub mod search;
 pub mod server;
 
@@ -134,6 +136,7 @@ pub struct Store {
     pool: PgPool,
     server: Server,
     clock_base: i64,
+    plain: plain::Kept,
 }
 
 impl Store {
@@ -147,10 +150,14 @@ impl Store {
         let options: PgConnectOptions = url.parse().map_err(StoreError::Address)?;
         // Every statement goes by a key, so it is planned once for each connection; left to itself, Postgres would plan
         // those with arrays again at each call. Such a plan may be made while a table is empty and must not stay with
-        // reading all of it when it has grown: whole tables are read only where nothing else is possible.
+        // reading all of it when it has grown: whole tables are read only where nothing else is possible. Nor may one that
+        // expects a tenth of a table, as those with a limit do, start a worker for each call.
         let options = options.application_name("nova-bridge").options([
             ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("max_parallel_workers_per_gather", "0"),
             ("jit", "off"),
         ]);
         let pool = PgPoolOptions::new()
@@ -196,6 +203,7 @@ impl Store {
             pool,
             server,
             clock_base,
+            plain: plain::Kept::default(),
         })
     }
 
@@ -238,6 +246,7 @@ impl Store {
 
     /// Closes the pool once everything that uses it is done.
     pub async fn close(&self) {
+        drop(self.plain.take());
         self.pool.close().await;
     }
 }

@@ -2,6 +2,7 @@
 //! follows is committed with it.
 
 mod attendance;
+mod contacts;
 mod look;
 mod place;
 mod timers;
@@ -18,6 +19,7 @@ use crate::store::{StoreError, Tx, calls};
 
 pub use attendance::Attendance;
 pub(super) use attendance::Attendances;
+pub use contacts::Contact;
 pub use look::Ringing;
 pub use place::PlaceCall;
 pub(super) use timers::Hint;

@@ -69,10 +69,7 @@ impl Bridge {
     /// When Postgres fails.
     pub async fn feed_end(&self) -> Result<Cursor, StoreError> {
         let mut connection = self.inner.store.read().await?;
-        let horizon = self.inner.store.feed_horizon(&mut connection).await?;
-        Ok(feed::newest(&mut connection, horizon.position)
-            .await?
-            .unwrap_or_default())
+        Ok(feed::newest(&mut connection).await?.unwrap_or_default())
     }
 
     /// Publishes what is new. Returns whether a running transaction holds more back.
@@ -86,10 +83,9 @@ impl Bridge {
             Some(connection) => connection,
             None => connection.insert(self.inner.store.read().await?),
         };
-        let horizon = self.inner.store.feed_horizon(connection).await?;
         loop {
-            let page = feed::after(connection, *cursor, horizon.position, PAGE).await?;
-            let Some(last) = page.last else { break };
+            let (page, held) = feed::after(connection, *cursor, PAGE).await?;
+            let Some(last) = page.last else { return Ok(held) };
             *cursor = last;
             if let Some(oldest) = page.entries.first().map(|entry| entry.at) {
                 sink.publish(page.entries).await;
@@ -98,10 +94,9 @@ impl Bridge {
                 }
             }
             if !page.full {
-                break;
+                return Ok(held);
             }
         }
-        Ok(horizon.held)
     }
 
     /// Drops feed entries, and the audit of calls, that are older than `retention`, now and every hour, until `stop`.

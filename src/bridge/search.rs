@@ -46,14 +46,13 @@ impl Bridge {
         if !search::take_turn(&mut tx).await? {
             return Ok(false);
         }
-        let horizon = store.feed_horizon(&mut tx).await?;
         let pruned = feed::pruned(&mut tx).await?;
         let known = search::progress(&mut tx).await?;
         let before = match known {
             Some(progress) if progress.cursor.position >= pruned => progress,
             // There is no index yet, or it was switched off for longer than the feed remembers.
             Some(_) | None => Progress {
-                cursor: feed::newest(&mut tx, horizon.position)
+                cursor: feed::newest(&mut tx)
                     .await?
                     .unwrap_or(Cursor { position: pruned, n: 0 }),
                 backfilled: Some(MessageId(Uuid::nil())),
@@ -67,7 +66,7 @@ impl Bridge {
             progress.backfilled = older.last().map(|message| message.id);
             more = progress.backfilled.is_some();
         }
-        let page = feed::after(&mut tx, before.cursor, horizon.position, BATCH).await?;
+        let (page, _) = feed::after(&mut tx, before.cursor, BATCH).await?;
         let said: Vec<&Message> = page
             .entries
             .iter()

@@ -9,6 +9,7 @@ mod context;
 mod effects;
 mod management;
 mod membership;
+mod plain;
 mod rooms;
 mod third;
 
@@ -21,6 +22,7 @@ pub use effects::{
     CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, SavedCall,
     reason,
 };
+pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
 
 use ruma::UserId as MatrixId;
 use uuid::Uuid;

@@ -16,7 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId;
 
-pub use caller::{Caller, authenticate};
+pub use caller::{Caller, authenticate, owner_of};
 pub use keys::{FetchKeys, KeyError};
 
 use claims::Claims;

@@ -1,5 +1,6 @@
 //! The OpenAPI document, made from the routes.
 
+use axum::body::Bytes;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -65,6 +66,12 @@ pub(super) fn finished(mut document: Document) -> Document {
         }
     }
     document
+}
+
+/// The document as it is sent.
+pub(super) fn written(document: &Document) -> Bytes {
+    // Its parts are our own and have text keys only.
+    serde_json::to_vec(document).unwrap_or_default().into()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {

@@ -18,12 +18,14 @@ mod search;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::dialects::call_frames;
 use super::error::ApiError;
 use super::{NovaState, avatars, media, openapi, pages};
 
@@ -32,10 +34,15 @@ pub fn router(state: NovaState) -> Router {
     let (routes, mut api) = routes().split_for_parts();
     let (files, files_api) = files().split_for_parts();
     api.merge(files_api);
-    let api = openapi::finished(api);
+    // Written once: axum copies handlers, and the document in its parts is megabytes.
+    let api = openapi::written(&openapi::finished(api));
     let routes = routes
         .nest("/api/v1", Router::from(canonical()))
-        .route("/openapi.json", get(async move || Json(api)))
+        .merge(call_frames::routes())
+        .route(
+            "/openapi.json",
+            get(async move || ([(CONTENT_TYPE, "application/json")], api)),
+        )
         .route("/health", get(async || "OK"))
         .fallback(pages::fallback)
         .method_not_allowed_fallback(wrong_method);

@@ -1,11 +1,12 @@
-//! `/ws` and `/ws/chat`: the handshake (nova-client-protocol §3, nova-api §3). The socket itself is `session`.
+//! `/ws` and `/ws/chat`: the handshake (nova-client-protocol §3, nova-api §3), and that of `/zajel/{token}`. The socket
+//! itself is `session`.
 
 mod protocol;
 mod session;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRequestParts, OriginalUri, RawQuery, Request, State};
+use axum::extract::{FromRequestParts, OriginalUri, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,13 +15,15 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::NovaState;
-use super::auth::authenticate;
+use super::auth::{authenticate, owner_of};
+use super::dialects::call_frames::zajel::{Desk, Lobby};
+use super::dialects::call_frames::{Line, Naming};
 use super::hub::Hub;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::store::conversations;
 
-use session::Session;
+use session::{Session, Tongue};
 
 /// The largest frame that a client may send, in bytes: the longest text, formatted and escaped.
 const MAX_FRAME: usize = 256 * 1024;
@@ -42,6 +45,8 @@ pub struct WsState {
     pub sockets: TaskTracker,
     /// Cancelled when sockets have to go.
     pub stopping: CancellationToken,
+    /// Which clients of Zajel are there.
+    pub lobby: Lobby,
 }
 
 /// The routes of the WebSocket.
@@ -50,6 +55,8 @@ pub fn router(state: WsState) -> Router {
         .route("/ws", get(upgrade))
         .route("/ws/chat", get(upgrade))
         .route("/api/v1/ws", get(upgrade))
+        .route("/zajel/{token}", get(upgrade_zajel))
+        .route("/zajel", get(upgrade_zajel))
         .with_state(state)
 }
 
@@ -59,6 +66,8 @@ struct Asked {
     conversation: Option<ConversationId>,
     user: Option<UserId>,
     since: Option<Cursor>,
+    /// Whether it is told of calls in the `call_*` frames from the beginning.
+    call_frames: bool,
 }
 
 impl Asked {
@@ -78,6 +87,7 @@ impl Asked {
                 "user_id" => asked.user = uuid(&value).map_err(|_| "user_id is not a UUID")?.map(UserId),
                 "since" if value.is_empty() => {}
                 "since" => asked.since = Some(value.parse().map_err(|_| "since is not a stream_id")?),
+                "calls" => asked.call_frames = value == "frames",
                 _ => {}
             }
         }
@@ -114,14 +124,71 @@ async fn upgrade(
             Err(error) => return unavailable(&error),
         }
     }
+    let (user, only) = (caller.user, asked.conversation);
+    let greet = state.nova.settings.greeting && uri.path() == "/ws/chat";
+    let tongue = if asked.call_frames {
+        let line = Line::new(state.nova.clone(), user, only, Naming::Ids);
+        Tongue::Frames(Box::new(line))
+    } else {
+        Tongue::Nova
+    };
+    let opened = Opened {
+        user,
+        only,
+        since: asked.since,
+        greet,
+        tongue,
+    };
+    open(state, opened, request).await
+}
+
+/// A socket of a Zajel client. Its frames carry no token, and some of its clients can set no header: so it is in the path.
+async fn upgrade_zajel(
+    State(state): State<WsState>,
+    OriginalUri(uri): OriginalUri,
+    token: Option<Path<String>>,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let caller = match &token {
+        Some(Path(token)) => owner_of(&state.nova, token).await,
+        None => authenticate(&state.nova, &uri, &headers).await,
+    };
+    let user = match caller {
+        Ok(caller) => caller.user,
+        Err(error) => {
+            error.log("GET", "/zajel");
+            return error.status().into_response();
+        }
+    };
+    let line = Line::new(state.nova.clone(), user, None, Naming::Codes);
+    let opened = Opened {
+        user,
+        only: None,
+        since: None,
+        greet: false,
+        tongue: Tongue::Zajel(Box::new(Desk::new(line, state.lobby.clone()))),
+    };
+    open(state, opened, request).await
+}
+
+/// What a handshake has found out.
+struct Opened {
+    user: UserId,
+    only: Option<ConversationId>,
+    since: Option<Cursor>,
+    greet: bool,
+    tongue: Tongue,
+}
+
+async fn open(state: WsState, opened: Opened, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let greet = state.nova.settings.greeting && uri.path() == "/ws/chat";
     let sockets = state.sockets.clone();
-    let (session, seat) = Session::new(state, caller.user, asked.conversation, asked.since, greet);
+    let (session, seat) = Session::new(state, opened);
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -166,7 +233,8 @@ mod tests {
             Asked {
                 conversation: Some(ConversationId(id)),
                 user: None,
-                since: None
+                since: None,
+                call_frames: false,
             }
         );
         let asked = Asked::read("since=1767863730123-0").unwrap();
@@ -177,6 +245,8 @@ mod tests {
                 n: 0
             })
         );
+        assert!(Asked::read("calls=frames").unwrap().call_frames);
+        assert!(!Asked::read("calls=nova").unwrap().call_frames);
     }
 
     #[test]

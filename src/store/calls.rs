@@ -59,6 +59,17 @@ pub async fn by_key(connection: &mut PgConnection, caller: UserId, key: &str) ->
     row.map(|row| call(row.id, &row.machine)).transpose()
 }
 
+/// The key under which a call was made.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn key(connection: &mut PgConnection, id: CallId) -> Result<Option<String>, StoreError> {
+    let key = sqlx::query_scalar!("SELECT idempotency_key FROM call_sessions WHERE id = $1", id.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(key.flatten())
+}
+
 /// The unfinished calls of a conversation, the oldest first.
 ///
 /// # Errors

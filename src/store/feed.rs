@@ -140,29 +140,58 @@ impl Store {
     }
 }
 
-/// Entries of all conversations after a cursor and below a horizon.
+/// Entries of all conversations after a cursor, as far as the feed is complete, and whether a running transaction holds it
+/// back. One round trip: this is asked after every commit.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn after(connection: &mut PgConnection, cursor: Cursor, below: i64, limit: i64) -> Result<Page, StoreError> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT f.position, f.n, f.conversation_id, f.audience, f.created_at, f.payload::text AS payload, f.message_id,
+pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) -> Result<(Page, bool), StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT h.held AS "held!", f.position AS "position?", f.n AS "n?", f.conversation_id AS "conversation_id?", f.audience,
+                  f.created_at AS "created_at?", f.payload, f.message_id,
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
-           FROM conversation_feed AS f LEFT JOIN messages AS m ON m.id = f.message_id
-           WHERE (f.position, f.n) > ($1, $2) AND f.position < $3
-           ORDER BY f.position, f.n LIMIT $4"#,
+           FROM feed_horizon() AS h
+           LEFT JOIN LATERAL (
+               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
+               FROM conversation_feed
+               WHERE (position, n) > ($1, $2) AND position < h.horizon
+               ORDER BY position, n LIMIT $3
+           ) AS f ON true
+           LEFT JOIN messages AS m ON m.id = f.message_id
+           ORDER BY f.position, f.n"#,
         cursor.position,
         cursor.n,
-        below,
         limit
     )
     .fetch_all(connection)
     .await?;
-    Ok(Page::read(rows, limit))
+    let held = rows.first().is_some_and(|row| row.held);
+    // Where there is no entry, there is one row with nothing but the horizon.
+    let entries = rows.into_iter().filter_map(|row| {
+        Some(Row {
+            position: row.position?,
+            n: row.n?,
+            conversation_id: row.conversation_id?,
+            audience: row.audience,
+            created_at: row.created_at?,
+            payload: row.payload,
+            message_id: row.message_id,
+            sender_id: row.sender_id,
+            sequence_number: row.sequence_number,
+            style: row.style,
+            content: row.content,
+            formatted: row.formatted,
+            version_number: row.version_number,
+            matrix_event_id: row.matrix_event_id,
+            delivery: row.delivery,
+            said_at: row.said_at,
+            media: row.media,
+        })
+    });
+    Ok((Page::read(entries.collect(), limit), held))
 }
 
 /// What one person may see after a cursor and below a horizon, in all their conversations or in one.
@@ -209,14 +238,17 @@ pub async fn of_user(
     Ok(Page::read(rows, limit))
 }
 
-/// The newest entry below a horizon.
+/// The newest entry up to which the feed is complete.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn newest(connection: &mut PgConnection, below: i64) -> Result<Option<Cursor>, StoreError> {
+pub async fn newest(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
     let row = sqlx::query!(
-        "SELECT position, n FROM conversation_feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1",
-        below
+        "SELECT f.position, f.n
+         FROM feed_horizon() AS h
+         CROSS JOIN LATERAL (
+             SELECT position, n FROM conversation_feed WHERE position < h.horizon ORDER BY position DESC, n DESC LIMIT 1
+         ) AS f"
     )
     .fetch_optional(connection)
     .await?;

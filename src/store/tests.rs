@@ -2,6 +2,7 @@
 
 mod calls;
 mod clock;
+mod contacts;
 mod conversations;
 mod entering;
 mod feed;
@@ -11,6 +12,7 @@ mod messages;
 mod order;
 mod outbox;
 mod people;
+mod plain;
 mod server;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use super::apply::apply;
 use super::{Store, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, Member, Membership, Person};
+use crate::domain::feed::{Cursor, FeedEntry};
 use crate::domain::ghost::matrix_user_id;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, NewEntry, NewMessage};
@@ -206,4 +209,14 @@ fn roles(members: &BTreeMap<UserId, Member>) -> Vec<(UserId, Role, Membership)> 
         .iter()
         .map(|(user, it)| (*user, it.role, it.membership))
         .collect()
+}
+
+/// Everything in the feed, once no other test's transaction holds it back.
+async fn whole_feed(connection: &mut PgConnection) -> Vec<FeedEntry> {
+    loop {
+        let (page, held) = super::feed::after(connection, Cursor::default(), 100).await.unwrap();
+        if !held {
+            return page.entries;
+        }
+    }
 }

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod call_frames;
 mod calls;
 mod chat;
 mod cli;

@@ -99,7 +99,7 @@ impl Device {
 
 /// Two people with a direct conversation.
 pub(crate) struct Two {
-    bridge: TestBridge,
+    pub(crate) bridge: TestBridge,
     pub(crate) ana: NovaUser,
     pub(crate) ben: NovaUser,
     pub(crate) conversation: String,

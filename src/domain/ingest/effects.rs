@@ -100,6 +100,84 @@ pub struct Effects {
     pub replay: Vec<OwnedRoomId>,
 }
 
+impl Effects {
+    /// Whether nothing is to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        // Every field by name, so that a new one is not forgotten.
+        let Self {
+            met,
+            people,
+            conversations,
+            pairs,
+            portals,
+            moved,
+            split_off,
+            former,
+            wants_portal,
+            creators,
+            encrypted,
+            members,
+            departures,
+            departed,
+            touched,
+            edits,
+            regrouped,
+            made_direct,
+            messages,
+            echoes,
+            calls,
+            call_log,
+            cuts,
+            early,
+            early_taken,
+            call_notices,
+            feed,
+            jobs,
+            done_jobs,
+            dead_letters,
+            processed,
+            managed,
+            unmanaged,
+            replay,
+        } = self;
+        met.is_empty()
+            && people.is_empty()
+            && conversations.is_empty()
+            && pairs.is_empty()
+            && portals.is_empty()
+            && moved.is_empty()
+            && split_off.is_empty()
+            && former.is_empty()
+            && wants_portal.is_empty()
+            && creators.is_empty()
+            && encrypted.is_empty()
+            && members.is_empty()
+            && departures.is_empty()
+            && departed.is_empty()
+            && touched.is_empty()
+            && edits.is_empty()
+            && regrouped.is_empty()
+            && made_direct.is_empty()
+            && messages.is_empty()
+            && echoes.is_empty()
+            && calls.is_empty()
+            && call_log.is_empty()
+            && cuts.is_empty()
+            && early.is_empty()
+            && early_taken.is_empty()
+            && call_notices.is_empty()
+            && feed.is_empty()
+            && jobs.is_empty()
+            && done_jobs.is_empty()
+            && dead_letters.is_empty()
+            && processed.is_empty()
+            && managed.is_empty()
+            && unmanaged.is_empty()
+            && replay.is_empty()
+    }
+}
+
 /// A call about to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedCall {

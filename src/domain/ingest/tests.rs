@@ -6,6 +6,7 @@ mod management;
 mod members;
 mod messages;
 mod model;
+mod plain;
 mod portals;
 mod properties;
 mod third;

@@ -35,7 +35,15 @@ impl FromRequestParts<NovaState> for Caller {
 /// When the token is missing or not good, or the account was deleted.
 pub async fn authenticate(state: &NovaState, uri: &Uri, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let token = token(uri, headers).ok_or(Denied::Missing)?;
-    let TokenOwner { user, username } = state.auth.verify(&token, state.bridge.now()).await?;
+    owner_of(state, &token).await
+}
+
+/// Whose token it is. An account that is new is made.
+///
+/// # Errors
+/// When the token is not good, or the account was deleted.
+pub async fn owner_of(state: &NovaState, token: &str) -> Result<Caller, ApiError> {
+    let TokenOwner { user, username } = state.auth.verify(token, state.bridge.now()).await?;
     state.bridge.ensure_account(user, &username).await?;
     Ok(Caller { user, username })
 }

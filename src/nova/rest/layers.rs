@@ -46,7 +46,11 @@ pub(crate) fn around(routes: Router<NovaState>, files: Router<NovaState>, state:
 /// The span of a request. Its query is left out, and a path that begins with a token.
 fn span(request: &Request) -> Span {
     let path = request.uri().path();
-    let shown = if path.starts_with("/u/") { "/u/…" } else { path };
+    let shown = match path {
+        _ if path.starts_with("/u/") => "/u/…",
+        _ if path.starts_with("/zajel/") => "/zajel/…",
+        _ => path,
+    };
     tracing::info_span!("nova.request", method = %request.method(), path = shown)
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::domain::feed::Cursor;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::{Style, Text};
+use crate::nova::dialects::call_frames::Kind;
 use crate::nova::dto::calls::body::Body;
 
 /// A frame from a client.
@@ -28,6 +29,8 @@ pub(super) enum ClientFrame {
     },
     /// Does something in a call.
     Call(CallFrame, Body),
+    /// Does it in the words of another dialect.
+    Foreign(Kind, Map<String, Value>),
     /// Nothing that this version knows.
     Unknown,
 }
@@ -119,9 +122,10 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         },
         "get_unacked" | "getUnacked" => Ok(ClientFrame::GetUnacked),
         "message.send" => send(&frame),
-        name => match CallFrame::parse(name) {
-            Some(call) => Ok(ClientFrame::Call(call, Body::from(frame))),
-            None => Ok(ClientFrame::Unknown),
+        name => match (CallFrame::parse(name), Kind::parse(name)) {
+            (Some(call), _) => Ok(ClientFrame::Call(call, Body::from(frame))),
+            (None, Some(kind)) => Ok(ClientFrame::Foreign(kind, frame)),
+            (None, None) => Ok(ClientFrame::Unknown),
         },
     };
     (request_id, read)

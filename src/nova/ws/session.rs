@@ -3,6 +3,7 @@
 mod acks;
 mod calls;
 mod hearing;
+mod tongue;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
-use super::WsState;
-use crate::domain::feed::Cursor;
+use super::{Opened, WsState};
+use crate::domain::feed::{Cursor, FeedEntry};
 use crate::domain::ids::{CallId, ConversationId, UserId};
 use crate::metrics::ClosedBecause;
 use crate::nova::frames::{self, Frames};
@@ -37,6 +38,8 @@ const FRAMES: Quota = match (std::num::NonZeroU32::new(50), std::num::NonZeroU32
     (Some(rate), Some(burst)) => Quota::per_second(rate).allow_burst(burst),
     _ => unreachable!(),
 };
+
+pub(super) use tongue::Tongue;
 
 /// Why a socket ends.
 struct End {
@@ -67,7 +70,7 @@ pub(super) struct Seat {
 
 /// What a socket is shown of the feed at once.
 struct Part {
-    entries: Vec<(Cursor, Frames)>,
+    entries: Vec<(FeedEntry, Frames)>,
     /// Everything up to here is in it.
     reached: Cursor,
     /// Whether there may be more.
@@ -80,8 +83,13 @@ pub(super) struct Session {
     only: Option<ConversationId>,
     since: Option<Cursor>,
     greet: bool,
+    /// How it is told of calls.
+    tongue: Tongue,
     /// Everything up to here was sent.
     cursor: Cursor,
+    /// Everything up to here has come, as the answer to a ping says. Only of interest where the client resumes nothing
+    /// by itself.
+    arrived: Cursor,
     heard: Instant,
     limiter: DefaultDirectRateLimiter,
     refused: u32,
@@ -91,13 +99,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(
-        state: WsState,
-        user: UserId,
-        only: Option<ConversationId>,
-        since: Option<Cursor>,
-        greet: bool,
-    ) -> (Self, Seat) {
+    pub(super) fn new(state: WsState, opened: Opened) -> (Self, Seat) {
+        let Opened {
+            user,
+            only,
+            since,
+            greet,
+            tongue,
+        } = opened;
         let id = Uuid::new_v4();
         let (member, entries, reached) = state.hub.join(id, user, only, state.nova.bridge.now());
         let session = Self {
@@ -106,7 +115,9 @@ impl Session {
             only,
             since,
             greet,
+            tongue,
             cursor: reached,
+            arrived: reached,
             heard: Instant::now(),
             limiter: RateLimiter::direct(FRAMES),
             refused: 0,
@@ -129,6 +140,9 @@ impl Session {
             Err(end) => end,
             Ok(()) => End::silent(ClosedBecause::Client),
         };
+        if let Tongue::Zajel(desk) = std::mem::replace(&mut self.tongue, Tongue::Nova) {
+            desk.leave(self.arrived);
+        }
         drop(member);
         drop(attendance);
         if let Some((code, reason)) = end.close {
@@ -160,6 +174,7 @@ impl Session {
         // What happens rarely is put on the heap while it lasts: an idle socket must not hold room for it.
         Box::pin(self.begin(socket)).await?;
         let stopping = self.state.stopping.clone();
+        let replaced = self.tongue.replaced();
         let mut ping = interval(PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
@@ -168,6 +183,9 @@ impl Session {
                 biased;
                 () = stopping.cancelled() => {
                     return Err(End::told(ClosedBecause::Shutdown, close_code::RESTART, "restart"));
+                }
+                () = replaced.cancelled() => {
+                    return Err(End::told(ClosedBecause::Client, close_code::POLICY, "replaced"));
                 }
                 message = socket.recv() => match message {
                     Some(Ok(message)) => Box::pin(self.hear(socket, message)).await?,
@@ -190,7 +208,8 @@ impl Session {
                     if self.heard.elapsed() > SILENCE {
                         return Err(End::silent(ClosedBecause::Timeout));
                     }
-                    self.send(socket, Message::Ping(Vec::new().into())).await?;
+                    let payload = self.ping_payload();
+                    self.send(socket, Message::Ping(payload)).await?;
                     if entries.is_empty() && member.slot().take_lagging() {
                         Box::pin(self.catch_up(socket)).await?;
                     }
@@ -201,6 +220,10 @@ impl Session {
 
     /// Sets the acknowledgements' floor at the first connection, and replays what the client asks for.
     async fn begin(&mut self, socket: &mut WebSocket) -> Result<(), End> {
+        if let Tongue::Zajel(desk) = &self.tongue {
+            // Its clients acknowledge nothing, and are told of calls once they have registered.
+            return self.write(socket, desk.greeting()).await;
+        }
         let kept = self.set_floor().await.map_err(|error| database(&error))?;
         if let Some(since) = self.since {
             // Too old, or from another database: a restored one, say.
@@ -218,9 +241,9 @@ impl Session {
     async fn catch_up(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         loop {
             let part = self.read_feed(self.cursor).await.map_err(|error| database(&error))?;
-            for (cursor, frames) in part.entries {
-                self.write_entry(socket, &frames).await?;
-                self.cursor = cursor;
+            for (entry, frames) in part.entries {
+                self.write_entry(socket, &entry, &frames).await?;
+                self.cursor = entry.cursor;
             }
             self.cursor = self.cursor.max(part.reached);
             if !part.more {
@@ -242,8 +265,11 @@ impl Session {
         Ok(Part {
             entries: page
                 .entries
-                .iter()
-                .map(|entry| (entry.cursor, frames::of_entry(entry, ways)))
+                .into_iter()
+                .map(|entry| {
+                    let frames = frames::of_entry(&entry, ways);
+                    (entry, frames)
+                })
                 .collect(),
             reached: page.last.unwrap_or(from),
             more: page.full,
@@ -255,7 +281,7 @@ impl Session {
             return Ok(());
         }
         if !self.rings_already(&delivery.entry) {
-            self.write_entry(socket, &delivery.frames).await?;
+            self.write_entry(socket, &delivery.entry, &delivery.frames).await?;
         }
         self.cursor = delivery.cursor;
         if self.only == Some(delivery.conversation) && delivery.frames.gone == Some(self.user) {
@@ -269,7 +295,15 @@ impl Session {
     }
 
     /// Queues the frames of an entry; [`Self::flush`] sends them.
-    async fn write_entry(&self, socket: &mut WebSocket, frames: &Frames) -> Result<(), End> {
+    async fn write_entry(&mut self, socket: &mut WebSocket, entry: &FeedEntry, frames: &Frames) -> Result<(), End> {
+        if !self.tongue.is_nova()
+            && let Some(own) = Box::pin(self.in_tongue(entry)).await?
+        {
+            for frame in own {
+                in_time(socket.feed(Message::Text(frame))).await?;
+            }
+            return Ok(());
+        }
         let bare = frames.bare.iter().filter(|_| frames.author != Some(self.user));
         for frame in frames.all.iter().chain(bare) {
             in_time(socket.feed(Message::Text(frame.clone()))).await?;

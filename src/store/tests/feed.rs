@@ -27,10 +27,7 @@ async fn entries_come_back_as_they_were_written_and_in_their_order(pool: PgPool)
     effects.feed.push(NewEntry::change(id, updated(ANNA)));
     write(&store, id, &effects).await;
     let mut connection = store.read().await.unwrap();
-    let entries = feed::after(&mut connection, Cursor::default(), i64::MAX, 10)
-        .await
-        .unwrap()
-        .entries;
+    let entries = whole_feed(&mut connection).await;
     assert_eq!(entries.len(), 2);
     let (first, second) = (&entries[0], &entries[1]);
     assert!(matches!(&first.event, FeedEvent::Message(it) if it.id == said.id && it.text == said.text));
@@ -40,16 +37,10 @@ async fn entries_come_back_as_they_were_written_and_in_their_order(pool: PgPool)
         (second.cursor.position, 0, 1)
     );
     assert_eq!((first.conversation, first.audience, first.at), (id, None, at(1)));
-    let rest = feed::after(&mut connection, first.cursor, i64::MAX, 10)
-        .await
-        .unwrap()
-        .entries;
-    assert_eq!(rest, entries[1..]);
-    let none = feed::after(&mut connection, Cursor::default(), first.cursor.position, 10)
-        .await
-        .unwrap()
-        .entries;
-    assert!(none.is_empty(), "the horizon is not part of it");
+    let (rest, _) = feed::after(&mut connection, first.cursor, 10).await.unwrap();
+    assert_eq!(rest.entries, entries[1..]);
+    let (none, _) = feed::after(&mut connection, second.cursor, 10).await.unwrap();
+    assert_eq!((none.entries.len(), none.last, none.full), (0, None, false));
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
@@ -190,10 +181,7 @@ async fn what_is_old_is_dropped_and_the_feed_says_from_where_on_it_is_whole(pool
             .unwrap();
         tx.commit().await.unwrap();
     }
-    let entries = feed::after(&mut connection, Cursor::default(), i64::MAX, 10)
-        .await
-        .unwrap()
-        .entries;
+    let entries = whole_feed(&mut connection).await;
     let cursors: Vec<Cursor> = entries.iter().map(|entry| entry.cursor).collect();
     feed::floor(&mut connection, ANNA, Cursor::default()).await.unwrap();
     for it in &cursors {
@@ -202,10 +190,7 @@ async fn what_is_old_is_dropped_and_the_feed_says_from_where_on_it_is_whole(pool
     assert_eq!(feed::prune(&mut connection, at(25)).await.unwrap(), 2);
     let pruned = feed::pruned(&mut connection).await.unwrap();
     assert_eq!(pruned, cursors[1].position + 1);
-    let left = feed::after(&mut connection, Cursor::default(), i64::MAX, 10)
-        .await
-        .unwrap()
-        .entries;
+    let left = whole_feed(&mut connection).await;
     assert_eq!(left, entries[2..]);
     assert_eq!(
         feed::acknowledged(&mut connection, ANNA, &cursors).await.unwrap(),
@@ -231,10 +216,11 @@ async fn an_entry_that_cannot_be_read_is_skipped_and_counts_for_the_page(pool: P
                  WHERE message_id = (SELECT id FROM messages WHERE sequence_number = 2)";
     sqlx::query(spoil).execute(&pool).await.unwrap();
     let mut connection = store.read().await.unwrap();
+    whole_feed(&mut connection).await;
     let mut cursor = Cursor::default();
     let mut read = Vec::new();
     for (limit, left) in [(2, true), (2, false)] {
-        let all = feed::after(&mut connection, cursor, i64::MAX, limit).await.unwrap();
+        let (all, _) = feed::after(&mut connection, cursor, limit).await.unwrap();
         let own = feed::of_user(&mut connection, ANNA, None, cursor, i64::MAX, limit)
             .await
             .unwrap();

@@ -1,8 +1,7 @@
 //! Two writers of one conversation.
 
 use super::*;
-use crate::domain::feed::{Cursor, FeedEvent};
-use crate::store::feed;
+use crate::domain::feed::FeedEvent;
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
 async fn the_second_writer_waits_and_gets_the_next_number_and_a_later_position(pool: PgPool) {
@@ -101,10 +100,7 @@ async fn people_are_written_in_one_order_whatever_order_they_come_in(pool: PgPoo
 /// The messages of the feed, in its order.
 async fn told(pool: &PgPool) -> Vec<MessageId> {
     let mut connection = pool.acquire().await.unwrap();
-    let entries = feed::after(&mut connection, Cursor::default(), i64::MAX, 100)
-        .await
-        .unwrap()
-        .entries;
+    let entries = whole_feed(&mut connection).await;
     entries
         .into_iter()
         .filter_map(|entry| match entry.event {

@@ -228,6 +228,11 @@ impl NovaUser {
         Socket::open(&format!("ws://{}/ws?token={}{parameters}", self.base, self.token)).await
     }
 
+    /// A socket as Zajel's clients open it.
+    pub(crate) async fn zajel(&self) -> Socket {
+        Socket::open(&format!("ws://{}/zajel/{}", self.base, self.token)).await
+    }
+
     /// The status with which a handshake is refused.
     pub(crate) async fn refused(&self, path_and_query: &str) -> u16 {
         Socket::refused(&format!("ws://{}{path_and_query}", self.base)).await

@@ -103,7 +103,7 @@ impl Body {
     }
 
     /// Candidates in any form: `candidates`, the browser's own object, or its fields.
-    pub(super) fn candidates(&self) -> Result<Vec<Candidate>, ApiError> {
+    pub(in crate::nova) fn candidates(&self) -> Result<Vec<Candidate>, ApiError> {
         let listed = |list: &[Value]| {
             if list.is_empty() || list.len() > MAX_CANDIDATES {
                 return Err(invalid(format!("candidates must be 1 to {MAX_CANDIDATES}")));

@@ -70,9 +70,9 @@ impl Session {
         while from < self.cursor {
             let part = self.read_feed(from).await.map_err(|error| database(&error))?;
             from = part.reached;
-            for (cursor, frames) in &part.entries {
-                if *cursor <= self.cursor {
-                    self.write_entry(socket, frames).await?;
+            for (entry, frames) in &part.entries {
+                if entry.cursor <= self.cursor {
+                    self.write_entry(socket, entry, frames).await?;
                 }
             }
             if !part.more {

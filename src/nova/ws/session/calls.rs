@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::hearing::refused;
+use super::tongue::failed;
 use super::{End, Session, in_time};
 use crate::domain::call::News;
 use crate::domain::feed::{Change, FeedEntry, FeedEvent};
@@ -32,7 +33,12 @@ impl Session {
         }
         self.rung = ringing.iter().map(|it| it.call).collect();
         for news in ringing {
-            for frame in frames::ringing(news, self.user, self.cursor) {
+            let own = match self.tongue.line() {
+                Some(line) => line.ring(&news).await.map_err(|error| failed(&error))?,
+                None => None,
+            };
+            let frames = own.unwrap_or_else(|| frames::ringing(news, self.user, self.cursor));
+            for frame in frames {
                 in_time(futures_util::SinkExt::feed(socket, Message::Text(frame))).await?;
             }
         }

@@ -4,11 +4,12 @@ use axum::extract::ws::{Message, WebSocket, close_code};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{End, Session, database};
+use super::{End, Session, Tongue, database};
 use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Text;
 use crate::metrics::ClosedBecause;
+use crate::nova::dialects::call_frames::Kind;
 use crate::nova::error::ApiError;
 use crate::nova::frames;
 use crate::nova::ws::protocol::{self, CallFrame, ClientFrame, Refused};
@@ -22,17 +23,28 @@ const RATE_LIMITED: &str = "RATE_LIMITED";
 impl Session {
     pub(super) async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
         let text = match message {
-            Message::Ping(_) | Message::Pong(_) => {
+            Message::Ping(_) => {
                 self.heard = Instant::now();
+                return Ok(());
+            }
+            Message::Pong(payload) => {
+                self.heard = Instant::now();
+                self.note_arrival(&payload);
                 return Ok(());
             }
             Message::Binary(_) => return Ok(()),
             Message::Close(_) => return Err(End::silent(ClosedBecause::Client)),
             Message::Text(text) => text,
         };
+        if matches!(self.tongue, Tongue::Zajel(_)) {
+            return Box::pin(self.hear_zajel(socket, &text)).await;
+        }
         let (request_id, frame) = protocol::read(&text);
         // Candidates come in dozens and have a limit of their own.
-        let free = matches!(frame, Ok(ClientFrame::Call(CallFrame::Ice, _)));
+        let free = matches!(
+            frame,
+            Ok(ClientFrame::Call(CallFrame::Ice, _) | ClientFrame::Foreign(Kind::Ice, _))
+        );
         let quiet = free && request_id.is_none();
         let over = !free && self.limiter.check().is_err();
         let result = if over {
@@ -48,14 +60,7 @@ impl Session {
         };
         // Messages that are too many are not meant: whoever sends them waits for the answer.
         if over || (free && matches!(&result, Err(refused) if refused.code == RATE_LIMITED)) {
-            self.refused += 1;
-        }
-        if self.refused > PATIENCE {
-            return Err(End::told(
-                ClosedBecause::Protocol,
-                close_code::POLICY,
-                "too many frames",
-            ));
+            self.lose_patience()?;
         }
         let answer = match result {
             Ok(None) => return Ok(()),
@@ -65,6 +70,19 @@ impl Session {
             Err(refused) => frames::error(request_id.as_ref(), refused.code, &refused.detail),
         };
         self.write(socket, answer).await
+    }
+
+    /// Counts a frame that was one too many.
+    pub(super) fn lose_patience(&mut self) -> Result<(), End> {
+        self.refused += 1;
+        if self.refused > PATIENCE {
+            return Err(End::told(
+                ClosedBecause::Protocol,
+                close_code::POLICY,
+                "too many frames",
+            ));
+        }
+        Ok(())
     }
 
     /// Carries a frame out. Some are answered with fields.
@@ -86,6 +104,9 @@ impl Session {
             }
             ClientFrame::Call(frame, body) => {
                 return Ok(Box::pin(self.in_call(frame, &body)).await.map(Some));
+            }
+            ClientFrame::Foreign(kind, fields) => {
+                return Ok(Ok(Box::pin(self.hear_frame(socket, kind, &fields)).await?));
             }
             ClientFrame::Unknown => {}
         }

@@ -1,0 +1,89 @@
+//! The short way into the database, for transactions of nothing but messages.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::server::Run;
+use super::{FRESH, PoolConnection, Store, StoreError};
+use crate::domain::clock::Timestamp;
+use crate::domain::ingest::{NewMessage, Plain};
+use crate::domain::message::Delivery;
+
+/// The connection that the last transaction took, and when. Under load the next one takes it again: the pool would give
+/// its connections in turn, so that each session of Postgres is cold when its turn comes, and ask each whether it lives.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept(Arc<Mutex<Option<(PoolConnection, Instant)>>>);
+
+impl Kept {
+    /// The connection, if it worked just now. Otherwise the pool gets it back.
+    pub(super) fn take(&self) -> Option<PoolConnection> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.filter(|(_, at)| at.elapsed() < FRESH)
+            .map(|(connection, _)| connection)
+    }
+
+    fn keep(&self, connection: PoolConnection) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, Instant::now()));
+    }
+}
+
+impl Store {
+    /// Writes what was planned, in a transaction of its own, if all that was assumed is so. Returns whether it was;
+    /// nothing is written otherwise.
+    ///
+    /// # Errors
+    /// When Postgres fails, refuses or was restarted since `run`; nothing is written then either, as far as can be told.
+    pub async fn say_in_rooms(&self, plain: &Plain, now: Timestamp, run: Run) -> Result<bool, StoreError> {
+        let mut connection = match self.plain.take() {
+            Some(connection) => connection,
+            None => self.read().await?,
+        };
+        self.server.still_in(run)?;
+        // After an error it is the pool that looks whether it still works.
+        let done = say(&mut connection, self.clock_base, plain, now).await?;
+        self.plain.keep(connection);
+        Ok(done)
+    }
+}
+
+/// The place in an array of Postgres, which count from 1.
+fn place(index: usize) -> i32 {
+    i32::try_from(index + 1).unwrap_or(i32::MAX)
+}
+
+#[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
+async fn say(
+    connection: &mut PgConnection,
+    clock_base: i64,
+    plain: &Plain,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let messages = || plain.messages.iter().map(|(_, message)| message);
+    let column = |get: fn(&NewMessage) -> Option<String>| messages().map(get).collect::<Vec<_>>();
+    let done = sqlx::query_scalar!(
+        r#"SELECT say_in_rooms($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS "done!""#,
+        clock_base,
+        now,
+        &plain.rooms.iter().map(|it| it.room.to_string()).collect::<Vec<_>>(),
+        &plain.rooms.iter().map(|it| place(it.newest)).collect::<Vec<_>>(),
+        &plain.senders.iter().map(|it| it.0).collect::<Vec<_>>(),
+        &messages().map(|it| it.id.0).collect::<Vec<Uuid>>(),
+        &plain.messages.iter().map(|(room, _)| place(*room)).collect::<Vec<_>>(),
+        &messages().map(|it| it.sender.0).collect::<Vec<Uuid>>(),
+        &messages().map(|it| it.sequence).collect::<Vec<_>>(),
+        &messages()
+            .map(|it| it.text.style.as_str().to_owned())
+            .collect::<Vec<_>>(),
+        &messages().map(|it| it.text.plain.clone()).collect::<Vec<_>>(),
+        &column(|it| it.text.formatted.clone()) as &[Option<String>],
+        &column(|it| it.event_id.clone()) as &[Option<String>],
+        &column(|it| it.delivery.map(Delivery::as_str).map(str::to_owned)) as &[Option<String>],
+        &messages().map(|it| it.created_at).collect::<Vec<_>>(),
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(done)
+}
