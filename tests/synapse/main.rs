@@ -17,6 +17,7 @@ mod appservice;
 mod bot;
 mod direct;
 mod groups;
+mod media;
 mod profiles;
 mod rooms;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]

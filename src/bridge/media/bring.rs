@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::{Refused, Seen, Spool, look};
 use crate::bridge::accounts::ProvisionError;
 use crate::bridge::{Bridge, CommandError};
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId as NovaUser;
 use crate::domain::media::{File, Kind, Source, Thumbnail, file_name, has_path};
 use crate::matrix::HomeserverError;
 use crate::matrix::files::{Download, Wanted};
-use crate::store::media;
+use crate::store::{StoreError, media};
 
 /// The largest small picture that is looked at, in bytes.
 const SMALL_PICTURE: usize = 2 << 20;
@@ -79,6 +80,12 @@ impl Bridge {
     #[must_use]
     pub fn new_upload_id(&self) -> Uuid {
         self.id(self.now())
+    }
+
+    /// Forgets files that were brought before a moment.
+    pub(in crate::bridge) async fn forget_uploads(&self, before: Timestamp) -> Result<(), StoreError> {
+        let mut connection = self.inner.store.read().await?;
+        media::forget_uploads(&mut connection, before).await
     }
 
     /// A file that somebody brought.
