@@ -344,8 +344,8 @@ $$;
 -- The feed position below which nothing will be committed any more: that of the oldest transaction that runs, unless it
 -- is known to be no writer of the feed (its session holds no conversation lock), or else the next transaction id. So a
 -- long transaction of somebody else in the same cluster does not hold the feed back. "held" says that somebody did.
--- Stable: it goes by the snapshot of the query that calls it, which may then read the feed up to there.
-CREATE FUNCTION feed_horizon(OUT horizon bigint, OUT held boolean) LANGUAGE plpgsql STABLE AS $$
+-- The feed is to be read by a later statement: a writer that ends while this looks at the locks may be taken for none.
+CREATE FUNCTION feed_horizon(OUT horizon bigint, OUT held boolean) LANGUAGE plpgsql AS $$
 DECLARE
     snapshot pg_snapshot := pg_current_snapshot();
     oldest   bigint;

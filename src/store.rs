@@ -34,8 +34,8 @@ use sqlx::{Connection, Postgres, Transaction};
 
 use server::{Database, Server};
 
-/// The feed keeps one connection to itself; whoever is told by it needs another.
-const LEAST_CONNECTIONS: u32 = 3;
+/// The feed keeps one connection to itself, and so does the short way; whoever is told by the feed needs another.
+const LEAST_CONNECTIONS: u32 = 4;
 
 /// How long a connection is taken to work after it was used.
 const FRESH: Duration = Duration::from_millis(500);

@@ -130,46 +130,50 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn feed_horizon(&self, connection: &mut PgConnection) -> Result<Horizon, StoreError> {
-        let row = sqlx::query!(r#"SELECT horizon AS "horizon!", held AS "held!" FROM feed_horizon()"#)
-            .fetch_one(connection)
-            .await?;
-        Ok(Horizon {
-            position: row.horizon,
-            held: row.held,
-        })
+        horizon(connection).await
     }
 }
 
+/// In a statement of its own: what is read after it sees every entry below.
+async fn horizon(connection: &mut PgConnection) -> Result<Horizon, StoreError> {
+    let row = sqlx::query!(r#"SELECT horizon AS "horizon!", held AS "held!" FROM feed_horizon()"#)
+        .fetch_one(connection)
+        .await?;
+    Ok(Horizon {
+        position: row.horizon,
+        held: row.held,
+    })
+}
+
 /// Entries of all conversations after a cursor, as far as the feed is complete, and whether a running transaction holds it
-/// back. One round trip: this is asked after every commit.
+/// back.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) -> Result<(Page, bool), StoreError> {
+    let horizon = horizon(connection).await?;
     let rows = sqlx::query!(
-        r#"SELECT h.held AS "held!", f.position AS "position?", f.n AS "n?", f.conversation_id AS "conversation_id?", f.audience,
+        r#"SELECT f.position AS "position?", f.n AS "n?", f.conversation_id AS "conversation_id?", f.audience,
                   f.created_at AS "created_at?", f.payload, f.message_id,
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
-           FROM feed_horizon() AS h
-           LEFT JOIN LATERAL (
+           FROM (
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
                FROM conversation_feed
-               WHERE (position, n) > ($1, $2) AND position < h.horizon
+               WHERE (position, n) > ($1, $2) AND position < $4
                ORDER BY position, n LIMIT $3
-           ) AS f ON true
+           ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
            ORDER BY f.position, f.n"#,
         cursor.position,
         cursor.n,
-        limit
+        limit,
+        horizon.position
     )
     .fetch_all(connection)
     .await?;
-    let held = rows.first().is_some_and(|row| row.held);
-    // Where there is no entry, there is one row with nothing but the horizon.
     let entries = rows.into_iter().filter_map(|row| {
         Some(Row {
             position: row.position?,
@@ -191,7 +195,7 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
             media: row.media,
         })
     });
-    Ok((Page::read(entries.collect(), limit), held))
+    Ok((Page::read(entries.collect(), limit), horizon.held))
 }
 
 /// What one person may see after a cursor and below a horizon, in all their conversations or in one.
@@ -243,12 +247,10 @@ pub async fn of_user(
 /// # Errors
 /// When Postgres fails.
 pub async fn newest(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
+    let horizon = horizon(connection).await?;
     let row = sqlx::query!(
-        "SELECT f.position, f.n
-         FROM feed_horizon() AS h
-         CROSS JOIN LATERAL (
-             SELECT position, n FROM conversation_feed WHERE position < h.horizon ORDER BY position DESC, n DESC LIMIT 1
-         ) AS f"
+        "SELECT position, n FROM conversation_feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1",
+        horizon.position
     )
     .fetch_optional(connection)
     .await?;

@@ -61,6 +61,7 @@ impl Planner<'_> {
                 self.for_bot(event, Job::BotLeave { room });
                 Verdict::Applied
             }
+            // Without a meaning here, and so remembered: the room may become a conversation's, where it would have one.
             Meaning::Member(_)
             | Meaning::NotYet { .. }
             | Meaning::Encrypted
@@ -71,8 +72,8 @@ impl Planner<'_> {
             | Meaning::PowerLevels { .. }
             | Meaning::Tombstone { .. }
             | Meaning::Call { .. }
-            | Meaning::RtcRing { .. }
-            | Meaning::Nothing => Verdict::Ignored,
+            | Meaning::RtcRing { .. } => Verdict::Applied,
+            Meaning::Nothing => Verdict::Ignored,
         }
     }
 

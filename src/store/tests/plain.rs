@@ -260,6 +260,26 @@ async fn what_a_sender_notes_meanwhile_is_noticed_and_nothing_is_written(pool: P
     assert_eq!(number, 1, "no number is lost");
 }
 
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn a_connection_that_died_while_it_was_kept_is_replaced_and_the_pool_can_be_closed(pool: PgPool) {
+    let store = open(&pool).await;
+    in_room(&store, ROOM, &[ANNA, alice()]).await;
+    assert!(short(&store, vec![said("$1", ROOM, ALICE)]).await);
+    let killed = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+                  WHERE datname = current_database() AND query LIKE 'SELECT say_in_rooms(%'";
+    assert_eq!(sqlx::query(killed).execute(&pool).await.unwrap().rows_affected(), 1);
+    let again = plain(vec![said("$2", ROOM, ALICE)]);
+    let run = store.server().trusted();
+    // It was not kept at all where this is slow; otherwise Synapse comes again.
+    if let Err(lost) = store.say_in_rooms(&again, at(6), run).await {
+        assert!(lost.unavailable() && !lost.refuses_data());
+        assert!(store.say_in_rooms(&again, at(6), run).await.unwrap());
+    }
+    assert_eq!(count(&pool).await, 2);
+    // Waits for whatever is kept.
+    store.close().await;
+}
+
 /// Asks again until a backend of this database waits for another one.
 async fn until_somebody_waits(pool: &PgPool) {
     let mut connection = pool.acquire().await.unwrap();

@@ -77,3 +77,18 @@ fn where_a_ghost_is_invited_it_makes_way() {
     assert!(model.management.is_empty());
     assert!(model.conversations.contains_key(&model.of_room(ROOM)));
 }
+
+#[test]
+fn what_was_said_to_the_bot_is_said_to_nobody_later() {
+    let mut model = managed();
+    let image = Meaning::NotYet {
+        kind: "m.image".to_owned(),
+        marker: None,
+    };
+    let said = [event("$2", ROOM, ALICE, image), event("$3", ROOM, ALICE, text("help"))];
+    model.run(&said);
+    model.run(&[event("$4", ROOM, ALICE, direct_invite(&ghost(ANNA)))]);
+    let (effects, outcomes) = model.run(&said);
+    assert_eq!(outcomes, [Outcome::Duplicate; 2]);
+    assert!(effects.dead_letters.is_empty() && effects.messages.is_empty());
+}
