@@ -14,6 +14,7 @@ use anyhow::Context;
 use axum::Router;
 use chrono::TimeDelta;
 use prometheus_client::registry::Registry;
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +23,7 @@ use crate::appservice::registration::{BOT_LOCALPART, Registration};
 use crate::appservice::{self, AppserviceState};
 use crate::bridge::Bridge;
 use crate::config::{self, Config};
+use crate::domain::clock::SystemClock;
 use crate::domain::random::{Random, SystemRandom};
 use crate::health::{self, Condition, Health};
 use crate::lifecycle::{Lifecycle, Signals, Stopped};
@@ -29,8 +31,10 @@ use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
 use crate::nova::dialects::call_frames::zajel::Lobby;
 use crate::nova::dialects::socket_io::{self, DialectState};
+use crate::nova::frames::Ways;
 use crate::nova::hub::Hub;
 use crate::nova::limit::SendLimiter;
+use crate::nova::media::Links;
 use crate::nova::ws::{self, WsState};
 use crate::nova::{self, NovaState};
 use crate::store::nodes::Presence;
@@ -125,7 +129,12 @@ impl App {
         let sockets = Listeners::bind(&config).await?;
         let addresses = sockets.addresses()?;
         let feed_end = bridge.feed_end().await?;
-        let hub = Hub::new(store.clone(), metrics.clone(), config.nova.bare_frames, feed_end);
+        let links = links(&config, &registration, addresses.nova)?;
+        let ways = Ways {
+            bare: config.nova.bare_frames,
+            links: Arc::clone(&links),
+        };
+        let hub = Hub::new(store.clone(), metrics.clone(), ways, feed_end);
         let turned_away = Arc::new(AtomicBool::new(false));
         let away = Arc::new(AtomicBool::new(false));
         let appservice = appservice::router(AppserviceState {
@@ -138,7 +147,7 @@ impl App {
             away: Arc::clone(&away),
         });
         let tracker = TaskTracker::new();
-        let nova = nova_state(&config, &bridge, addresses.nova, &metrics)?;
+        let nova = nova_state(&config, &bridge, addresses.nova, links, &metrics)?;
         let admin = config
             .admin
             .token
@@ -200,7 +209,21 @@ impl Drop for App {
     }
 }
 
-fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Metrics) -> anyhow::Result<NovaState> {
+/// Links to files, signed with a key that every process of this bridge has.
+fn links(config: &Config, registration: &Registration, bound: SocketAddr) -> anyhow::Result<Arc<Links>> {
+    let secret = registration.as_token.expose_secret().as_bytes();
+    let url = config.nova.public_url(bound)?;
+    let links = Links::new(&url, secret, config.media.link_lifetime, Arc::new(SystemClock));
+    Ok(Arc::new(links))
+}
+
+fn nova_state(
+    config: &Config,
+    bridge: &Bridge,
+    bound: SocketAddr,
+    links: Arc<Links>,
+    metrics: &Metrics,
+) -> anyhow::Result<NovaState> {
     let nova = &config.nova;
     let settings = nova::Settings {
         public_url: nova.public_url(bound)?,
@@ -216,6 +239,7 @@ fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Met
         config::JwtKey::Jwks(url) => Authenticator::from_key_set(synapse::key_set(bridge.clone(), url.clone())),
     };
     Ok(NovaState {
+        links,
         bridge: bridge.clone(),
         auth: Arc::new(auth.requiring_access_token(nova.require_access_token_type)),
         sends: SendLimiter::new(nova.messages_per_second, nova.burst),

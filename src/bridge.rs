@@ -19,6 +19,7 @@ pub mod ice;
 pub mod ingest;
 pub mod live;
 pub mod login;
+pub mod media;
 pub mod messages;
 pub mod passing;
 pub mod presence;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub calls: calls::CallSettings,
     /// Which servers help them to get through.
     pub ice: ice::IceSettings,
+    /// Which files are taken, and from where.
+    pub media: media::MediaSettings,
 }
 
 /// Everything the use cases need. Cheap to clone.
@@ -126,6 +129,7 @@ struct Inner {
     /// Ghosts that the homeserver is known to have.
     provisioned: Cache<UserId, ()>,
     avatars: avatars::Avatars,
+    media: media::MediaState,
 }
 
 /// What a [`Bridge`] is made of.
@@ -190,6 +194,7 @@ impl Bridge {
                 .build(),
             provisioned: Cache::new(100_000),
             avatars: avatars::Avatars::new(),
+            media: media::MediaState::new(),
         };
         Self { inner: Arc::new(inner) }
     }

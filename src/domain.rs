@@ -15,6 +15,7 @@ pub mod ghost;
 pub mod ids;
 pub mod ingest;
 pub mod job;
+pub mod media;
 pub mod message;
 pub mod power;
 pub mod presence;

@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod feed;
 pub mod lists;
 pub mod management;
+pub mod media;
 pub mod messages;
 pub mod nodes;
 pub mod outbox;

@@ -117,6 +117,8 @@ impl From<CommandError> for MatrixError {
             CommandError::Store(error) => error.into(),
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchFile
+            | CommandError::File(_)
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_)
             | CommandError::NotMember

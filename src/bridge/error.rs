@@ -1,5 +1,6 @@
 //! Why a command of a Nova user is not carried out.
 
+use super::media::Refused as MediaRefused;
 use crate::domain::act;
 use crate::domain::call::Refused;
 use crate::domain::ids::CallId;
@@ -16,6 +17,12 @@ pub enum CommandError {
     /// There is no such message.
     #[error("no such message")]
     NoSuchMessage,
+    /// There is no such file, or none any more.
+    #[error("no such file")]
+    NoSuchFile,
+    /// A file is not taken.
+    #[error(transparent)]
+    File(#[from] MediaRefused),
     /// There is no such dead letter.
     #[error("no such dead letter")]
     NoSuchDeadLetter,

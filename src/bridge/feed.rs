@@ -99,7 +99,8 @@ impl Bridge {
         }
     }
 
-    /// Drops feed entries, and the audit of calls, that are older than `retention`, now and every hour, until `stop`.
+    /// Drops feed entries, the audit of calls, and uploads that no message took, if they are older than `retention`: now and
+    /// every hour, until `stop`.
     pub async fn prune_feed(&self, retention: chrono::Duration, stop: CancellationToken) {
         loop {
             let dropped = async {
@@ -120,6 +121,9 @@ impl Bridge {
             }
             if let Err(error) = self.prune_calls(self.now() - retention).await {
                 tracing::warn!(error = %error_chain(&error), "the audit of calls cannot be pruned");
+            }
+            if let Err(error) = self.forget_uploads(self.now() - retention).await {
+                tracing::warn!(error = %error_chain(&error), "uploads cannot be forgotten");
             }
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -99,17 +99,21 @@ impl Bridge {
             ..Effects::default()
         };
         if place.has_portal {
-            let content = outbound::message(id, &message.text);
+            let job = if message.text.media.is_some() {
+                Job::SendMedia
+            } else {
+                Job::SendEvent {
+                    event_type: "m.room.message".to_owned(),
+                    content: outbound::message(id, &message.text),
+                    answers: reply_to,
+                }
+            };
             effects.jobs.push(NewJob {
                 id: self.id(now).into(),
                 lane: Lane::Conversation(conversation),
                 actor: sender,
                 message: Some(id),
-                job: Job::SendEvent {
-                    event_type: "m.room.message".to_owned(),
-                    content,
-                    answers: reply_to,
-                },
+                job,
             });
         }
         let answer = Message {
@@ -176,5 +180,6 @@ fn checked(text: Text) -> Result<Text, CommandError> {
         style: text.style,
         plain,
         formatted,
+        media: text.media,
     })
 }

@@ -7,6 +7,7 @@ mod acts;
 mod bot;
 mod find;
 mod jobs;
+mod media;
 mod rooms;
 mod signals;
 
@@ -76,6 +77,9 @@ pub(super) enum JobError {
     /// It cannot be done yet, because something else has to be done before.
     #[error("{0}")]
     NotYet(&'static str),
+    /// Nova's storage did not give a file; it may, later.
+    #[error("{0}")]
+    Storage(String),
     /// It can never be done.
     #[error("{0}")]
     Hopeless(String),
@@ -352,6 +356,7 @@ impl Bridge {
         let (retry, uncertain) = match &error {
             JobError::Homeserver(error) => (error.retry(), error.outcome_unknown()),
             JobError::NotYet(_) => (Retry::After(NOT_YET), false),
+            JobError::Storage(_) => (Retry::Backoff, false),
             JobError::Store(_) | JobError::Hopeless(_) => (Retry::Never, false),
         };
         let (wait, told_to_wait) = match retry {
@@ -464,6 +469,7 @@ impl Bridge {
             | Job::Edit { .. }
             | Job::React { .. }
             | Job::Redact { .. }
+            | Job::SendMedia
             | Job::Join { .. }
             | Job::SyncRoom { .. }
             | Job::Invite { .. }
@@ -479,8 +485,8 @@ impl Bridge {
 
 fn send_kind(job: &StoredJob) -> SendKind {
     match &job.job {
-        Job::SendEvent { .. } => SendKind::Message,
         Job::Edit { .. } | Job::React { .. } | Job::Redact { .. } => SendKind::Act,
+        Job::SendEvent { .. } | Job::SendMedia => SendKind::Message,
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,

@@ -74,6 +74,8 @@ impl Exit {
             CommandError::Homeserver(error) => Some(error.into()),
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchFile
+            | CommandError::File(_)
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_)
             | CommandError::NotMember

@@ -13,13 +13,14 @@ use url::Url;
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// The sections in the order of the example.
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 13] = [
     "homeserver",
     "database",
     "appservice",
     "nova",
     "rooms",
     "feed",
+    "media",
     "calls",
     "search",
     "bot",
@@ -54,6 +55,7 @@ sections! {
         nova: NovaSection = NovaSection::default(),
         rooms: RoomsSection = RoomsSection::default(),
         feed: FeedSection = FeedSection::default(),
+        media: MediaSection = MediaSection::default(),
         calls: CallsSection = CallsSection::default(),
         search: SearchSection = SearchSection::default(),
         bot: BotSection = BotSection::default(),
@@ -112,6 +114,22 @@ sections! {
     /// How long clients can resume.
     FeedSection {
         retention_days: u32 = 7,
+    }
+
+    /// Files, and where they may come from.
+    MediaSection {
+        max_size_mb: u64 = 100,
+        link_hours: u64 = 24,
+        temp_dir: Option<String> = None,
+        storage_hosts: Vec<String> = Vec::new(),
+        internal_storage_hosts: Vec<String> = Vec::new(),
+        s3_endpoint: Option<String> = None,
+        s3_bucket: Option<String> = None,
+        s3_region: String = "us-east-1".to_owned(),
+        s3_access_key: Option<String> = None,
+        #[serde(serialize_with = "redact")]
+        s3_secret_key: Option<SecretString> = None,
+        s3_secret_key_file: Option<String> = None,
     }
 
     /// Calls, and the servers that help them to get through.

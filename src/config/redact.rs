@@ -74,6 +74,7 @@ impl Config {
             feed: FeedSection {
                 retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX),
             },
+            media: self.media.to_section(),
             calls: self.calls.to_section(),
             search: SearchSection {
                 enabled: self.search.enabled,

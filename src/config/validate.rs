@@ -40,6 +40,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         problems,
     );
     let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
+    let media = super::media::media(&file.media, problems);
     let calls = super::calls::calls(&file.calls, problems);
     let bot = super::bot::bot(&file.bot, problems);
     let admin = admin(file, problems);
@@ -58,6 +59,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         feed: Feed {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),
         },
+        media: media?,
         calls: calls?,
         search: Search {
             enabled: file.search.enabled,

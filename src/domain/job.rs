@@ -42,6 +42,8 @@ pub enum Job {
         /// Of what.
         of: Redacted,
     },
+    /// Send the message that carries a file or a place, once the file is on the homeserver. Recognised like an event.
+    SendMedia,
     /// Join a room that invited the ghost, and read who and what is in it.
     Join {
         /// Which room.
@@ -141,6 +143,7 @@ impl Job {
             Self::Edit { .. } => "edit",
             Self::React { .. } => "react",
             Self::Redact { .. } => "redact",
+            Self::SendMedia => "send_media",
             Self::Join { .. } => "join",
             Self::SyncRoom { .. } => "sync_room",
             Self::Invite { .. } => "invite",

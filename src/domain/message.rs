@@ -1,9 +1,10 @@
-//! A text message as both sides understand it.
+//! A message as both sides understand it.
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::ids::{ConversationId, MessageId, UserId};
+use super::media::Media;
 
 /// The longest text of one message, in bytes. An event is limited to 65,536 bytes with everything around the text,
 /// which JSON escapes can double.
@@ -54,6 +55,9 @@ pub struct Text {
     pub plain: String,
     /// The same as HTML, limited to what Matrix allows in a message.
     pub formatted: Option<String>,
+    /// What it carries. The text is a caption then, or else [`Media::label`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
 }
 
 impl Text {
@@ -64,6 +68,21 @@ impl Text {
             style: Style::Plain,
             plain: text.into(),
             formatted: None,
+            media: None,
+        }
+    }
+
+    /// A file or a place, with a caption unless that is empty.
+    #[must_use]
+    pub fn carrying(media: Media, caption: &str) -> Self {
+        let said = Self::plain(if caption.trim().is_empty() {
+            media.label()
+        } else {
+            caption
+        });
+        Self {
+            media: Some(media),
+            ..said
         }
     }
 }

@@ -96,6 +96,12 @@ endpoints! {
     Upload = "upload",
     /// `GET /media/thumbnail/{server}/{id}`
     Thumbnail = "thumbnail",
+    /// `GET /media/download/{server}/{id}`, until the answer begins
+    Download = "download",
+    /// `GET /media/config`
+    MediaConfig = "media_config",
+    /// A file from Nova's storage
+    Storage = "storage",
     /// A picture from some other server
     External = "external",
 }

@@ -3,4 +3,5 @@
 pub mod calls;
 pub mod ephemeral;
 pub mod inbound;
+pub mod media;
 pub mod outbound;

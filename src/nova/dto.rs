@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod conversations;
+pub mod media;
 pub mod members;
 pub mod messages;
 pub mod receipts;

@@ -5,6 +5,8 @@ mod acts;
 mod calls;
 mod passing;
 
+use std::sync::Arc;
+
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -15,8 +17,12 @@ use crate::bridge::live::Seen;
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, UpdatedField};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::media::{Kind, Media};
 use crate::domain::message::{Message, Style};
 use crate::domain::typing::Typist;
+use crate::nova::dto::Time;
+use crate::nova::dto::media::{Attachment, Shown};
+use crate::nova::media::Links;
 
 /// A moment as every client can read it: whole seconds, `Z`.
 #[must_use]
@@ -37,9 +43,18 @@ pub struct Frames {
     pub gone: Option<UserId>,
 }
 
-/// Writes the frames of an entry; `bare` asks for client B's as well.
+/// How frames are written.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    /// Whether client B's frame is wanted too.
+    pub bare: bool,
+    /// Links to files.
+    pub links: Arc<Links>,
+}
+
+/// Writes the frames of an entry.
 #[must_use]
-pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
+pub fn of_entry(entry: &FeedEntry, ways: &Ways) -> Frames {
     match &entry.event {
         // Who reads the feed later is not shown what is gone by then; that it went is told behind it.
         FeedEvent::Message(message) if message.gone.is_some() => Frames::default(),
@@ -49,8 +64,8 @@ pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
             ..Frames::default()
         },
         FeedEvent::Message(message) => Frames {
-            all: vec![message_new(entry, message)],
-            bare: bare.then(|| text(&bare_message(message))),
+            all: message_frames(entry, message, &ways.links),
+            bare: ways.bare.then(|| text(&bare_message(message))),
             author: Some(message.sender),
             gone: None,
         },
@@ -115,6 +130,10 @@ struct MessageNew<'a> {
     reply_to_message_id: Option<MessageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thread_root_event_id: Option<&'a str>,
+    #[serde(flatten)]
+    shown: Shown,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment>,
     message: MessageCopy<'a>,
     data: DataCopy<'a>,
 }
@@ -145,7 +164,28 @@ struct DataCopy<'a> {
 
 const TEXT: &str = "text";
 
-fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
+/// `message.new`, and beside it `message.audio_sent` for what is heard: the service sent only that, and clients that read
+/// both know a message by its number.
+fn message_frames(entry: &FeedEntry, message: &Message, links: &Links) -> Vec<Utf8Bytes> {
+    let mut all = vec![message_new(entry, message, links)];
+    if let Some(Media::File(file)) = &message.text.media
+        && matches!(file.kind, Kind::Audio | Kind::Voice)
+    {
+        let own = json!({
+            "id": message.id, "sequence_number": message.sequence, "duration_ms": file.duration_ms.unwrap_or_default(),
+            "audio_codec": file.audio_codec(), "audio_url": links.file(message.id.0),
+        });
+        all.push(text(&frame(entry, "message.audio_sent", Some(message.sender), own)));
+    }
+    all
+}
+
+fn message_new(entry: &FeedEntry, message: &Message, links: &Links) -> Utf8Bytes {
+    let media = message.text.media.as_ref();
+    let message_type = media.map_or(TEXT, Media::message_type);
+    let at = Time(message.created_at);
+    let file = media.and_then(Media::file);
+    let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
     let created_at = time(message.created_at);
     let content = message.text.plain.as_str();
     let (id, sender_id, sequence_number) = (message.id, message.sender, message.sequence);
@@ -159,7 +199,7 @@ fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
         sender_id,
         sequence_number,
         content,
-        message_type: TEXT,
+        message_type,
         style: style(message.text.style),
         formatted_content: message.text.formatted.as_deref(),
         created_at: &created_at,
@@ -167,13 +207,15 @@ fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
         version_number: message.version,
         reply_to_message_id: message.reply_to,
         thread_root_event_id: message.thread_root.as_deref(),
+        shown: Shown::new(message.id.0, media, links),
+        attachments: attachment.into_iter().collect(),
         message: MessageCopy {
             id,
             sender_id,
             sequence_number,
             created_at: &created_at,
             content,
-            message_type: TEXT,
+            message_type,
         },
         data: DataCopy {
             id,
@@ -181,7 +223,7 @@ fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
             sender_id,
             encrypted_content: "",
             nonce: "",
-            message_type: TEXT,
+            message_type,
             content,
             created_at: &created_at,
         },
@@ -329,7 +371,10 @@ pub fn ringing(ringing: Ringing, user: UserId, cursor: Cursor) -> Vec<Utf8Bytes>
             news: ringing.news,
         }),
     };
-    of_entry(&entry, false).all
+    match &entry.event {
+        FeedEvent::Change(change) => change_frames(&entry, change).iter().map(text).collect(),
+        FeedEvent::Message(_) | FeedEvent::Edited { .. } => Vec::new(),
+    }
 }
 
 /// The answer to a frame that was refused.

@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::frames::{self, Frames};
+use super::frames::{self, Frames, Ways};
 use crate::bridge::feed::FeedSink;
 use crate::bridge::live::{Live, LiveSink};
 use crate::domain::clock::Timestamp;
@@ -102,7 +102,7 @@ pub struct Hub {
 struct Inner {
     store: Store,
     metrics: Metrics,
-    bare_frames: bool,
+    ways: Ways,
     slots: Mutex<HashMap<UserId, Vec<Arc<Slot>>>>,
     /// Nova members of conversations, as of the last membership entry that was published.
     audiences: Cache<ConversationId, Arc<[UserId]>>,
@@ -112,11 +112,11 @@ struct Inner {
 impl Hub {
     /// A hub without sockets. Everything up to `reached` counts as published.
     #[must_use]
-    pub fn new(store: Store, metrics: Metrics, bare_frames: bool, reached: Cursor) -> Self {
+    pub fn new(store: Store, metrics: Metrics, ways: Ways, reached: Cursor) -> Self {
         let inner = Inner {
             store,
             metrics,
-            bare_frames,
+            ways,
             slots: Mutex::default(),
             audiences: Cache::new(REMEMBERED),
             reached: Mutex::new(reached),
@@ -162,10 +162,10 @@ impl Hub {
         *self.inner.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether client B's frame is wanted.
+    /// How frames are written.
     #[must_use]
-    pub fn bare_frames(&self) -> bool {
-        self.inner.bare_frames
+    pub fn ways(&self) -> &Ways {
+        &self.inner.ways
     }
 
     /// All sockets.
@@ -231,7 +231,7 @@ impl Hub {
         let delivery = Delivery {
             cursor: entry.cursor,
             conversation: entry.conversation,
-            frames: frames::of_entry(&entry, self.inner.bare_frames),
+            frames: frames::of_entry(&entry, &self.inner.ways),
             entry,
         };
         let frames = slots.len() * delivery.frames.all.len();

@@ -151,7 +151,8 @@ async fn take_away(
     sqlx::query!(
         "WITH versions AS (DELETE FROM message_versions WHERE message_id = $1),
               reactions AS (DELETE FROM message_reactions WHERE message_id = $1),
-              letters AS (DELETE FROM dead_letters WHERE message_id = $1)
+              letters AS (DELETE FROM dead_letters WHERE message_id = $1),
+              media AS (DELETE FROM message_media WHERE message_id = $1 OR attached_to = $1)
          UPDATE messages
          SET content = '', formatted = NULL, deleted_at = coalesce(deleted_at, $2),
              recalled_at = coalesce(recalled_at, $3), recalled_by = coalesce(recalled_by, $4)

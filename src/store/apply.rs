@@ -6,7 +6,7 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, acts, calls, dead_letters, management, outbox, people, receipts};
+use super::{StoreError, acts, calls, dead_letters, management, media, outbox, people, receipts};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -63,6 +63,7 @@ pub async fn apply(
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
+    media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
     acts::apply(connection, &effects.acts, now).await?;
     if !effects.reads.is_empty() {

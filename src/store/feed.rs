@@ -41,6 +41,7 @@ struct Row {
     recalled_by: Option<Uuid>,
     reply_to_id: Option<Uuid>,
     thread_root: Option<String>,
+    media: Option<String>,
 }
 
 impl TryFrom<Row> for FeedEntry {
@@ -86,6 +87,7 @@ impl TryFrom<Row> for FeedEntry {
                     recalled_by: row.recalled_by,
                     reply_to_id: row.reply_to_id,
                     thread_root: row.thread_root,
+                    media: row.media,
                 };
                 Some(Message::try_from(row)?)
             }
@@ -176,7 +178,8 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
-                  m.reply_to_id, m.thread_root
+                  m.reply_to_id, m.thread_root,
+                  (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM (
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
                FROM conversation_feed
@@ -216,6 +219,7 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
             recalled_by: row.recalled_by,
             reply_to_id: row.reply_to_id,
             thread_root: row.thread_root,
+            media: row.media,
         })
     });
     Ok((Page::read(entries.collect(), limit), horizon.held))
@@ -240,7 +244,8 @@ pub async fn of_user(
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
-                  m.reply_to_id, m.thread_root
+                  m.reply_to_id, m.thread_root,
+                  (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM conversation_members AS member
            CROSS JOIN LATERAL (
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id

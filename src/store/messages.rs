@@ -27,6 +27,7 @@ pub(super) struct Row {
     pub(super) recalled_by: Option<Uuid>,
     pub(super) reply_to_id: Option<Uuid>,
     pub(super) thread_root: Option<String>,
+    pub(super) media: Option<String>,
 }
 
 impl TryFrom<Row> for Message {
@@ -47,6 +48,8 @@ impl TryFrom<Row> for Message {
             (None, Some(at), Some(by)) => Some(Gone::Recalled { by: UserId(by), at }),
             (None, ..) => None,
         };
+        let media = row.media.as_deref().map(serde_json::from_str).transpose();
+        let media = media.map_err(|_| wrong("media"))?;
         let style = Style::parse(&row.style).ok_or_else(|| wrong("style"))?;
         Ok(Self {
             id: MessageId(row.id),
@@ -57,6 +60,7 @@ impl TryFrom<Row> for Message {
                 style,
                 plain: row.content,
                 formatted: row.formatted,
+                media,
             },
             version: row.version_number,
             edited_at: row.edited_at,
@@ -106,7 +110,8 @@ pub async fn page(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                     matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root
+                    thread_root,
+                    (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
              FROM messages WHERE conversation_id = $1 AND sequence_number > $2 AND deleted_at IS NULL AND (recalled_at IS NULL OR $4)
              ORDER BY sequence_number LIMIT $3",
             conversation.0,
@@ -121,7 +126,8 @@ pub async fn page(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                     matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root
+                    thread_root,
+                    (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
              FROM messages WHERE conversation_id = $1 AND sequence_number < $2 AND deleted_at IS NULL AND (recalled_at IS NULL OR $5)
              ORDER BY sequence_number DESC LIMIT $3 OFFSET $4",
             conversation.0,
@@ -148,7 +154,8 @@ pub async fn find(connection: &mut PgConnection, id: MessageId) -> Result<Option
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                 matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root
+                    thread_root,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE id = $1",
         id.0
     )
@@ -171,7 +178,8 @@ pub async fn by_idempotency_key(
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                 matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root
+                    thread_root,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE sender_id = $1 AND idempotency_key = $2",
         sender.0,
         key

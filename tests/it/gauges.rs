@@ -38,6 +38,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             presence: false,
             calls: CallSettings::default(),
             ice: IceSettings::default(),
+            media: nova_bridge::bridge::media::MediaSettings::default(),
         },
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

@@ -18,6 +18,7 @@ mod appservice;
 mod bot;
 mod direct;
 mod groups;
+mod media;
 mod passing;
 mod profiles;
 mod rooms;

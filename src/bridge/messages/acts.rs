@@ -49,6 +49,7 @@ impl Bridge {
             style: rewrite.style.unwrap_or(message.text.style),
             plain: rewrite.plain,
             formatted: rewrite.formatted,
+            media: message.text.media.clone(),
         })?;
         act::may_edit(&message, user, rewrite.version, now)?;
         let id = ActId(self.id(now));

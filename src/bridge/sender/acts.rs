@@ -108,7 +108,7 @@ impl Bridge {
     }
 
     /// Nothing is to be sent any more. An earlier try may have sent it all the same, which whoever redacts it has to know.
-    async fn nothing_more(&self, job: &StoredJob, ghost: &UserId, marker: &str) -> Result<Done, JobError> {
+    pub(super) async fn nothing_more(&self, job: &StoredJob, ghost: &UserId, marker: &str) -> Result<Done, JobError> {
         if job.uncertain {
             let room = self.room_of(job).await?;
             if let Some(event_id) = self.find_in(job, ghost, &room, marker).await? {

@@ -36,6 +36,7 @@ impl Bridge {
             Job::Edit { edit } => return self.send_edit(job, &ghost, *edit).await,
             Job::React { reaction } => return self.send_reaction(job, &ghost, *reaction).await,
             Job::Redact { of } => return self.redact(job, &ghost, *of).await,
+            Job::SendMedia => return self.send_media(job, &ghost).await,
             Job::Join { room } => return self.join(job, &ghost, room).await,
             Job::SyncRoom { room } => self.sync_room(job, &ghost, room).await?,
             Job::Invite { target } => return self.invite(job, &ghost, target).await,

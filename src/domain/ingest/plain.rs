@@ -15,6 +15,7 @@ use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::event::{Meaning, RawEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::message::Text;
 
 /// What is said in which rooms, if the assumptions hold.
 #[derive(Debug)]
@@ -39,14 +40,15 @@ pub struct PlainRoom {
     pub newest: usize,
 }
 
-/// Whether there is nothing but messages, none of them an echo of ours, and none that answers another one.
+/// Whether there is nothing but messages of text alone, none of them an echo of ours, and none that answers another one.
 #[must_use]
 pub fn is_plain(events: &[RawEvent]) -> bool {
     events.iter().all(|event| {
         event.decoded.as_ref().is_ok_and(|event| {
             matches!(
-                event.meaning,
+                &event.meaning,
                 Meaning::Message {
+                    text: Text { media: None, .. },
                     reply: None,
                     marker: None,
                     notice: false,

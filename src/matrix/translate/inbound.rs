@@ -15,8 +15,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::calls;
 use super::outbound::{MARKER, NOTICE_MARKER};
+use super::{calls, media};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
 use crate::domain::ids::{ActId, MessageId, OutboxId};
@@ -128,7 +128,11 @@ fn message_like(envelope: &Envelope) -> Meaning {
         "m.room.redaction" => {
             relations::redaction(content, &envelope.redacts, marker.map(ActId)).unwrap_or(Meaning::Nothing)
         }
-        kind @ ("m.sticker" | "m.location") => not_yet(kind, marker),
+        "m.sticker" => match media::read("m.sticker", content) {
+            Some(sticker) => said(content, sticker, marker),
+            None => not_yet("m.sticker without url", marker),
+        },
+        "m.location" => not_yet("m.location", marker),
         _ => Meaning::Nothing,
     }
 }
@@ -145,18 +149,22 @@ fn message(content: &Value, marker: Option<Uuid>) -> Result<Meaning, String> {
     if relations::is_edit(content) {
         return relations::edit(content, marker.map(ActId));
     }
+    Ok(said(content, text(content)?, marker))
+}
+
+/// Something said, with what it answers.
+fn said(content: &Value, mut text: Text, marker: Option<Uuid>) -> Meaning {
     let reply = relations::reply(content);
-    let mut text = text(content)?;
     if reply.is_some() {
         let answer = relations::without_fallback(&text.plain);
         text.plain = answer.to_owned();
     }
-    Ok(Meaning::Message {
+    Meaning::Message {
         text,
         reply,
         marker: marker.map(MessageId),
         notice: content.get(NOTICE_MARKER).is_some_and(|it| it == true),
-    })
+    }
 }
 
 /// What a content says; or what it is that cannot be carried.
@@ -165,22 +173,27 @@ fn text(content: &Value) -> Result<Text, String> {
         Some("m.text") => Style::Plain,
         Some("m.notice") => Style::Notice,
         Some("m.emote") => Style::Emote,
-        Some(other) => return Err(other.to_owned()),
+        Some(other) => return media::read(other, content).ok_or_else(|| other.to_owned()),
         None => return Err("m.room.message without msgtype".to_owned()),
     };
     let Some(body) = content.get("body").and_then(Value::as_str) else {
         return Err("m.room.message without body".to_owned());
     };
-    let formatted = (content.get("format").and_then(Value::as_str) == Some("org.matrix.custom.html"))
-        .then(|| content.get("formatted_body").and_then(Value::as_str))
-        .flatten()
-        .map(safe_html);
+    let formatted = html(content);
     let plain = shortened(storable(body.to_owned()), MAX_TEXT_BYTES * 2);
     Ok(Text {
         style,
         plain,
         formatted,
+        media: None,
     })
+}
+
+/// The text of a message as HTML, where it has one.
+pub(super) fn html(content: &Value) -> Option<String> {
+    let has_one = content.get("format").and_then(Value::as_str) == Some("org.matrix.custom.html");
+    let formatted = has_one.then(|| content.get("formatted_body").and_then(Value::as_str));
+    formatted.flatten().map(safe_html)
 }
 
 /// HTML limited to what the specification allows in a message, so that a client may show it as it is.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::media;
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::ids::{ActId, ConversationId, MessageId, OutboxId};
 use crate::domain::message::{Style, Text, shortened};
@@ -25,14 +26,10 @@ const FALLBACK_BYTES: usize = 1000;
 /// level, and Element would offer Element Call, which no Nova client can answer, in place of the ordinary call.
 const ROOM_VERSION: &str = "11";
 
-/// The content of `m.room.message` for a Nova user's text.
+/// The content of `m.room.message` for what a Nova user says. A file that it carries is on the homeserver.
 #[must_use]
 pub fn message(id: MessageId, text: &Text) -> Value {
-    with(
-        said(text.style, &text.plain, text.formatted.as_deref()),
-        MARKER,
-        json!(id),
-    )
+    with(said(text), MARKER, json!(id))
 }
 
 /// A message's content that answers the message of another event, in that one's thread.
@@ -54,9 +51,12 @@ pub fn edit(id: ActId, target: &str, text: &Text) -> Value {
     // For clients that know of no edits. Short, because the new text has to fit into the event as well.
     let short = |text: &str| format!("* {}", shortened(text.to_owned(), FALLBACK_BYTES));
     let html = text.formatted.as_deref().filter(|html| html.len() <= FALLBACK_BYTES);
-    let html = html.map(short);
-    let content = said(text.style, &short(&text.plain), html.as_deref());
-    let new = said(text.style, &text.plain, text.formatted.as_deref());
+    let content = said(&Text {
+        plain: short(&text.plain),
+        formatted: html.map(short),
+        ..text.clone()
+    });
+    let new = said(text);
     let content = with(content, "m.new_content", new);
     let relation = json!({ "rel_type": "m.replace", "event_id": target });
     with(with(content, RELATION, relation), MARKER, json!(id))
@@ -68,14 +68,17 @@ pub fn reaction(id: ActId, target: &str, emoji: &str) -> Value {
     json!({ RELATION: { "rel_type": "m.annotation", "event_id": target, "key": emoji }, MARKER: id })
 }
 
-fn said(style: Style, plain: &str, html: Option<&str>) -> Value {
-    let msgtype = match style {
+fn said(text: &Text) -> Value {
+    if let Some(content) = media::content(text) {
+        return Value::Object(content);
+    }
+    let msgtype = match text.style {
         Style::Plain => "m.text",
         Style::Notice => "m.notice",
         Style::Emote => "m.emote",
     };
-    let content = json!({ "msgtype": msgtype, "body": plain, "m.mentions": {} });
-    match html {
+    let content = json!({ "msgtype": msgtype, "body": text.plain, "m.mentions": {} });
+    match &text.formatted {
         Some(html) => with(
             with(content, "format", json!("org.matrix.custom.html")),
             "formatted_body",
@@ -261,6 +264,7 @@ mod tests {
                     style,
                     plain: "hi\nthere 👋".to_owned(),
                     formatted,
+                    media: None,
                 },
             )
         });
@@ -274,6 +278,7 @@ mod tests {
             style: Style::Plain,
             plain: "right".to_owned(),
             formatted: Some("<b>right</b>".to_owned()),
+            media: None,
         };
         let id = ActId(Uuid::from_u128(10));
         let said = message(MessageId(Uuid::from_u128(9)), &Text::plain("yes"));
@@ -291,6 +296,7 @@ mod tests {
             style: Style::Plain,
             plain: "\\".repeat(20_000),
             formatted: Some("x".repeat(20_000)),
+            media: None,
         };
         let content = edit(ActId(Uuid::nil()), "$e", &text);
         assert!(content.to_string().len() < 64_000);

@@ -7,9 +7,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Time;
+use super::media::{self, Attachment, Shown};
 use crate::domain::act;
 use crate::domain::ids::{MessageId, UserId};
+use crate::domain::media::Media;
 use crate::domain::message::{self as domain, Delivery, Gone, Style};
+use crate::nova::media::Links;
 use crate::store::acts::Tally;
 use crate::store::messages::Note;
 
@@ -109,9 +112,12 @@ pub struct Message {
     /// What it says.
     #[schema(example = "Hello")]
     pub content: String,
-    /// Always `text`.
+    /// `text`, `image`, `video`, `audio`, `file` or `location`. A file without a caption has its name for `content`.
     #[schema(value_type = String, example = "text")]
     pub message_type: &'static str,
+    /// What it carries.
+    #[serde(flatten)]
+    pub shown: Shown,
     /// `notice` (said by a machine) or `emote` (acted); absent for ordinary text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "emote")]
@@ -159,15 +165,14 @@ pub struct Message {
     pub thread_root_event_id: Option<String>,
     /// The reactions to it, the first one first.
     pub reactions: Vec<ReactionCount>,
-    /// Always empty: attachments are not carried yet.
-    #[schema(value_type = Vec<Object>)]
-    pub attachments: [(); 0],
+    /// Its file, and those that were added afterwards.
+    pub attachments: Vec<Attachment>,
 }
 
 impl Message {
     /// As `viewer` sees it.
     #[must_use]
-    pub fn new(message: domain::Message, viewer: UserId, note: Option<&Note>) -> Self {
+    pub fn new(message: domain::Message, viewer: UserId, note: Option<&Note>, links: &Links) -> Self {
         let own = message.sender == viewer;
         let delivery = message.delivery.filter(|_| own);
         let detail = match delivery {
@@ -176,14 +181,20 @@ impl Message {
             Some(Delivery::Pending | Delivery::Sent) | None => None,
         };
         let key = note.filter(|_| own).and_then(|note| note.idempotency_key.clone());
+        let media = message.text.media.as_ref();
+        let file = media.and_then(Media::file);
+        let at = Time(message.created_at);
+        let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
         Self {
+            message_type: media.map_or("text", Media::message_type),
+            shown: Shown::new(message.id.0, media, links),
+            attachments: attachment.into_iter().collect(),
             id: message.id.0,
             conversation_id: message.conversation.0,
             sender_id: message.sender.0,
             sequence_number: message.sequence,
             created_at: Time(message.created_at),
             content: message.text.plain,
-            message_type: "text",
             style: Some(message.text.style).filter(|style| *style != Style::Plain),
             formatted_content: message.text.formatted,
             encrypted: false,
@@ -201,13 +212,12 @@ impl Message {
             reply_to_message_id: message.reply_to.map(|id| id.0),
             thread_root_event_id: message.thread_root,
             reactions: Vec::new(),
-            attachments: [],
         }
     }
 
     /// Many of them, each with its note and the reactions to it.
     #[must_use]
-    pub fn list(messages: Vec<domain::Message>, viewer: UserId, notes: Vec<Note>, tallies: Vec<Tally>) -> Vec<Self> {
+    pub fn list(messages: Vec<domain::Message>, viewer: UserId, notes: Vec<Note>, tallies: Vec<Tally>, links: &Links) -> Vec<Self> {
         let mut reactions: BTreeMap<MessageId, Vec<ReactionCount>> = BTreeMap::new();
         for tally in tallies {
             reactions.entry(tally.message).or_default().push(tally.into());
@@ -218,7 +228,7 @@ impl Message {
             let reactions = reactions.remove(&message.id).unwrap_or_default();
             Self {
                 reactions,
-                ..Self::new(message, viewer, note)
+                ..Self::new(message, viewer, note, links)
             }
         };
         messages.into_iter().map(shown).collect()
@@ -230,16 +240,21 @@ impl Message {
 pub struct GatewayMessage {
     #[serde(flatten)]
     message: Untyped,
-    /// Always 0: text.
+    /// 0 text, 1 image, 2 video, 3 audio, 4 file, 5 location.
     #[schema(example = 0)]
     message_type: u8,
-    /// Always `text`.
+    /// The same by name.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "text")]
     type_name: &'static str,
-    /// Always empty.
-    #[schema(value_type = String, example = "")]
-    media_url: &'static str,
+    /// A link to its file, good for a while; empty where there is none.
+    #[schema(example = "")]
+    media_url: String,
+    /// What else it carries.
+    #[serde(flatten)]
+    shown: Shown,
+    /// Its file, and those that were added afterwards.
+    attachments: Vec<Attachment>,
     /// The message that it answers; empty where it answers none.
     #[schema(example = "")]
     reply_to_message_id: String,
@@ -300,9 +315,14 @@ impl From<Message> for GatewayMessage {
     fn from(message: Message) -> Self {
         let failed = message.delivery_status == Some(Delivery::Failed);
         Self {
-            message_type: 0,
+            message_type: media::number(message.message_type),
             type_name: message.message_type,
-            media_url: "",
+            media_url: message.shown.media_url.unwrap_or_default(),
+            shown: Shown {
+                media_url: None,
+                ..message.shown
+            },
+            attachments: message.attachments,
             reply_to_message_id: message.reply_to_message_id.map(|id| id.to_string()).unwrap_or_default(),
             status: if failed { "failed" } else { "sent" },
             updated_at: message.edited_at.unwrap_or(message.created_at),

@@ -9,6 +9,7 @@ use crate::bridge::conversations::{Keeping, Looks};
 use crate::bridge::messages::{Rewrite, Said};
 use crate::domain::conversation::Kind;
 use crate::domain::message::{Style, Text};
+use crate::nova::dto::media::Carrying;
 use crate::nova::error::ApiError;
 
 fn invalid(what: &str) -> ApiError {
@@ -221,6 +222,9 @@ pub struct SendMessage {
     pub idempotency_key: Option<String>,
     /// The message that it answers, of the same conversation; absent or empty where it answers none.
     pub reply_to_message_id: Option<String>,
+    /// A file or a place; the text is its caption then, and may be missing.
+    #[serde(flatten)]
+    pub carrying: Carrying,
 }
 
 impl SendMessage {
@@ -237,8 +241,13 @@ impl SendMessage {
         let plain = self.content.or(self.plaintext);
         let text = Text {
             style,
-            plain: plain.ok_or_else(|| invalid("content is missing"))?,
+            plain: match plain {
+                Some(plain) => plain,
+                None if self.carrying.is_something() => String::new(),
+                None => return Err(invalid("content is missing")),
+            },
             formatted: self.formatted_content.filter(|html| !html.is_empty()),
+            media: None,
         };
         Ok(Said {
             text,
@@ -269,24 +278,6 @@ pub struct GatewaySend {
     /// What.
     #[serde(flatten)]
     pub message: SendMessage,
-    /// Must be absent or 0: only text is carried yet.
-    #[serde(default)]
-    pub message_type: i64,
-    /// Must be absent or empty.
-    pub media_url: Option<String>,
-}
-
-impl GatewaySend {
-    /// What is to be said.
-    ///
-    /// # Errors
-    /// When there is no text, or something that is not carried yet.
-    pub fn said(self) -> Result<Said, ApiError> {
-        if self.message_type != 0 || self.media_url.is_some_and(|url| !url.is_empty()) {
-            return Err(invalid("only text messages are carried yet"));
-        }
-        self.message.said()
-    }
 }
 
 /// Gives a message another text.

@@ -63,6 +63,8 @@ pub(super) fn frame(entry: &FeedEntry, change: &Change) -> Option<Value> {
         | Change::RoleChanged { .. }
         | Change::Call { .. }
         | Change::Edited { .. }
+        | Change::Read { .. }
+        | Change::Kept { .. }
         | Change::Delivery { .. } => return None,
     };
     Some(super::frame(entry, name, Some(*by), own))

@@ -139,7 +139,7 @@ async fn send_message(
     Json(request): Json<GatewaySend>,
 ) -> Result<Json<GatewaySent>, ApiError> {
     let conversation = request.conversation_id;
-    let message = messages::say(&state, &caller, conversation, request.said()?).await?;
+    let message = messages::say(&state, &caller, conversation, request.message).await?;
     Ok(Json(GatewaySent {
         message: message.into(),
     }))

@@ -10,10 +10,12 @@ use super::failures::Failures;
 use super::read::{self, MessagesAsked};
 use super::{acts, reactions};
 use crate::bridge::CommandError;
-use crate::bridge::messages::Said;
 use crate::domain::ids::ConversationId;
+use crate::domain::media::Media;
+use crate::domain::message::Text;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
+use crate::nova::dto::media::{self, Carrying, Wanted};
 use crate::nova::dto::messages::Message;
 use crate::nova::dto::requests::{SendMessage, SendMessageTo};
 use crate::nova::error::ApiError;
@@ -40,15 +42,28 @@ pub(super) async fn say(
     state: &NovaState,
     caller: &Caller,
     conversation: Uuid,
-    said: Said,
+    request: SendMessage,
 ) -> Result<Message, ApiError> {
     state.sends.check(caller.user).map_err(ApiError::TooMany)?;
+    let carrying = request.carrying.clone();
+    let mut said = request.said()?;
+    said.text = carrying_text(state, caller, carrying, said.text).await?;
     let conversation = ConversationId(conversation);
     let key = said.idempotency_key.clone();
     let said = state.bridge.send_message(caller.user, conversation, said).await?;
-    let mut message = Message::new(said, caller.user, None);
+    let mut message = Message::new(said, caller.user, None, &state.links);
     message.idempotency_key = key;
     Ok(message)
+}
+
+/// A text with what it shall carry.
+async fn carrying_text(state: &NovaState, caller: &Caller, carrying: Carrying, text: Text) -> Result<Text, ApiError> {
+    let media = match carrying.wanted(&state.links, &state.bridge)? {
+        None => return Ok(text),
+        Some(Wanted::Place(place)) => Media::Place(place),
+        Some(Wanted::File(file)) => state.bridge.carried(caller.user, *file).await?,
+    };
+    Ok(media::said(media, text))
 }
 
 /// Says something. Under an `idempotency_key` that the caller has used before, the first message is the answer.
@@ -61,7 +76,7 @@ async fn send(
     Path(id): Path<Uuid>,
     Json(request): Json<SendMessage>,
 ) -> Result<Json<Message>, ApiError> {
-    say(&state, &caller, id, request.said()?).await.map(Json)
+    say(&state, &caller, id, request).await.map(Json)
 }
 
 /// Says something, with the conversation in the body.
@@ -72,8 +87,9 @@ async fn send_to(
     caller: Caller,
     Json(request): Json<SendMessageTo>,
 ) -> Result<Json<Message>, ApiError> {
-    let said = request.message.said()?;
-    say(&state, &caller, request.conversation_id, said).await.map(Json)
+    say(&state, &caller, request.conversation_id, request.message)
+        .await
+        .map(Json)
 }
 
 /// Messages of a conversation in the order in which they were said: the newest, or those before or after one.

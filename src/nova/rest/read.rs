@@ -10,12 +10,13 @@ use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::message as domain;
 use crate::nova::NovaState;
 use crate::nova::dto::conversations::Conversation;
+use crate::nova::dto::media::Attachment;
 use crate::nova::dto::members::Member;
 use crate::nova::dto::messages::Message;
 use crate::nova::error::ApiError;
 use crate::store::lists::Which;
 use crate::store::messages::Page;
-use crate::store::{acts, conversations, lists, messages};
+use crate::store::{acts, conversations, lists, media, messages};
 
 /// How many members a conversation shows in a list.
 const MEMBERS_SHOWN: i64 = 50;
@@ -211,5 +212,14 @@ pub(crate) async fn shown(
         messages::notes(&mut connection, user, &own).await?
     };
     let tallies = acts::tallies(&mut connection, user, &all).await?;
-    Ok(Message::list(found, user, notes, tallies))
+    let attached = media::attached(&mut connection, &all).await?;
+    drop(connection);
+    let mut shown = Message::list(found, user, notes, tallies, &state.links);
+    for message in &mut shown {
+        let added = attached.iter().filter(|it| it.to.0 == message.id);
+        message
+            .attachments
+            .extend(added.map(|it| Attachment::added(it, &state.links)));
+    }
+    Ok(shown)
 }

@@ -267,13 +267,13 @@ impl Session {
         let horizon = store.feed_horizon(&mut connection).await?;
         let below = horizon.position.max(published.position.saturating_add(1));
         let page = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
-        let bare = self.state.hub.bare_frames();
+        let ways = self.state.hub.ways();
         Ok(Part {
             entries: page
                 .entries
                 .into_iter()
                 .map(|entry| {
-                    let frames = frames::of_entry(&entry, bare);
+                    let frames = frames::of_entry(&entry, ways);
                     (entry, frames)
                 })
                 .collect(),

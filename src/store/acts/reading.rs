@@ -114,24 +114,28 @@ pub struct OutgoingEdit {
 pub async fn outgoing_edit(connection: &mut PgConnection, id: ActId) -> Result<Option<OutgoingEdit>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT m.matrix_event_id, v.style, v.content, v.formatted,
-                  (m.edited_at IS NOT DISTINCT FROM v.written_at) AS "is_shown!"
+                  (m.edited_at IS NOT DISTINCT FROM v.written_at) AS "is_shown!",
+                  (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM message_versions AS v JOIN messages AS m ON m.id = v.message_id WHERE v.id = $1"#,
         id.0
     )
     .fetch_optional(connection)
     .await?;
     row.map(|row| {
-        let style = Style::parse(&row.style).ok_or_else(|| StoreError::Inconsistent {
-            table: "message_versions",
-            column: "style",
+        let wrong = |table, column| StoreError::Inconsistent {
+            table,
+            column,
             row: id.to_string(),
-        })?;
+        };
+        let style = Style::parse(&row.style).ok_or_else(|| wrong("message_versions", "style"))?;
+        let media = row.media.as_deref().map(serde_json::from_str).transpose();
         Ok(OutgoingEdit {
             target: row.matrix_event_id,
             text: Text {
                 style,
                 plain: row.content,
                 formatted: row.formatted,
+                media: media.map_err(|_| wrong("message_media", "media"))?,
             },
             is_shown: row.is_shown,
         })

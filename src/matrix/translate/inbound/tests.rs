@@ -51,7 +51,8 @@ fn each_style_of_text_is_read() {
             Text {
                 style,
                 plain: "a\nb 👋".to_owned(),
-                formatted: None
+                formatted: None,
+                media: None,
             }
         );
     }
@@ -100,7 +101,7 @@ fn what_cannot_be_carried_yet_is_named() {
     let cases = [
         (
             "m.room.message",
-            json!({ "msgtype": "m.image", "body": "x", "url": "mxc://a/b" }),
+            json!({ "msgtype": "m.image", "body": "x", "url": "https://example.org/x" }),
             "m.image",
         ),
         (

@@ -25,6 +25,7 @@ use crate::matrix::{self, Homeserver};
 use crate::metrics;
 use crate::nova::auth::tests::{authenticator, now, token};
 use crate::nova::limit::SendLimiter;
+use crate::nova::media::Links;
 use crate::nova::{NovaState, Settings, rest};
 use crate::store::Store;
 
@@ -122,6 +123,7 @@ impl App {
                 presence: false,
                 calls: crate::bridge::calls::CallSettings::default(),
                 ice,
+                media: crate::bridge::media::MediaSettings::default(),
             },
             clock: Arc::<Standing>::clone(&clock),
             random: Arc::new(Counting(AtomicU64::new(1))),
@@ -136,7 +138,10 @@ impl App {
             messages_per_second: 1,
             burst: 1000,
         };
+        let day = Duration::from_hours(24);
+        let links = Links::new(&settings.public_url, b"as", day, Arc::<Standing>::clone(&clock));
         let state = NovaState {
+            links: Arc::new(links),
             bridge,
             auth: Arc::new(authenticator()),
             settings: Arc::new(settings),

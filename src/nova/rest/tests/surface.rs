@@ -121,7 +121,7 @@ async fn a_panic_is_an_error_of_ours_and_the_metrics_know_routes_but_no_paths(po
         "/panic/{id}",
         get(async || -> &'static str { unreachable!("but it is") }),
     );
-    app.router = layers::around(panics, &app.state).with_state(app.state.clone());
+    app.router = layers::around(panics, Router::new(), &app.state).with_state(app.state.clone());
     let answer = app.get(ALICE, "/panic/1").await;
     assert_eq!(answer.status, 500);
     insta::assert_json_snapshot!("panic", answer.body);

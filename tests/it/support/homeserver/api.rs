@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -15,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::entrance::{Caller, intercept};
 use super::world::{Answer, forbid, refuse};
-use super::{Shared, push};
+use super::{Shared, files, push};
 
-type Server = State<Arc<Shared>>;
+pub(super) type Server = State<Arc<Shared>>;
 type Reply = Answer<Json<Value>>;
 
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
@@ -55,9 +52,13 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         )
         .nest("/_matrix/client/v3", client)
         .route("/_matrix/client/v1/appservice/{id}/ping", post(push::ping))
-        .route("/_matrix/media/v3/upload", post(upload))
-        .route("/_matrix/client/v1/media/thumbnail/{server}/{id}", get(media))
-        .route("/_matrix/client/v1/media/download/{server}/{id}", get(media))
+        .route("/_matrix/media/v3/upload", post(files::upload))
+        .route("/_matrix/client/v1/media/config", get(files::config))
+        .route(
+            "/_matrix/client/v1/media/thumbnail/{server}/{id}",
+            get(files::thumbnail),
+        )
+        .route("/_matrix/client/v1/media/download/{server}/{id}", get(files::download))
         .fallback(async || refuse::<()>(404, "M_UNRECOGNIZED", "Unrecognized request"))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(shared.clone(), intercept))
@@ -299,20 +300,4 @@ async fn create_alias(State(shared): Server, Caller(user): Caller, Path(alias): 
     let body = read(&body)?;
     shared.change(|world| world.create_alias(&user, &alias, text(&body, "room_id")?))?;
     Ok(Json(json!({})))
-}
-
-async fn upload(State(shared): Server, _: Caller, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .map_or("application/octet-stream", |value| value.to_str().unwrap());
-    let uri = shared.change(|world| world.upload(content_type.to_owned(), body));
-    Json(json!({ "content_uri": uri }))
-}
-
-async fn media(State(shared): Server, _: Caller, Path((server, id)): Path<(String, String)>) -> Answer<Response> {
-    let world = shared.lock();
-    match world.media.get(&format!("mxc://{server}/{id}")) {
-        Some((content_type, bytes)) => Ok(([(CONTENT_TYPE, content_type.clone())], bytes.clone()).into_response()),
-        None => refuse(404, "M_NOT_FOUND", "Not found"),
-    }
 }

@@ -118,6 +118,9 @@ pub(crate) struct World {
     pub(crate) rooms: BTreeMap<String, Room>,
     pub(crate) aliases: BTreeMap<String, String>,
     pub(crate) media: BTreeMap<String, (String, Bytes)>,
+    /// Files that were too large to be kept: their size, and the sum of their bytes.
+    pub(crate) large: BTreeMap<String, (u64, u64)>,
+    pub(super) understands_ranges: bool,
     /// What a send answered, by path: the user is no part of the key, as in Synapse.
     pub(super) answered: HashMap<String, Value>,
     pub(super) faults: Faults,
@@ -146,6 +149,8 @@ impl World {
             rooms: BTreeMap::new(),
             aliases: BTreeMap::new(),
             media: BTreeMap::new(),
+            large: BTreeMap::new(),
+            understands_ranges: false,
             answered: HashMap::new(),
             faults: Faults::default(),
             requests: Vec::new(),
