@@ -275,7 +275,7 @@ mod tests {
         let file = File::new(Kind::Image, Source::Mxc(String::new()), "a \"b\";\r\n é.png");
         assert_eq!(
             disposition(&file, true),
-            "inline; filename=\"a__b_____.png\"; filename*=UTF-8''a%20_b_%3B%20%C3%A9.png"
+            "inline; filename=\"a__b____.png\"; filename*=UTF-8''a%20_b_%3B%20%C3%A9.png"
         );
         assert!(disposition(&file, false).starts_with("attachment;"));
     }

@@ -119,11 +119,6 @@ async fn an_edit_is_refused_that_is_late_old_or_not_theirs(pool: PgPool) {
     }
     let unknown = "/messages/00000000-0000-4000-8000-00000000dead";
     is(&app.put(ALICE, unknown, &edit).await, 404, "MESSAGE_NOT_FOUND");
-    is(
-        &app.put(ALICE, "/messages/search", &edit).await,
-        404,
-        "MESSAGE_NOT_FOUND",
-    );
     let elsewhere = format!("/conversations/{group}/messages/{id}");
     let patched = app.raw("PATCH", ALICE, &elsewhere, edit.to_string().into()).await;
     is(&patched, 404, "MESSAGE_NOT_FOUND");
