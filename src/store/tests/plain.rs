@@ -8,7 +8,7 @@ use crate::domain::act::{Act, EarlyAct, MessageAct};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ingest::{CallRules, DeadLetter, Plain, plan, plan_plain, reason};
-use crate::store::{context, conversations, messages, people};
+use crate::store::{context, conversations, messages};
 
 const ROOM: &str = "!one:example.org";
 const OTHER_ROOM: &str = "!two:example.org";

@@ -20,6 +20,7 @@ fn seen(head: &[u8], claimed: Option<&str>, wanted: Option<Kind>) -> Result<(Kin
         .map_err(|refused| refused.to_string())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what is seen")]
 fn is(kind: Kind, mime: &str) -> Result<(Kind, String), String> {
     Ok((kind, mime.to_owned()))
 }
