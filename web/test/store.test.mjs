@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createStore, initialState, needsList, reduce, sortedConversations } from '../js/store.js';
+import { sortedConversations } from '../js/conversations.js';
+import { createStore, initialState, needsList, reduce } from '../js/store.js';
 import { entries } from '../js/thread.js';
 import { settled } from './helpers.mjs';
 
