@@ -127,3 +127,19 @@ export function openInvite(session, conversation) {
     body: [field('Person', who, 'Matrix ids or Nova user ids. People on Matrix get an invitation there.')],
   });
 }
+
+/** @param {import('../session.js').Session} session @param {import('../store.js').Conversation} conversation */
+export function openRename(session, { id, name = '', description }) {
+  const called = textInput({ maxlength: '255', autocapitalize: 'sentences', autofocus: true });
+  const about = h('textarea', { rows: '3', maxlength: '1000' });
+  called.value = name ?? '';
+  about.value = description ?? '';
+  const run = async () => {
+    if (called.value.trim() === '') throw new Error('A group needs a name.');
+    await session.changeSettings(id, { name: called.value.trim(), ...(about.value !== (description ?? '') && { description: about.value.trim() }) });
+  };
+  return openForm({
+    title: 'Change the group', action: 'Change', run,
+    body: [h('div', {}, field('Name of the group', called, 'Everybody in the group sees it.'), field('Description', about, 'What it is for.'))],
+  });
+}
