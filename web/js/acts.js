@@ -1,11 +1,11 @@
 /** What a user does to messages: each method is one request, after which the frames tell everybody, and us. */
-import { NovaError } from './rest.js';
-
 export class Acts {
   #rest;
   #store;
   /** Messages that are being read anew, and whether once more. */
   #reading = new Map();
+  /** Messages that were asked for because others answer them. */
+  #quoted = new Set();
 
   /** @param {{rest: import('./rest.js').NovaRest, store: {state: import('./store.js').State, dispatch: (action: object) => void}}} options */
   constructor({ rest, store }) {
@@ -52,8 +52,12 @@ export class Acts {
     this.#reading.delete(messageId);
   }
 
-  /** Why something was refused, in words. @param {unknown} error */
-  static problem(error) {
-    return error instanceof NovaError ? error.detail : 'Something went wrong in this page.';
+  /** Reads what a message answers, where that is older than what is loaded. Asked for once. */
+  async quoted(conversationId, messageId) {
+    if (this.#quoted.has(messageId)) return;
+    this.#quoted.add(messageId);
+    const row = await this.#rest.message(messageId).catch((error) => (error.transient ? undefined : null));
+    if (row === undefined) this.#quoted.delete(messageId);
+    else this.#store.dispatch({ type: 'quoted.loaded', id: conversationId, messageId, row });
   }
 }

@@ -75,7 +75,8 @@ function readFile(row) {
 /** What is written below a file: nothing where the content only repeats the file's name. @param {Message} message */
 export function caption({ content, file, location }) {
   if (file && content === file.name) return '';
-  if (location && content === location.description) return '';
+  // A place without words is called "Location".
+  if (location && content === (location.description ?? content)) return '';
   return content;
 }
 

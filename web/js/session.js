@@ -6,6 +6,7 @@ import { NovaConnection } from './protocol.js';
 import { NovaRest, PAGE_SIZE } from './rest.js';
 import { Acts } from './acts.js';
 import { Calls } from './calls/calls.js';
+import { Groups } from './groups.js';
 import { Notifier, notice } from './notify.js';
 import { Outbox, newKey } from './outbox.js';
 import { Reading } from './receipts.js';
@@ -53,6 +54,7 @@ export class Session {
     });
     const { store } = this;
     this.acts = new Acts({ rest: this.#rest, store });
+    this.groups = new Groups({ rest: this.#rest, store, refreshList: () => this.refreshList(), loadMembers: (id) => this.loadMembers(id) });
     this.uploads = new Uploads({ rest: this.#rest, store, onReady: (upload) => this.#sendUpload(upload) });
     this.typing = new OwnTyping({ tell: (frame) => this.#connection.tell(frame) });
     this.notifier = new Notifier({ storage, onOpen });
@@ -212,54 +214,8 @@ export class Session {
     this.#sender.discard(item);
   }
 
-  /** @param {string} who a Matrix id or a Nova user id @returns {Promise<string>} the conversation's id */
-  async startChat(who) {
-    const conversation = who.startsWith('@')
-      ? await this.#rest.startMatrixChat(who)
-      : await this.#rest.startNovaChat(this.store.state.me.id, who);
-    await this.refreshList();
-    return conversation.id;
-  }
-
-  async createGroup(name, members) {
-    const conversation = await this.#rest.createGroup(name, members);
-    await this.refreshList();
-    return conversation.id;
-  }
-
-  async invite(id, users) {
-    for (const user of users) await this.#rest.addMember(id, user);
-    await this.loadMembers(id);
-  }
-
-  async setRole(id, userId, role) {
-    await this.#rest.setRole(id, userId, role);
-    await this.loadMembers(id);
-  }
-
-  /** For oneself (`is_muted`, `is_archived`), or for everybody (`name`, `description`). */
-  async changeSettings(id, settings) {
-    await this.#rest.changeSettings(id, settings);
-    await this.refreshList();
-  }
-
-  async deleteGroup(id) {
-    await this.#rest.deleteGroup(id);
-    this.store.dispatch({ type: 'frame', frame: { type: 'group_deleted', conversation_id: id } });
-  }
-
   search(words, options) {
     return this.#rest.search(words, options);
-  }
-
-  async removeMember(id, userId) {
-    await this.#rest.removeMember(id, userId);
-    await this.loadMembers(id);
-  }
-
-  async leave(id) {
-    await this.#rest.leave(id);
-    this.store.dispatch({ type: 'frame', frame: { type: 'member.left', conversation_id: id, user_id: this.store.state.me.id } });
   }
 
   async #attempt(work, onError = () => {}) {

@@ -56,6 +56,9 @@ export function reduce(state, action) {
       return withMembers(state, action.id, action.members);
     case 'message.loaded':
       return withKnownThread(state, action.id, (thread) => withChanged(thread, action.row.id, (known) => merge(known, readMessage(action.row))));
+    case 'quoted.loaded':
+      return withKnownThread(state, action.id, (thread) => ({
+        ...thread, quoted: { ...thread.quoted, [action.messageId]: action.row ? readMessage(action.row) : null } }));
     case 'thread.loading':
       return withThread(state, action.id, (thread) => (
         action.older ? { ...thread, loadingOlder: true } : { ...thread, state: thread.state === 'ready' ? 'ready' : 'loading' }));

@@ -19,6 +19,8 @@
  * @property {Pending[]} pending  in the order of writing
  * @property {Record<string, {status: string, detail?: string, streamId?: string}>} deliveries  by message id
  * @property {Record<string, true>} gone  deleted messages, which a page that was read earlier must not bring back
+ * @property {Record<string, Message|null>} quoted  messages that others answer, from before those that are loaded; null
+ *   where there is none (any more)
  *
  * @typedef {import('./message.js').Message} Message
  */
@@ -27,7 +29,7 @@ import { merge, readMessage } from './message.js';
 
 /** @type {Thread} */
 export const EMPTY_THREAD = Object.freeze({
-  state: 'new', hasMore: true, loadingOlder: false, messages: [], pending: [], deliveries: {}, gone: {},
+  state: 'new', hasMore: true, loadingOlder: false, messages: [], pending: [], deliveries: {}, gone: {}, quoted: {},
 });
 
 /** Puts a message in its place, or merges it into the one with the same id. @returns {Message[]} */

@@ -72,5 +72,6 @@ function describe(conversation, me) {
   if (conversation.type !== 'direct') return joined === 1 ? '1 member' : `${joined} members`;
   const other = conversation.members.find((member) => member.user_id !== me);
   if (other?.membership === 'invited') return 'Has not joined yet';
-  return other?.matrix_user_id ?? (other?.username ? `@${other.username} on Nova` : '');
+  if (other && isOnMatrix(other)) return other.matrix_user_id;
+  return other?.username ? `@${other.username} on Nova` : '';
 }

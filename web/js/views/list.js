@@ -32,7 +32,7 @@ export function createList(session, { onSelect, onFound, onCalls, onSignOut }) {
     again();
   } }, icon('archive'), h('span', {}));
   const search = createSearch(session, {
-    label: 'Search chats and messages', id: 'search', onOpen: onFound,
+    label: 'Search', id: 'search', onOpen: onFound,
     onWords: (text) => {
       words = text;
       again();

@@ -42,7 +42,7 @@ export function createMembers(session, { onClose }) {
     const conversation = current;
     const name = conversationName(conversation, session.store.state.me.id);
     await confirm({
-      title: `Leave “${name}”?`, action: 'Leave', run: () => session.leave(conversation.id),
+      title: `Leave “${name}”?`, action: 'Leave', run: () => session.groups.leave(conversation.id),
       text: 'You will no longer get its messages. Somebody who is in it can invite you again.',
     });
   }
@@ -80,7 +80,7 @@ export function createMembers(session, { onClose }) {
 
   function askRole(id, member, role) {
     return confirm({
-      title: `Make ${personName(member)} ${role}?`, action: 'Change', run: () => session.setRole(id, member.user_id, role),
+      title: `Make ${personName(member)} ${role}?`, action: 'Change', run: () => session.groups.setRole(id, member.user_id, role),
       text: ROLE_TEXT[role],
     });
   }
@@ -88,7 +88,7 @@ export function createMembers(session, { onClose }) {
   function onRemove(member) {
     const conversation = current;
     return confirm({
-      title: `Remove ${personName(member)}?`, action: 'Remove', run: () => session.removeMember(conversation.id, member.user_id),
+      title: `Remove ${personName(member)}?`, action: 'Remove', run: () => session.groups.remove(conversation.id, member.user_id),
       text: 'They will no longer get the messages of this group.',
     });
   }

@@ -8,7 +8,7 @@ import { rows, withCalls } from '../timeline.js';
 import { createAnnouncer } from './announcer.js';
 import { drawCallLine } from './calls/history.js';
 import { createMessage, drawMessage } from './message/message.js';
-import { inShort } from './message/quote.js';
+import { quotedBy } from './message/quote.js';
 import { drawReaders } from './message/readers.js';
 
 /** This close to the end counts as reading the newest messages. */
@@ -21,7 +21,7 @@ const NEAR_TOP_PX = 500;
  * @param {{onReply: (entry: object) => void, onEdit: (entry: object) => void, say: (text: string) => void}} actions
  */
 export function createMessages(session, { onReply, onEdit, say }) {
-  const list = h('ol', { class: 'messages' });
+  const list = h('ol', { class: 'messages', onkeydown: onKey });
   const top = h('div', { class: 'history' });
   const log = h('div', { class: 'scroll log', role: 'region', 'aria-label': 'Messages', tabindex: '0', onscroll: onScroll }, top, list);
   const announcer = createAnnouncer();
@@ -74,10 +74,13 @@ export function createMessages(session, { onReply, onEdit, say }) {
 
   function drawRows(items, { state, conversation, thread, newest }) {
     const role = ownMember(conversation, state.me.id)?.role;
+    const ask = (id) => session.acts.quoted(conversation.id, id);
+    // One stop for the tab key; the arrow keys go from there to the others.
+    const stop = items.findLast(({ entry }) => entry && !entry.call && !entry.pending)?.key;
     reconcile(list, items, {
       key: ({ key }) => key,
       signature: ({ day, marker, readers: people, entry, first, last }) => day ?? JSON.stringify(marker ?? people?.map(name)
-        ?? [entry, first, last, entry.key === newest, author(state, entry), role, quoted(state, thread, entry)]),
+        ?? [entry, first, last, entry.key === newest, entry.key === stop, author(state, entry), role, quotedBy(state, thread, entry, ask)]),
       create: ({ day, marker, readers: people, entry }) => (
         day || marker || people || entry.call ? h('li', { class: day ? 'day' : marker ? 'new-line' : people ? 'readers' : 'message' }) : createMessage()),
       draw: (node, row) => {
@@ -88,11 +91,21 @@ export function createMessages(session, { onReply, onEdit, say }) {
         else {
           drawMessage(node, row, {
             person: state.people[row.entry.senderId], conversation, newest: row.key === newest, session, time: fullTime(row.entry.createdAt),
-            quoted: quoted(state, thread, row.entry), onReply, onEdit, onJump: (id) => jumpTo(id), doing,
+            stop: row.key === stop, quoted: quotedBy(state, thread, row.entry, ask), onReply, onEdit, onJump: (id) => jumpTo(id), doing,
           });
         }
       },
     });
+  }
+
+  /** From the menu button of one message to that of the one above or below. */
+  function onKey(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step || !event.target.matches('.tool')) return;
+    const all = [...list.querySelectorAll('.tools:not([hidden]) .tool:last-child')];
+    const next = all[all.indexOf(event.target.parentElement.lastElementChild) + step];
+    event.preventDefault();
+    next?.focus();
   }
 
   /** Waits for what the user has asked for; what was refused is said. */
@@ -167,12 +180,4 @@ function name(person) {
 function author(state, entry) {
   const person = state.people[entry.senderId];
   return [personName(person, entry.senderId), person?.avatar_url];
-}
-
-/** What a message answers, as it is shown above it. */
-function quoted(state, thread, { replyTo, recalledAt }) {
-  if (!replyTo || recalledAt) return null;
-  const message = thread.messages.find(({ id }) => id === replyTo);
-  if (!message) return { missing: true };
-  return { name: message.senderId === state.me.id ? 'You' : personName(state.people[message.senderId], message.senderId), text: inShort(message) };
 }

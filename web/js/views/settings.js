@@ -22,7 +22,7 @@ export function createSettings(session) {
   async function change(settings) {
     problem.hidden = true;
     try {
-      await session.changeSettings(current.id, settings);
+      await session.groups.change(current.id, settings);
     } catch (error) {
       problem.textContent = error.detail ?? error.message;
       problem.hidden = false;
@@ -34,7 +34,7 @@ export function createSettings(session) {
     const { id } = current;
     return confirm({
       title: `Delete “${conversationName(current, session.store.state.me.id)}”?`, text: 'Everybody loses it, with all its messages.', action: 'Delete',
-      run: () => session.deleteGroup(id),
+      run: () => session.groups.delete(id),
     });
   }
 

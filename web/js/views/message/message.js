@@ -45,7 +45,8 @@ export function createMessage() {
  * @param {boolean} context.newest  the last message of all: its delivery is told in words
  * @param {import('../../session.js').Session} context.session
  * @param {string} context.time  date and time in full
- * @param {{name: string, text: string, missing?: boolean}|null} context.quoted  what it answers
+ * @param {boolean} context.stop  the tab key stops here
+ * @param {{name?: string, text: string}|null} context.quoted  what it answers
  * @param {(entry: object) => void} context.onReply
  * @param {(entry: object) => void} context.onEdit
  * @param {(messageId: string) => void} context.onJump
@@ -80,6 +81,7 @@ export function drawMessage(node, { entry, first, last }, context) {
   draw(frame.below, [tells, entry.state, newest, entry.editedAt, entry.style, entry.detail, entry.createdAt],
     () => [tells && meta(entry, status, newest), status?.problem && trouble(entry, session)]);
   frame.tools.hidden = !hasTools(entry, context);
+  frame.tools.lastElementChild.tabIndex = context.stop ? 0 : -1;
 }
 
 /** Fills a part anew where it shows something else than before; false and null are nothing. */
