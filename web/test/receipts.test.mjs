@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Reading, readers, toRead } from '../js/receipts.js';
+import { createStore, initialState, reduce } from '../js/store.js';
+import { settled } from './helpers.mjs';
+
+const ME = 'me';
+const entry = (sequence, senderId) => ({ key: `k${sequence}`, sequence, senderId });
+const member = (user_id, last_read_sequence, more = {}) => ({ user_id, last_read_sequence, ...more });
+const shown = (entries, members) => [...readers(entries, members, ME)].map(([key, people]) => [key, people.map(({ user_id }) => user_id).join()]);
+
+test('each stands below the newest message that they have read', () => {
+  const entries = [entry(1, ME), entry(2, ME), entry(4, ME), { ...entry(Infinity, ME), key: 'pending' }];
+  assert.deepEqual(shown(entries, [member(ME, 4), member('bob', 2), member('eve', 3), member('kim', 9), member('new', 0)]), [['k2', 'bob,eve'], ['k4', 'kim']]);
+});
+
+test('who writes has read, and is not shown below their own words', () => {
+  assert.deepEqual(shown([entry(1, ME), entry(2, 'bob')], [member('bob', 1), member('eve', 2)]), [['k2', 'eve']]);
+});
+
+test('who is only invited has read nothing; calls have no readers', () => {
+  assert.deepEqual(shown([entry(1, ME), { ...entry(undefined, ME), call: {} }], [member('bob', 1, { membership: 'invited' }), member('eve', 1)]), [['k1', 'eve']]);
+});
+
+const CONVERSATION = { id: 'c', type: 'direct', members: [{ user_id: ME, last_read_sequence: 0 }], member_count: 1, unread_count: 0 };
+const news = (n) => ({ type: 'frame', frame: { type: 'message.new', conversation_id: 'c', id: `m${n}`, sender_id: 'bob', sequence_number: n, content: 'x', created_at: '2026-01-08T09:00:00Z' } });
+function opened(...more) {
+  return [{ type: 'list.loaded', conversations: [CONVERSATION] }, { type: 'select', id: 'c' }, { type: 'thread.page', id: 'c', rows: [], older: false, limit: 50 }, ...more]
+    .reduce(reduce, initialState({ id: ME }));
+}
+
+test('only what is seen is read', () => {
+  assert.equal(toRead(opened()), null);
+  assert.deepEqual(toRead(opened(news(1))), { id: 'c', messageId: 'm1', sequence: 1 });
+  for (const looking of [{ visible: false }, { atEnd: false }]) assert.equal(toRead(opened({ type: 'looking', looking }, news(1))), null);
+  assert.equal(toRead(opened({ type: 'select', id: null }, news(1))), null);
+});
+
+function reading(status, outcome = async () => ({})) {
+  const store = createStore(opened(news(1)));
+  const sent = [];
+  const connection = { status, request: (frame) => { sent.push(['socket', frame.message_id]); return outcome(); } };
+  const rest = { markRead: async (_id, message) => { sent.push(['rest', message]); } };
+  return { store, sent, connection, it: new Reading({ store, connection, rest }) };
+}
+
+test('it is told once, by the socket where there is one', async () => {
+  const { store, sent, it } = reading('online');
+  it.check();
+  it.check();
+  await settled();
+  it.again();
+  assert.deepEqual(sent, [['socket', 'm1']]);
+  assert.equal(store.state.conversations.c.unread_count, 0);
+  const offline = reading('waiting');
+  offline.it.check();
+  assert.deepEqual(offline.sent, [['rest', 'm1']]);
+});
+
+test('what got lost is told again when the connection is back, what was refused is not', async () => {
+  for (const [transient, times] of [[true, 2], [false, 1]]) {
+    const { sent, it } = reading('online', async () => { throw Object.assign(new Error('no'), { transient }); });
+    it.check();
+    await settled();
+    it.again();
+    assert.equal(sent.length, times);
+  }
+});
