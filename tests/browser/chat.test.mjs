@@ -303,6 +303,11 @@ test('words are found in one chat and in all, whatever their case and accents, a
   await shot(page, 'chat-search');
   await result.click();
   await page.locator('.message.found').filter({ hasText: 'Café' }).waitFor();
+  // It can be seen, and is not below the list of what was found.
+  await until('it can be seen', () => page.evaluate(() => {
+    const { left, top, height } = document.querySelector('.message.found .bubble').getBoundingClientRect();
+    return document.elementFromPoint(left + 10, top + height / 2)?.closest('.message.found');
+  }).then(Boolean));
   await nova.on('search').fill('café');
   await nova.on('search-results').getByTestId('result').filter({ hasText: 'Café' }).waitFor();
   await shot(page, 'chat-search-all');

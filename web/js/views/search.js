@@ -101,7 +101,9 @@ export function createSearch(session, { label, id, conversationId = () => undefi
     const { conversations, people, me } = session.store.state;
     const conversation = conversations[row.conversation_id];
     const author = row.sender_id === me.id ? 'You' : personName(people[row.sender_id], row.sender_id);
-    const where = conversationId() || !conversation ? author : `${author} · ${conversationName(conversation, me.id)}`;
+    // Between two people who is who says where.
+    const plainly = conversationId() || !conversation || (conversation.type === 'direct' && row.sender_id !== me.id);
+    const where = plainly ? author : `${author} · ${conversationName(conversation, me.id)}`;
     return h('li', {}, h('button', { type: 'button', class: 'result', 'data-testid': 'result', onclick: () => onOpen(row.conversation_id, row.id) },
       h('span', { class: 'line' }, h('span', { class: 'result-where', dir: 'auto' }, where),
         h('time', { class: 'time', datetime: row.created_at, title: fullTime(row.created_at) }, listTime(row.created_at, { now: new Date() }))),

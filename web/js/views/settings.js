@@ -6,6 +6,8 @@ import { confirm, openRename } from './dialogs.js';
 /** @param {import('../session.js').Session} session */
 export function createSettings(session) {
   let current = null;
+  /** The request under way: the newest one, where somebody is quick. */
+  let changing = null;
   const about = h('p', { class: 'about muted', dir: 'auto' });
   const muted = toggle('is_muted', 'bellOff', 'Mute', 'No notifications, and nothing in the title');
   const archived = toggle('is_archived', 'archive', 'Archive', 'Out of the list, but not gone');
@@ -20,14 +22,23 @@ export function createSettings(session) {
   }
 
   async function change(settings) {
+    const { id } = current;
     problem.hidden = true;
-    try {
-      await session.groups.change(current.id, settings);
-    } catch (error) {
-      problem.textContent = error.detail ?? error.message;
-      problem.hidden = false;
-      render(current, null);
-    }
+    const request = session.groups.change(id, settings);
+    changing = request;
+    const error = await request.then(() => null, (failure) => failure);
+    if (changing !== request) return;
+    changing = null;
+    problem.textContent = error?.detail ?? error?.message ?? '';
+    problem.hidden = !error;
+    drawToggles();
+  }
+
+  /** A switch that was just pressed stays so until the bridge has answered, whatever is drawn meanwhile. */
+  function drawToggles() {
+    if (changing) return;
+    muted.box.checked = Boolean(current.is_muted);
+    archived.box.checked = Boolean(current.is_archived);
   }
 
   function askDelete() {
@@ -38,15 +49,16 @@ export function createSettings(session) {
     });
   }
 
-  /** @param {import('../conversations.js').Conversation} conversation @param {import('../conversations.js').Member|null|undefined} own */
+  /** @param {import('../conversations.js').Conversation} conversation @param {import('../conversations.js').Member|undefined} own */
   function render(conversation, own) {
-    if (conversation.id !== current?.id) problem.hidden = true;
+    if (conversation.id !== current?.id) {
+      problem.hidden = true;
+      changing = null;
+    }
     current = conversation;
-    muted.box.checked = Boolean(conversation.is_muted);
-    archived.box.checked = Boolean(conversation.is_archived);
+    drawToggles();
     about.hidden = !conversation.description;
     about.textContent = conversation.description ?? '';
-    if (own === null) return;
     const group = conversation.type !== 'direct';
     rename.hidden = !group || !['admin', 'owner'].includes(own?.role);
     destroy.hidden = !group || own?.role !== 'owner';
