@@ -223,7 +223,7 @@ test('a voice message is recorded and sent, with its length and its waveform; fi
   await end(it);
 });
 
-test('sound and a voice message of Element are heard', { todo: "the page's Content-Security-Policy header (src/nova/pages.rs) has no media-src yet" }, async () => {
+test('sound, a film and a voice message play', { todo: "the page's Content-Security-Policy header (src/nova/pages.rs) has no media-src yet" }, async () => {
   const it = await chat();
   const { element, nova, page } = it;
   const tone = wav(2);
@@ -234,6 +234,24 @@ test('sound and a voice message of Element are heard', { todo: "the page's Conte
   });
   await element.message({ msgtype: 'm.audio', body: 'tone.wav', url: await element.upload(tone, 'audio/wav'), info: { mimetype: 'audio/wav', size: tone.length } });
   await nova.on('media-audio').waitFor();
+  // A film of the browser's own making.
+  const film = await page.evaluate(async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 90 });
+    const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: 'video/webm' });
+    const data = new Promise((resolve) => { recorder.ondataavailable = (event) => resolve(event.data); });
+    recorder.start();
+    for (let frame = 0; frame < 20; frame += 1) {
+      Object.assign(canvas.getContext('2d'), { fillStyle: `hsl(${frame * 18} 60% 50%)` }).fillRect(0, 0, 160, 90);
+      await new Promise(requestAnimationFrame);
+    }
+    recorder.stop();
+    return [...new Uint8Array(await (await data).arrayBuffer())];
+  });
+  await nova.on('file-input').setInputFiles([{ name: 'film.webm', mimeType: 'video/webm', buffer: Buffer.from(film) }]);
+  await page.locator('.tray-item[data-state=ready]').waitFor();
+  await nova.press('send');
+  await element.sees('the film', (event) => event.content?.msgtype === 'm.video');
+  await until('it can be played', () => page.evaluate(() => document.querySelector('[data-testid=media-video]')?.readyState > 0), { within: 10_000 });
   await nova.press('voice-play');
   await until('it plays', () => page.evaluate(() => document.querySelectorAll('.bars-of-wave i.played').length > 0), { within: 10_000 });
   await end(it);
@@ -270,6 +288,50 @@ test('what is read is told to both sides; what is unread is counted, and a line 
   assert.match(after, /One while you were away/);
   await row.getByTestId('unread').waitFor({ state: 'detached' });
   await until('the bridge knows', async () => (await user.get('/conversations')).conversations.every((one) => one.unread_count === 0));
+  await end(it);
+});
+
+/** A page that may notify, and can be made to look hidden. */
+const hideable = (page) => page.addInitScript(() => {
+  window.notices = [];
+  window.Notification = class {
+    static permission = 'default';
+    static requestPermission = async () => { window.Notification.permission = 'granted'; return 'granted'; };
+    constructor(title, options) { window.notices.push({ title, ...options, press: () => this.onclick() }); }
+    close() {}
+  };
+  Object.defineProperty(Document.prototype, 'visibilityState', { configurable: true, get: () => (window.isHidden ? 'hidden' : 'visible') });
+  window.hide = (hidden) => {
+    window.isHidden = hidden;
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
+});
+
+test('a page that nobody sees reads nothing, and notifies whoever wants it, unless it is muted', async () => {
+  const it = await chat({ prepare: hideable });
+  const { element, nova, page, matrix, nova: { user } } = it;
+  const notices = () => page.evaluate(() => window.notices.map(({ title, body }) => `${title}: ${body}`));
+  const unread = async () => (await user.get('/conversations')).conversations[0].unread_count;
+  await page.evaluate(() => window.hide(true));
+  await element.say('Nobody asked for this');
+  await shows(page, 'Nobody asked for this');
+  await nova.press('notifications');
+  await page.locator('[data-testid=notifications][aria-pressed=true]').waitFor();
+  await element.say('Tea is ready');
+  await shows(page, 'Tea is ready');
+  assert.deepEqual(await notices(), [`${matrix.username}: Tea is ready`]);
+  await page.locator('.new-line').waitFor();
+  assert.equal(await unread(), 2);
+  await page.evaluate(() => { window.notices[0].press(); window.hide(false); });
+  await until('it is read now', async () => (await unread()) === 0);
+
+  await nova.press('members-open');
+  await nova.on('is_muted').check();
+  await page.locator('.muted-chat').waitFor();
+  await page.evaluate(() => window.hide(true));
+  await element.say('Only whispered');
+  await shows(page, 'Only whispered');
+  assert.equal((await notices()).length, 1);
   await end(it);
 });
 

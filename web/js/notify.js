@@ -51,11 +51,21 @@ export class Notifier {
   show(it) {
     if (!it || this.state !== 'on') return;
     // The same tag: many messages of one conversation are one notification.
-    const notification = new Notification(it.title, { body: it.body, tag: it.conversationId, icon: 'icon.svg' });
+    const notification = create(it.title, { body: it.body, tag: it.conversationId, icon: 'icon.svg' });
+    if (!notification) return;
     notification.onclick = () => {
       window.focus();
       notification.close();
       this.#onOpen(it.conversationId);
     };
+  }
+}
+
+/** Chromium on Android has the class, and throws: there only a service worker may notify. */
+function create(title, options) {
+  try {
+    return new Notification(title, options);
+  } catch {
+    return null;
   }
 }
