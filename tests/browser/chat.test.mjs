@@ -375,6 +375,13 @@ test('words are found in one chat and in all, whatever their case and accents, a
   await shot(page, 'chat-search-all');
   await nova.on('search').press('Escape');
   await page.getByTestId('conversation').first().waitFor();
+  // From the list, where no chat is open.
+  await page.evaluate(() => history.replaceState(null, '', location.pathname));
+  await page.reload();
+  await page.getByText('Choose a chat').waitFor();
+  await nova.on('search').fill('CAFE');
+  await nova.on('search-results').getByTestId('result').filter({ hasText: 'Café' }).click();
+  await page.locator('.message.found').filter({ hasText: 'Café' }).waitFor();
   await end(it);
 });
 

@@ -125,7 +125,7 @@ const RECALL_MS = 2 * 3_600_000;
  * @param {{role?: string, now: number}} who
  */
 export function allowed({ own, pending, recalledAt, createdAt, file, location, call }, { role, now }) {
-  if (pending || call || recalledAt) return { reply: false, react: false, edit: false, delete: own && Boolean(recalledAt), recall: false };
+  if (pending || call || recalledAt) return { reply: false, react: false, edit: false, delete: false, recall: false };
   const age = now - Date.parse(createdAt);
   const governs = role === 'admin' || role === 'owner';
   return {

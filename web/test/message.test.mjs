@@ -64,5 +64,5 @@ test('what may be done depends on whose it is, how old, and by whom', () => {
   assert.deepEqual(names({ ...text({}), own: false }, { ...at(1), role: 'admin' }), ['reply', 'react', 'delete', 'recall']);
   assert.deepEqual(names({ ...readMessage(ROW), own: true }, at(1)), ['reply', 'react', 'delete', 'recall']);
   assert.deepEqual(names({ ...mine, pending: {} }, at(1)), []);
-  assert.deepEqual(names({ ...mine, recalledAt: 'x' }, at(1)), ['delete']);
+  assert.deepEqual(names({ ...mine, recalledAt: 'x' }, at(1)), []);
 });

@@ -23,7 +23,7 @@ export function createChat(session, { onBack, onMembers }) {
   const search = createSearch(session, {
     label: 'Search in this chat', id: 'chat-search', conversationId: () => shown, onOpen: (_id, messageId) => messages.jumpTo(messageId),
   });
-  const searchBar = h('div', { class: 'chat-search', hidden: true }, search.field, iconButton('close', 'Close search', () => toggleSearch()), search.results);
+  const searchBar = h('div', { class: 'chat-search', hidden: true, onkeydown: onSearchKey }, search.field, iconButton('close', 'Close search', () => toggleSearch()), search.results);
   const place = h('div', { class: 'chat-place' });
   const typing = h('p', { class: 'typing', role: 'status', 'data-testid': 'typing' });
   const toast = h('p', { class: 'toast', role: 'alert', hidden: true });
@@ -68,6 +68,12 @@ export function createChat(session, { onBack, onMembers }) {
     }
     searchBar.hidden = false;
     search.input.focus();
+  }
+
+  function onSearchKey(event) {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    toggleSearch();
   }
 
   function closeSearch() {

@@ -25,7 +25,7 @@ export function createMessages(session, { onReply, onEdit, say }) {
   const top = h('div', { class: 'history' });
   const log = h('div', { class: 'scroll log', role: 'region', 'aria-label': 'Messages', tabindex: '0', onscroll: onScroll }, top, list);
   const announcer = createAnnouncer();
-  const toEnd = h('button', { type: 'button', class: 'to-end', hidden: true, onclick: () => scrollToEnd(true) }, icon('down'), h('span', {}, 'New messages'));
+  const toEnd = h('button', { type: 'button', class: 'to-end', hidden: true, onclick: () => scrollToEnd(!isFar()) }, icon('down'), h('span', {}, 'New messages'));
   const element = h('div', { class: 'log-frame' }, log, toEnd, announcer.element);
   let shown = { id: null, firstKey: null, lastKey: null, atEnd: true, length: 0, placed: false };
   // A keyboard that opens, or a composer that grows, must not push the newest message out of sight; nor must a picture
@@ -66,7 +66,7 @@ export function createMessages(session, { onReply, onEdit, say }) {
     else if (atEnd || ownNew) scrollToEnd();
     else if (anchor?.isConnected) log.scrollTop += anchor.offsetTop - anchorTop;
     const more = !atEnd && !ownNew && last?.key !== shown.lastKey && live;
-    if (more) toEnd.hidden = false;
+    if (more || (line && !isAtEnd())) offerEnd('New messages');
     shown = { id: conversation.id, firstKey, lastKey: last?.key, atEnd: line ? isAtEnd() : atEnd || ownNew, length: items.length, placed };
     if (placed) session.look({ atEnd: Boolean(shown.atEnd) });
     if (!thread.error) maybeOlder();
@@ -149,12 +149,23 @@ export function createMessages(session, { onReply, onEdit, say }) {
     if (sizeOf(log) !== size) return;
     shown.atEnd = isAtEnd();
     if (shown.atEnd) toEnd.hidden = true;
+    else if (toEnd.hidden && isFar()) offerEnd('To the newest');
     if (shown.placed) session.look({ atEnd: shown.atEnd });
     maybeOlder();
   }
 
   function maybeOlder() {
     if (shown.id && log.scrollTop < NEAR_TOP_PX && log.clientHeight > 0) session.loadOlder(shown.id);
+  }
+
+  /** Too far to be scrolled there slowly. */
+  function isFar() {
+    return log.scrollHeight - log.scrollTop > 3 * log.clientHeight;
+  }
+
+  function offerEnd(text) {
+    toEnd.lastChild.textContent = text;
+    toEnd.hidden = false;
   }
 
   function isAtEnd() {
