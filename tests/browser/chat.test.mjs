@@ -426,6 +426,29 @@ test('a group is renamed, and its members get roles', async () => {
   await end({ nova });
 });
 
+test('the keyboard goes from the field to the newest message, and from there to the others', async () => {
+  const it = await chat();
+  const { element, page, nova } = it;
+  for (const text of ['First', 'Second', 'Third']) await element.say(text);
+  await shows(page, 'Third');
+  const at = () => page.evaluate(() => `${document.activeElement.dataset.testid} ${document.activeElement.closest('.message')?.querySelector('.body').innerText}`);
+  await nova.on('composer').focus();
+  for (let step = 0; step < 2; step += 1) await page.keyboard.press('Shift+Tab');
+  assert.equal(await at(), 'message-menu Third');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('ArrowUp');
+  assert.equal(await at(), 'message-menu First');
+  await page.keyboard.press('Enter');
+  await page.getByRole('menu').waitFor();
+  await page.keyboard.press('End');
+  await page.keyboard.press('ArrowUp');
+  assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Reply');
+  await page.keyboard.press('Escape');
+  await page.getByRole('menu').waitFor({ state: 'detached' });
+  assert.equal(await at(), 'message-menu First');
+  await end(it);
+});
+
 test('on a phone there is one pane, and a touch reaches everything', async () => {
   const it = await chat({ viewport: PHONE });
   const { element, nova, page } = it;

@@ -16,7 +16,9 @@ export function createChatHeader(session, { onBack, onMembers, onSearch }) {
   const picture = h('span', { class: 'picture' });
   const voice = iconButton('phone', 'Voice call', () => session.calls.call(shown, { video: false }), { 'data-testid': 'call-voice' });
   const video = iconButton('video', 'Video call', () => session.calls.call(shown, { video: true }), { 'data-testid': 'call-video' });
-  const join = h('button', { type: 'button', class: 'primary join', 'data-testid': 'call-join', 'aria-label': 'Join call', onclick: () => session.calls.call(shown) }, icon('phone'), h('span', {}, 'Join call'));
+  const join = h('button', {
+    type: 'button', class: 'primary join', 'data-testid': 'call-join', 'aria-label': 'Join call', onclick: () => session.calls.call(shown),
+  }, icon('phone'), h('span', {}, 'Join call'));
   const callButtons = h('div', { class: 'call-buttons', role: 'group', 'aria-label': 'Calls' }, join, voice, video);
   const searchButton = iconButton('search', 'Search in this chat', onSearch, { 'data-testid': 'chat-search-open' });
   const membersButton = iconButton('people', 'Members and settings', onMembers, { 'aria-controls': 'members', 'data-testid': 'members-open' });

@@ -11,8 +11,10 @@ import { openPicker, quickRow } from './reactions.js';
  * @returns {HTMLElement}
  */
 export function createTools(shown) {
-  const react = iconButton('smile', 'React', () => openPicker(react, (emoji) => toggle(shown(), emoji)), { class: 'tool roomy', tabindex: '-1', 'aria-haspopup': 'menu', 'data-testid': 'message-react' });
-  const reply = iconButton('reply', 'Reply', () => shown().context.onReply(shown().entry), { class: 'tool roomy', tabindex: '-1', 'data-testid': 'message-reply' });
+  // The menu has these two as well, so the tab key need not stop at them.
+  const beside = (id) => ({ class: 'tool roomy', tabindex: '-1', 'data-testid': id });
+  const react = iconButton('smile', 'React', () => openPicker(react, (emoji) => toggle(shown(), emoji)), { ...beside('message-react'), 'aria-haspopup': 'menu' });
+  const reply = iconButton('reply', 'Reply', () => shown().context.onReply(shown().entry), beside('message-reply'));
   const more = iconButton('more', 'Message actions', () => openMessageMenu(more, shown()), { class: 'tool', 'aria-haspopup': 'menu', 'data-testid': 'message-menu' });
   return h('div', { class: 'tools', role: 'group', 'aria-label': 'Message' }, react, reply, more);
 }
