@@ -14,6 +14,7 @@ use anyhow::Context;
 use axum::Router;
 use chrono::TimeDelta;
 use prometheus_client::registry::Registry;
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +23,7 @@ use crate::appservice::registration::{BOT_LOCALPART, Registration};
 use crate::appservice::{self, AppserviceState};
 use crate::bridge::Bridge;
 use crate::config::{self, Config};
+use crate::domain::clock::SystemClock;
 use crate::domain::random::{Random, SystemRandom};
 use crate::health::{self, Condition, Health};
 use crate::lifecycle::{Lifecycle, Signals, Stopped};
@@ -29,8 +31,10 @@ use crate::metrics::{self, Metrics};
 use crate::nova::auth::Authenticator;
 use crate::nova::dialects::call_frames::zajel::Lobby;
 use crate::nova::dialects::socket_io::{self, DialectState};
+use crate::nova::frames::Ways;
 use crate::nova::hub::Hub;
 use crate::nova::limit::SendLimiter;
+use crate::nova::media::Links;
 use crate::nova::ws::{self, WsState};
 use crate::nova::{self, NovaState};
 use crate::store::nodes::Presence;
@@ -125,7 +129,12 @@ impl App {
         let sockets = Listeners::bind(&config).await?;
         let addresses = sockets.addresses()?;
         let feed_end = bridge.feed_end().await?;
-        let hub = Hub::new(store.clone(), metrics.clone(), config.nova.bare_frames, feed_end);
+        let links = links(&config, &registration, addresses.nova)?;
+        let ways = Ways {
+            bare: config.nova.bare_frames,
+            links: Arc::clone(&links),
+        };
+        let hub = Hub::new(store.clone(), metrics.clone(), ways, feed_end);
         let turned_away = Arc::new(AtomicBool::new(false));
         let away = Arc::new(AtomicBool::new(false));
         let appservice = appservice::router(AppserviceState {
@@ -138,7 +147,7 @@ impl App {
             away: Arc::clone(&away),
         });
         let tracker = TaskTracker::new();
-        let nova = nova_state(&config, &bridge, addresses.nova, &metrics)?;
+        let nova = nova_state(&config, &bridge, addresses.nova, links, &metrics)?;
         let admin = config
             .admin
             .token
@@ -169,7 +178,7 @@ impl App {
         if let (Some(listener), Some(admin)) = (sockets.admin, admin) {
             serve(&lifecycle, "the admin listener", listener, admin);
         }
-        start_tasks(&lifecycle, &config, &bridge, hub, presence, tracker);
+        start_tasks(&lifecycle, &config, &bridge, &hub, presence, tracker);
         synapse::keep_in_touch(&lifecycle, &bridge, registration.id, turned_away, away);
         if let Some(path) = options.print_addresses_to {
             addresses.write(path).context("the addresses cannot be written")?;
@@ -200,7 +209,21 @@ impl Drop for App {
     }
 }
 
-fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Metrics) -> anyhow::Result<NovaState> {
+/// Links to files, signed with a key that every process of this bridge has.
+fn links(config: &Config, registration: &Registration, bound: SocketAddr) -> anyhow::Result<Arc<Links>> {
+    let secret = registration.as_token.expose_secret().as_bytes();
+    let url = config.nova.public_url(bound)?;
+    let links = Links::new(&url, secret, config.media.link_lifetime, Arc::new(SystemClock));
+    Ok(Arc::new(links))
+}
+
+fn nova_state(
+    config: &Config,
+    bridge: &Bridge,
+    bound: SocketAddr,
+    links: Arc<Links>,
+    metrics: &Metrics,
+) -> anyhow::Result<NovaState> {
     let nova = &config.nova;
     let settings = nova::Settings {
         public_url: nova.public_url(bound)?,
@@ -216,6 +239,7 @@ fn nova_state(config: &Config, bridge: &Bridge, bound: SocketAddr, metrics: &Met
         config::JwtKey::Jwks(url) => Authenticator::from_key_set(synapse::key_set(bridge.clone(), url.clone())),
     };
     Ok(NovaState {
+        links,
         bridge: bridge.clone(),
         auth: Arc::new(auth.requiring_access_token(nova.require_access_token_type)),
         sends: SendLimiter::new(nova.messages_per_second, nova.burst),
@@ -291,7 +315,7 @@ fn start_tasks(
     lifecycle: &Lifecycle,
     config: &Config,
     bridge: &Bridge,
-    hub: Hub,
+    hub: &Hub,
     presence: Presence,
     sockets: TaskTracker,
 ) {
@@ -300,8 +324,9 @@ fn start_tasks(
     let task = bridge.clone();
     let stopping = stop.clone();
     let end = hub.reached();
+    let sink = hub.clone();
     lifecycle.spawn("the feed", async move {
-        task.follow_feed(end, hub, stopping).await;
+        task.follow_feed(end, sink, stopping).await;
         Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());
@@ -317,6 +342,31 @@ fn start_tasks(
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the feed's retention", async move {
         task.prune_feed(retention, stopping).await;
+        Ok(())
+    });
+    let (task, stopping, sink) = (bridge.clone(), stop.clone(), hub.clone());
+    lifecycle.spawn("what is shown at once", async move {
+        task.follow_live(sink, stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("who types", async move {
+        tokio::join!(task.watch_typing(stopping.clone()), task.send_typing(stopping));
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("who is there", async move {
+        task.run_presence(stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("what is told in passing", async move {
+        task.listen_in_passing(stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("the receipts", async move {
+        task.send_receipts(stopping).await;
         Ok(())
     });
     if config.search.enabled {

@@ -17,10 +17,16 @@ pub mod gauges;
 pub mod homeserver;
 pub mod ice;
 pub mod ingest;
+pub mod live;
 pub mod login;
+pub mod media;
 pub mod messages;
+pub mod passing;
+pub mod presence;
+pub mod receipts;
 pub mod search;
 pub mod sender;
+pub mod typing;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,7 +34,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, OnceCell, broadcast};
 use uuid::Uuid;
 
 use crate::domain::bot::Permissions;
@@ -70,10 +76,16 @@ pub struct Settings {
     pub line: OwnedRoomAliasId,
     /// Who may talk to the bot.
     pub permissions: Permissions,
+    /// What rooms are told when a Nova user has read something.
+    pub receipts: receipts::ReceiptsTold,
+    /// Whether it is told who is there.
+    pub presence: bool,
     /// How calls are held.
     pub calls: calls::CallSettings,
     /// Which servers help them to get through.
     pub ice: ice::IceSettings,
+    /// Which files are taken, and from where.
+    pub media: media::MediaSettings,
 }
 
 /// Everything the use cases need. Cheap to clone.
@@ -99,6 +111,12 @@ struct Inner {
     metrics: Metrics,
     feed_wake: Notify,
     sender_wake: Notify,
+    receipts_wake: Notify,
+    inbox: passing::Inbox,
+    live: broadcast::Sender<live::Live>,
+    typists: typing::Typists,
+    presence: presence::Presence,
+    places: receipts::Places,
     calls_hint: calls::Hint,
     attendances: calls::Attendances,
     ice: ice::IceMemory,
@@ -111,6 +129,7 @@ struct Inner {
     /// Ghosts that the homeserver is known to have.
     provisioned: Cache<UserId, ()>,
     avatars: avatars::Avatars,
+    media: media::MediaState,
 }
 
 /// What a [`Bridge`] is made of.
@@ -158,6 +177,12 @@ impl Bridge {
             metrics,
             feed_wake: Notify::new(),
             sender_wake: Notify::new(),
+            receipts_wake: Notify::new(),
+            inbox: passing::Inbox::default(),
+            live: broadcast::channel(live::WAITING).0,
+            typists: typing::Typists::default(),
+            presence: presence::Presence::default(),
+            places: receipts::Places::default(),
             calls_hint: calls::Hint::default(),
             attendances: calls::Attendances::default(),
             ice: ice::IceMemory::new(),
@@ -169,6 +194,7 @@ impl Bridge {
                 .build(),
             provisioned: Cache::new(100_000),
             avatars: avatars::Avatars::new(),
+            media: media::MediaState::new(),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -8,6 +8,7 @@ mod calls;
 mod environment;
 mod error;
 mod file;
+mod media;
 mod read;
 mod redact;
 mod secrets;
@@ -48,6 +49,8 @@ pub struct Config {
     pub rooms: Rooms,
     /// How long clients can resume.
     pub feed: Feed,
+    /// Files, and where they may come from.
+    pub media: Media,
     /// Calls, and the servers that help them to get through.
     pub calls: Calls,
     /// Searching messages.
@@ -159,6 +162,10 @@ pub enum JwtKey {
 pub struct Rooms {
     /// When a conversation gets its room.
     pub create: CreateRooms,
+    /// What is told in rooms when a Nova user has read something.
+    pub receipts: Receipts,
+    /// Whether it is told who is there, both ways.
+    pub presence: bool,
 }
 
 /// When a conversation gets its Matrix room.
@@ -170,11 +177,56 @@ pub enum CreateRooms {
     WhenMatrixUserJoins,
 }
 
+/// What is told in rooms when a Nova user has read something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipts {
+    /// Everybody in the room is told.
+    Public,
+    /// Only the user's own Matrix clients are told.
+    Private,
+    /// Nobody is told.
+    Off,
+}
+
 /// `feed`
 #[derive(Debug, Clone)]
 pub struct Feed {
     /// How long an entry is kept.
     pub retention: Duration,
+}
+
+/// `media`
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// The largest file that Nova's clients may send, in bytes.
+    pub max_size: u64,
+    /// How long a link to a file is good.
+    pub link_lifetime: Duration,
+    /// Where files lie while they pass; the system's temporary folder where nothing is said.
+    pub temp_dir: Option<PathBuf>,
+    /// Hosts that files may be fetched from.
+    pub storage_hosts: Vec<String>,
+    /// The same, in a private network.
+    pub internal_storage_hosts: Vec<String>,
+    /// Storage that clients may upload to.
+    pub s3: Option<S3>,
+}
+
+/// The bucket of `media`.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// Where the storage is.
+    pub endpoint: Url,
+    /// The bucket's name.
+    pub bucket: String,
+    /// Its region.
+    pub region: String,
+    /// The name of the key that requests are signed with.
+    pub access_key: String,
+    /// The key.
+    pub secret_key: SecretString,
+    /// The file that the key was read from.
+    pub secret_key_file: Option<PathBuf>,
 }
 
 /// `calls`

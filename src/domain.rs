@@ -2,18 +2,24 @@
 //!
 //! Knows neither the network nor the database nor the clock: time and randomness come in as parameters.
 
+pub mod act;
 pub mod bot;
 pub mod call;
 pub mod clock;
 pub mod contact_code;
 pub mod conversation;
+pub mod ephemeral;
 pub mod event;
 pub mod feed;
 pub mod ghost;
 pub mod ids;
 pub mod ingest;
 pub mod job;
+pub mod media;
 pub mod message;
 pub mod power;
+pub mod presence;
 pub mod random;
+pub mod receipt;
 pub mod search;
+pub mod typing;

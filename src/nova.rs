@@ -12,6 +12,7 @@ pub mod error;
 pub mod frames;
 pub mod hub;
 pub mod limit;
+pub mod media;
 mod openapi;
 mod pages;
 pub mod rest;
@@ -26,6 +27,7 @@ use crate::metrics::Metrics;
 
 use auth::Authenticator;
 use limit::SendLimiter;
+use media::Links;
 
 /// What an admin decides about this side.
 #[derive(Debug, Clone)]
@@ -59,6 +61,8 @@ pub struct NovaState {
     pub sends: SendLimiter,
     /// How many candidates each user may send; they come in dozens, and must not keep anybody from talking.
     pub candidates: SendLimiter,
+    /// Links to files.
+    pub links: Arc<Links>,
     /// Counters.
     pub metrics: Metrics,
 }

@@ -3,6 +3,7 @@
 //! Whoever writes to conversations locks them first ([`Store::begin`] explains). "Not found" is `Ok(None)`, never an
 //! error.
 
+pub mod acts;
 pub mod apply;
 pub mod calls;
 pub mod connect;
@@ -13,11 +14,13 @@ pub mod dead_letters;
 pub mod feed;
 pub mod lists;
 pub mod management;
+pub mod media;
 pub mod messages;
 pub mod nodes;
 pub mod outbox;
 pub mod people;
 pub mod plain;
+pub mod receipts;
 pub mod search;
 pub mod server;
 

@@ -238,6 +238,8 @@ nova:
   jwt_public_key_file: "$state/jwt.pub.pem"
   messages_per_second: 10000
   burst: 10000
+rooms:
+  presence: true
 bot:
   permissions: { "*": user, "@admin:$server_name": admin }
 admin:

@@ -9,6 +9,8 @@ use secrecy::ExposeSecret;
 use crate::appservice::registration::{ALIAS_PREFIX, BOT_LOCALPART, Registration};
 use crate::bridge::calls::CallSettings;
 use crate::bridge::ice::{IceServer, IceSettings, SharedTurn};
+use crate::bridge::media::{Bucket, MediaSettings};
+use crate::bridge::receipts::ReceiptsTold;
 use crate::bridge::{Bridge, CreateRooms, Parts, Settings};
 use crate::config::{self, Config};
 use crate::domain::bot::{Level, Permissions};
@@ -16,7 +18,7 @@ use crate::domain::clock::SystemClock;
 use crate::domain::ghost::Ghosts;
 use crate::domain::random::SystemRandom;
 use crate::matrix::profile_source::ProfileSource;
-use crate::matrix::{self, Homeserver, HomeserverError, Observer};
+use crate::matrix::{self, Homeserver, HomeserverError, Observer, StorageRules};
 use crate::metrics::Metrics;
 use crate::store::connect::{self, ConnectError};
 use crate::store::server::Database;
@@ -108,12 +110,19 @@ pub fn bridge(
             sender: local_user(&registration.sender_localpart, domain)?,
             line: local_alias("line", domain)?,
             permissions: permissions(&config.bot),
+            receipts: match config.rooms.receipts {
+                config::Receipts::Public => ReceiptsTold::Public,
+                config::Receipts::Private => ReceiptsTold::Private,
+                config::Receipts::Off => ReceiptsTold::Off,
+            },
+            presence: config.rooms.presence,
             calls: CallSettings {
                 enabled: config.calls.enabled,
                 ring: config.calls.ring,
                 grace: config.calls.grace,
             },
             ice: ice(&config.calls),
+            media: media(&config.media)?,
         },
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
@@ -133,6 +142,27 @@ fn permissions(bot: &config::Bot) -> Permissions {
             .map(|(who, it)| (who.clone(), level(it)))
             .collect(),
     )
+}
+
+fn media(media: &config::Media) -> anyhow::Result<MediaSettings> {
+    let bucket = |s3: &config::S3| {
+        Bucket::new(
+            &s3.endpoint,
+            &s3.bucket,
+            &s3.region,
+            &s3.access_key,
+            s3.secret_key.clone(),
+        )
+    };
+    Ok(MediaSettings {
+        max_size: media.max_size,
+        temp_dir: media.temp_dir.clone().unwrap_or_else(std::env::temp_dir),
+        storage: StorageRules {
+            hosts: media.storage_hosts.clone(),
+            internal_hosts: media.internal_storage_hosts.clone(),
+        },
+        bucket: media.s3.as_ref().map(bucket).transpose().context("media.s3_bucket")?,
+    })
 }
 
 fn ice(calls: &config::Calls) -> IceSettings {

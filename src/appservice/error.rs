@@ -117,6 +117,8 @@ impl From<CommandError> for MatrixError {
             CommandError::Store(error) => error.into(),
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchFile
+            | CommandError::File(_)
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_)
             | CommandError::NotMember
@@ -125,6 +127,7 @@ impl From<CommandError> for MatrixError {
             | CommandError::UnknownCall
             | CommandError::CallsOff
             | CommandError::InCall { .. }
+            | CommandError::Message(_)
             | CommandError::Call(_)
             | CommandError::Busy
             | CommandError::Homeserver(_) => {

@@ -4,6 +4,7 @@
 //! its transactions from 1 again, and the same event can come under a new one (architecture §2). The id only shows whether
 //! Synapse has left one behind (`numbers`).
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{AppserviceState, MatrixError};
-use crate::metrics::{EventKind, EventOutcome, Metrics, TransactionOutcome};
+use crate::metrics::TransactionOutcome;
 
 /// The parts of a transaction that the bridge uses. Everything else may be there.
 #[derive(Deserialize)]
@@ -72,11 +73,10 @@ pub(super) async fn push(
         answered(TransactionOutcome::Refused);
         return Err(MatrixError::out_of_turn());
     }
-    let ephemeral = transaction.ephemeral.or(transaction.unstable_ephemeral);
-    count_ephemeral(&state.metrics, ephemeral.as_deref());
     match state.bridge.accept(&transaction.events, run).await {
         Ok(()) => {
             state.numbers.taken(&txn_id);
+            state.bridge.told_in_passing(in_passing(&transaction));
             answered(TransactionOutcome::Applied);
             Ok(Json(json!({})))
         }
@@ -120,16 +120,18 @@ fn read(body: &[u8]) -> Result<Transaction, MatrixError> {
     }
 }
 
-/// Typing, receipts and presence are not carried yet; what comes is counted.
-fn count_ephemeral(metrics: &Metrics, ephemeral: Option<&RawValue>) {
-    let events: Vec<&RawValue> = ephemeral
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
-    metrics.events(
-        EventKind::Ephemeral,
-        EventOutcome::Ignored,
-        u64::try_from(events.len()).unwrap_or_default(),
-    );
+/// Typing, receipts and presence, each once. What is no list is left out: it must not cost the events.
+fn in_passing(transaction: &Transaction) -> Vec<Box<RawValue>> {
+    let list = |raw: &Option<Box<RawValue>>| -> Vec<Box<RawValue>> {
+        raw.as_ref()
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or_default()
+    };
+    let mut told = list(&transaction.ephemeral);
+    let known: HashSet<String> = told.iter().map(|raw| raw.get().to_owned()).collect();
+    let others = list(&transaction.unstable_ephemeral).into_iter();
+    told.extend(others.filter(|raw| !known.contains(raw.get())));
+    told
 }
 
 #[cfg(test)]
@@ -151,6 +153,21 @@ mod tests {
             ),
         ] {
             assert_eq!(read(body.as_bytes()).ok().unwrap().events.len(), events, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_under_both_names_is_told_once() {
+        for (body, told) in [
+            (r#"{"ephemeral":[1,2],"de.sorunome.msc2409.ephemeral":[2,1]}"#, "1,2"),
+            (r#"{"ephemeral":[1,1],"de.sorunome.msc2409.ephemeral":[3]}"#, "1,1,3"),
+            (r#"{"de.sorunome.msc2409.ephemeral":[3]}"#, "3"),
+            (r#"{"ephemeral":7,"de.sorunome.msc2409.ephemeral":[3]}"#, "3"),
+            (r#"{"ephemeral":null,"de.sorunome.msc2409.ephemeral":{}}"#, ""),
+        ] {
+            let read = in_passing(&read(body.as_bytes()).ok().unwrap());
+            let read: Vec<&str> = read.iter().map(|raw| raw.get()).collect();
+            assert_eq!(read.join(","), told, "{body}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! A Nova user opens, fills, changes and leaves conversations.
 
+mod keeping;
 mod members;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::storable;
 use crate::domain::power::Role;
 use crate::store::{conversations, people};
+
+pub use keeping::Keeping;
 
 /// How often opening a direct conversation starts over because the other side opened it at the same moment.
 const RACE_ATTEMPTS: u8 = 5;

@@ -6,8 +6,9 @@ use super::{Bridge, CommandError};
 use crate::domain::feed::Change;
 use crate::domain::ids::MessageId;
 use crate::domain::ingest::{Effects, NewEntry};
-use crate::domain::job::{Lane, NewJob};
-use crate::domain::message::Delivery;
+use crate::domain::job::{Job, Lane, NewJob};
+use crate::domain::message::{Delivery, Message};
+use crate::matrix::translate::outbound;
 use crate::store::dead_letters::{self, Taken};
 use crate::store::{conversations, messages};
 
@@ -35,15 +36,19 @@ impl Bridge {
         else {
             return Err(CommandError::NoSuchDeadLetter);
         };
-        if let Some(message) = message
-            && messages::find(&mut tx, message)
-                .await?
-                .is_some_and(|it| it.delivery == Some(Delivery::Sent))
+        let carried = match message {
+            Some(message) => messages::find(&mut tx, message).await?,
+            None => None,
+        };
+        if carried
+            .as_ref()
+            .is_some_and(|it| it.delivery == Some(Delivery::Sent) || it.gone.is_some())
         {
-            // Its echo came after all: it must not be sent again.
+            // Its echo came after all, or it was taken back: it must not be sent again.
             tx.commit().await.map_err(crate::store::StoreError::from)?;
             return Ok(());
         }
+        let job = as_it_is_now(job, carried);
         let lane = conversation.map_or(Lane::Account(actor), Lane::Conversation);
         let mut effects = Effects {
             // A new id: the homeserver may remember the old one together with its refusal.
@@ -78,6 +83,23 @@ impl Bridge {
         } else {
             Err(CommandError::NoSuchDeadLetter)
         }
+    }
+}
+
+/// A message that was edited after it was refused is sent with its new text: its edits had nothing to be sent to.
+fn as_it_is_now(job: Job, message: Option<Message>) -> Job {
+    match (job, message.filter(|it| it.version > 1)) {
+        (
+            Job::SendEvent {
+                event_type, answers, ..
+            },
+            Some(message),
+        ) => Job::SendEvent {
+            event_type,
+            content: outbound::message(message.id, &message.text),
+            answers,
+        },
+        (job, _) => job,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a command of a Nova user is not carried out.
 
+use super::media::Refused as MediaRefused;
+use crate::domain::act;
 use crate::domain::call::Refused;
 use crate::domain::ids::CallId;
 use crate::matrix::HomeserverError;
@@ -15,6 +17,12 @@ pub enum CommandError {
     /// There is no such message.
     #[error("no such message")]
     NoSuchMessage,
+    /// There is no such file, or none any more.
+    #[error("no such file")]
+    NoSuchFile,
+    /// A file is not taken.
+    #[error(transparent)]
+    File(#[from] MediaRefused),
     /// There is no such dead letter.
     #[error("no such dead letter")]
     NoSuchDeadLetter,
@@ -45,6 +53,9 @@ pub enum CommandError {
         /// Which.
         call: CallId,
     },
+    /// It must not be done to the message.
+    #[error(transparent)]
+    Message(#[from] act::Refused),
     /// It is not the time for this in the call, or not for this person.
     #[error(transparent)]
     Call(#[from] Refused),

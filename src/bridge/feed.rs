@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Bridge;
 use super::ingest::error_chain;
 use crate::domain::feed::{Cursor, FeedEntry};
-use crate::store::{PoolConnection, StoreError, feed};
+use crate::store::{PoolConnection, StoreError, acts, feed};
 
 /// How often the feed is looked at without being told to.
 const POLL: Duration = Duration::from_secs(1);
@@ -99,7 +99,8 @@ impl Bridge {
         }
     }
 
-    /// Drops feed entries, and the audit of calls, that are older than `retention`, now and every hour, until `stop`.
+    /// Drops feed entries, the audit of calls, and uploads that no message took, if they are older than `retention`: now and
+    /// every hour, until `stop`.
     pub async fn prune_feed(&self, retention: chrono::Duration, stop: CancellationToken) {
         loop {
             let dropped = async {
@@ -111,8 +112,18 @@ impl Bridge {
                 Ok(dropped) => tracing::info!(dropped, "dropped feed entries beyond their retention"),
                 Err(error) => tracing::warn!(error = %error_chain(&error), "the feed cannot be pruned"),
             }
+            let acts = async {
+                let mut connection = self.inner.store.read().await?;
+                acts::prune(&mut connection, self.now() - retention).await
+            };
+            if let Err(error) = acts.await {
+                tracing::warn!(error = %error_chain(&error), "what waits for its message cannot be pruned");
+            }
             if let Err(error) = self.prune_calls(self.now() - retention).await {
                 tracing::warn!(error = %error_chain(&error), "the audit of calls cannot be pruned");
+            }
+            if let Err(error) = self.forget_uploads(self.now() - retention).await {
+                tracing::warn!(error = %error_chain(&error), "uploads cannot be forgotten");
             }
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -169,6 +169,7 @@ impl Bridge {
         let context = self.enter(&mut tx, &events, now).await?;
         let (effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
         self.commit(tx, &effects, now).await?;
+        self.inner.places.note(effects.places);
         self.count(kinds, outcomes);
         Ok(effects.replay)
     }
@@ -293,6 +294,7 @@ impl Bridge {
 fn kind(event: &RawEvent) -> EventKind {
     match event.decoded.as_ref().map(|event| &event.meaning) {
         Ok(Meaning::Message { .. } | Meaning::Encrypted | Meaning::NotYet { .. }) => EventKind::Message,
+        Ok(Meaning::Act { .. }) => EventKind::Act,
         Ok(Meaning::Member(_)) => EventKind::Member,
         Ok(Meaning::Call { .. } | Meaning::RtcRing { .. }) => EventKind::Call,
         Ok(

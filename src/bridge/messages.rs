@@ -1,15 +1,33 @@
-//! A Nova user says something.
+//! A Nova user says something, or does something to what was said.
+
+mod acts;
+mod reactions;
+
+pub use acts::{Rewrite, Which};
+pub use reactions::Taken;
 
 use super::{Bridge, CommandError};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
+use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{conversations, messages};
+use crate::store::{Tx, conversations, messages};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
+
+/// What somebody says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The text.
+    pub text: Text,
+    /// The client's own key: under it a message is written once.
+    pub idempotency_key: Option<String>,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+}
 
 impl Bridge {
     /// Writes a message and everything that it means: its number, its place in the feed, its way to Matrix.
@@ -17,23 +35,19 @@ impl Bridge {
     /// A message under a key that its sender has used before is not written again; the first one is the answer.
     ///
     /// # Errors
-    /// When the sender takes no part in the conversation, or the text is empty or too long.
+    /// When the sender takes no part in the conversation, the text is empty or too long, or what it answers is not there.
     pub async fn send_message(
         &self,
         sender: UserId,
         conversation: ConversationId,
-        text: Text,
-        idempotency_key: Option<String>,
+        Said {
+            text,
+            idempotency_key,
+            reply_to,
+        }: Said,
     ) -> Result<Message, CommandError> {
         let text = checked(text)?;
-        if idempotency_key
-            .as_ref()
-            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0'))
-        {
-            return Err(CommandError::Invalid(format!(
-                "idempotency_key must have 1 to {MAX_KEY_BYTES} bytes, and no NUL"
-            )));
-        }
+        check_key(idempotency_key.as_deref())?;
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         conversations::lock(&mut tx, &[conversation]).await?;
@@ -54,6 +68,10 @@ impl Bridge {
                 ))
             };
         }
+        let answered = match reply_to {
+            Some(target) => Some(answerable(&mut tx, conversation, target).await?),
+            None => None,
+        };
         let id = MessageId(self.id(now));
         let message = NewMessage {
             id,
@@ -61,6 +79,9 @@ impl Bridge {
             sender,
             sequence: place.last_sequence + 1,
             text,
+            reply_to,
+            // Whoever answers in a thread stays in it.
+            thread_root: answered.and_then(|target| target.thread_root),
             event_id: None,
             idempotency_key,
             delivery: place.has_portal.then_some(Delivery::Pending),
@@ -71,36 +92,60 @@ impl Bridge {
             ..Effects::default()
         };
         if place.has_portal {
-            let content = outbound::message(id, &message.text);
             effects.jobs.push(NewJob {
                 id: self.id(now).into(),
                 lane: Lane::Conversation(conversation),
                 actor: sender,
                 message: Some(id),
-                job: Job::SendEvent {
-                    event_type: "m.room.message".to_owned(),
-                    content,
-                },
+                job: sending(&message),
             });
         }
-        let answer = Message {
-            id,
+        let answer = Message::from(&message);
+        effects.reads.push(Read {
             conversation,
-            sender,
+            user: sender,
             sequence: message.sequence,
-            text: message.text.clone(),
-            version: 1,
-            event_id: None,
-            delivery: message.delivery,
-            created_at: now,
-        };
+        });
         effects.messages.push(message);
         match self.commit(tx, &effects, now).await {
             Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(CommandError::Invalid(
                 "idempotency_key was used in another conversation".to_owned(),
             )),
-            done => Ok(done.map(|()| answer)?),
+            done => {
+                done?;
+                self.ends_typing(conversation, sender);
+                Ok(answer)
+            }
         }
+    }
+}
+
+/// The message that somebody answers.
+async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) -> Result<Message, CommandError> {
+    let found = messages::find(tx, id).await?;
+    found
+        .filter(|it| it.conversation == conversation && it.gone.is_none())
+        .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
+}
+
+/// How a message gets to Matrix.
+fn sending(message: &NewMessage) -> Job {
+    if message.text.media.is_some() {
+        return Job::SendMedia;
+    }
+    Job::SendEvent {
+        event_type: "m.room.message".to_owned(),
+        content: outbound::message(message.id, &message.text),
+        answers: message.reply_to,
+    }
+}
+
+fn check_key(key: Option<&str>) -> Result<(), CommandError> {
+    match key {
+        Some(key) if key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0') => Err(CommandError::Invalid(
+            format!("idempotency_key must have 1 to {MAX_KEY_BYTES} bytes, and no NUL"),
+        )),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -126,5 +171,6 @@ fn checked(text: Text) -> Result<Text, CommandError> {
         style: text.style,
         plain,
         formatted,
+        media: text.media,
     })
 }

@@ -1,6 +1,7 @@
 //! Keeps the search index in step with the feed, behind everybody's back: nobody who says something waits for it. One
 //! node at a time does, and a restart goes on where the last one stopped.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::Bridge;
 use super::ingest::error_chain;
-use crate::domain::feed::{Cursor, FeedEvent};
+use crate::domain::feed::{Change, Cursor, FeedEvent};
 use crate::domain::ids::MessageId;
 use crate::domain::message::Message;
 use crate::store::search::{self, Progress};
@@ -62,20 +63,28 @@ impl Bridge {
         let mut more = false;
         if let Some(after) = before.backfilled {
             let older = search::older(&mut tx, after, BATCH).await?;
-            search::index(&mut tx, &older.iter().collect::<Vec<_>>()).await?;
+            let there: Vec<&Message> = older.iter().filter(|message| message.gone.is_none()).collect();
+            search::index(&mut tx, &there).await?;
             progress.backfilled = older.last().map(|message| message.id);
             more = progress.backfilled.is_some();
         }
         let (page, _) = feed::after(&mut tx, before.cursor, BATCH).await?;
-        let said: Vec<&Message> = page
-            .entries
-            .iter()
-            .filter_map(|entry| match &entry.event {
-                FeedEvent::Message(message) => Some(message),
-                FeedEvent::Change(_) => None,
-            })
-            .collect();
-        search::index(&mut tx, &said).await?;
+        // Each message is given as it is now, however often it is told of.
+        let mut said: BTreeMap<MessageId, &Message> = BTreeMap::new();
+        let mut gone = Vec::new();
+        for entry in &page.entries {
+            match &entry.event {
+                FeedEvent::Message(message) | FeedEvent::Edited { message, .. } if message.gone.is_none() => {
+                    said.insert(message.id, message);
+                }
+                FeedEvent::Change(Change::MessageDeleted { message, .. } | Change::Recalled { message, .. }) => {
+                    gone.push(*message);
+                }
+                FeedEvent::Message(_) | FeedEvent::Edited { .. } | FeedEvent::Change(_) => {}
+            }
+        }
+        search::index(&mut tx, &said.into_values().collect::<Vec<_>>()).await?;
+        search::forget(&mut tx, &gone).await?;
         progress.cursor = page.last.unwrap_or(before.cursor);
         if known != Some(progress) {
             search::set_progress(&mut tx, progress).await?;

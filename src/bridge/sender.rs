@@ -3,9 +3,11 @@
 //! A lane belongs to the node that claimed it, for as long as that node lives (`store::nodes`). A job is done when its
 //! row is gone; a row that was tried without a clear answer is first looked for in the room (`find`).
 
+mod acts;
 mod bot;
 mod find;
 mod jobs;
+mod media;
 mod rooms;
 mod signals;
 
@@ -25,6 +27,7 @@ use super::Bridge;
 use super::accounts::ProvisionError;
 use super::dead_letters::delivery;
 use super::ingest::error_chain;
+use crate::domain::act::MessageAct;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::UserId;
 use crate::domain::ingest::Effects;
@@ -74,6 +77,9 @@ pub(super) enum JobError {
     /// It cannot be done yet, because something else has to be done before.
     #[error("{0}")]
     NotYet(&'static str),
+    /// Nova's storage did not give a file; it may, later.
+    #[error("{0}")]
+    Storage(String),
     /// It can never be done.
     #[error("{0}")]
     Hopeless(String),
@@ -297,6 +303,9 @@ impl Bridge {
                 {
                     calls::told(&mut tx, *call, what, &event_id).await?;
                 }
+                if let Job::Edit { edit: id } | Job::React { reaction: id } = &job.job {
+                    effects.acts.push(MessageAct::Carried(*id, event_id.clone()));
+                }
                 if let (Some(message), Some(conversation)) = (job.message, job.conversation)
                     && messages::set_delivery(&mut tx, message, Delivery::Sent, Some(&event_id)).await?
                 {
@@ -347,6 +356,7 @@ impl Bridge {
         let (retry, uncertain) = match &error {
             JobError::Homeserver(error) => (error.retry(), error.outcome_unknown()),
             JobError::NotYet(_) => (Retry::After(NOT_YET), false),
+            JobError::Storage(_) => (Retry::Backoff, false),
             JobError::Store(_) | JobError::Hopeless(_) => (Retry::Never, false),
         };
         let (wait, told_to_wait) = match retry {
@@ -456,6 +466,10 @@ impl Bridge {
             | Job::DeactivateGhost
             | Job::CreateRoom
             | Job::SendEvent { .. }
+            | Job::Edit { .. }
+            | Job::React { .. }
+            | Job::Redact { .. }
+            | Job::SendMedia
             | Job::Join { .. }
             | Job::SyncRoom { .. }
             | Job::Invite { .. }
@@ -471,7 +485,8 @@ impl Bridge {
 
 fn send_kind(job: &StoredJob) -> SendKind {
     match &job.job {
-        Job::SendEvent { .. } => SendKind::Message,
+        Job::Edit { .. } | Job::React { .. } | Job::Redact { .. } => SendKind::Act,
+        Job::SendEvent { .. } | Job::SendMedia => SendKind::Message,
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,

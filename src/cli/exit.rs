@@ -74,6 +74,8 @@ impl Exit {
             CommandError::Homeserver(error) => Some(error.into()),
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchFile
+            | CommandError::File(_)
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_)
             | CommandError::NotMember
@@ -82,6 +84,7 @@ impl Exit {
             | CommandError::UnknownCall
             | CommandError::CallsOff
             | CommandError::InCall { .. }
+            | CommandError::Message(_)
             | CommandError::Call(_)
             | CommandError::Busy => None,
         }

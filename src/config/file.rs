@@ -6,20 +6,21 @@
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 /// What is shown in place of a secret.
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// The sections in the order of the example.
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 13] = [
     "homeserver",
     "database",
     "appservice",
     "nova",
     "rooms",
     "feed",
+    "media",
     "calls",
     "search",
     "bot",
@@ -54,6 +55,7 @@ sections! {
         nova: NovaSection = NovaSection::default(),
         rooms: RoomsSection = RoomsSection::default(),
         feed: FeedSection = FeedSection::default(),
+        media: MediaSection = MediaSection::default(),
         calls: CallsSection = CallsSection::default(),
         search: SearchSection = SearchSection::default(),
         bot: BotSection = BotSection::default(),
@@ -101,14 +103,33 @@ sections! {
         burst: u32 = 50,
     }
 
-    /// When a conversation gets a Matrix room.
+    /// When a conversation gets a Matrix room, and what is told in passing.
     RoomsSection {
         create: String = "always".to_owned(),
+        #[serde(deserialize_with = "word")]
+        receipts: String = "public".to_owned(),
+        presence: bool = false,
     }
 
     /// How long clients can resume.
     FeedSection {
         retention_days: u32 = 7,
+    }
+
+    /// Files, and where they may come from.
+    MediaSection {
+        max_size_mb: u64 = 100,
+        link_hours: u64 = 24,
+        temp_dir: Option<String> = None,
+        storage_hosts: Vec<String> = Vec::new(),
+        internal_storage_hosts: Vec<String> = Vec::new(),
+        s3_endpoint: Option<String> = None,
+        s3_bucket: Option<String> = None,
+        s3_region: String = "us-east-1".to_owned(),
+        s3_access_key: Option<String> = None,
+        #[serde(serialize_with = "redact")]
+        s3_secret_key: Option<SecretString> = None,
+        s3_secret_key_file: Option<String> = None,
     }
 
     /// Calls, and the servers that help them to get through.
@@ -162,6 +183,21 @@ sections! {
         level: String = "info".to_owned(),
         format: String = "json".to_owned(),
     }
+}
+
+/// A word, where YAML takes the unquoted `off` for a switch.
+fn word<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a word")]
+    enum Written {
+        Switch(bool),
+        Word(String),
+    }
+    Ok(match Written::deserialize(value)? {
+        Written::Switch(false) => "off".to_owned(),
+        Written::Switch(true) => "on".to_owned(),
+        Written::Word(word) => word,
+    })
 }
 
 #[expect(clippy::ref_option, reason = "serde hands the field over like this")]

@@ -10,11 +10,12 @@ use super::error::Problem;
 use super::file::File;
 
 /// The keys whose values must not be shown, not even in an error.
-const SECRET_KEYS: [&str; 4] = [
+const SECRET_KEYS: [&str; 5] = [
     "admin.token",
     "calls.ice_servers",
     "calls.turn_shared_secret",
     "database.url",
+    "media.s3_secret_key",
 ];
 
 /// Merges `file` < `environment`. A key that cannot be read is reported and keeps its default, so that what follows is
@@ -44,6 +45,7 @@ pub(super) fn read(file: impl Provider, environment: impl Provider, problems: &m
         nova: read.section("nova"),
         rooms: read.section("rooms"),
         feed: read.section("feed"),
+        media: read.section("media"),
         calls: read.section("calls"),
         search: read.section("search"),
         bot: read.section("bot"),

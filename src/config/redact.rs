@@ -6,7 +6,7 @@ use super::file::{
     AdminSection, AppserviceSection, DatabaseSection, FeedSection, File, HomeserverSection, LoggingSection,
     MetricsSection, NovaSection, RoomsSection, SearchSection,
 };
-use super::{Config, CreateRooms, JwtKey, LogFormat};
+use super::{Config, CreateRooms, JwtKey, LogFormat, Receipts};
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
@@ -63,10 +63,18 @@ impl Config {
                     CreateRooms::WhenMatrixUserJoins => "when_matrix_user_joins",
                 }
                 .to_owned(),
+                receipts: match self.rooms.receipts {
+                    Receipts::Public => "public",
+                    Receipts::Private => "private",
+                    Receipts::Off => "off",
+                }
+                .to_owned(),
+                presence: self.rooms.presence,
             },
             feed: FeedSection {
                 retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX),
             },
+            media: self.media.to_section(),
             calls: self.calls.to_section(),
             search: SearchSection {
                 enabled: self.search.enabled,

@@ -252,6 +252,27 @@ fn a_private_key_is_no_public_key() {
 }
 
 #[test]
+fn receipts_are_told_as_the_admin_says() {
+    let told = |text: &str| parse("config.yaml", text, &environment()).map(|config| config.rooms.receipts);
+    for (text, wanted) in [
+        ("", Receipts::Public),
+        ("rooms: { receipts: private }", Receipts::Private),
+        ("rooms: { receipts: off }", Receipts::Off),
+        ("rooms: { receipts: 'off' }", Receipts::Off),
+    ] {
+        assert_eq!(told(text).unwrap(), wanted, "{text}");
+    }
+    for text in [
+        "rooms: { receipts: on }",
+        "rooms: { receipts: 7 }",
+        "rooms: { receipts: [] }",
+    ] {
+        let refusal = told(text).unwrap_err().to_string();
+        assert!(refusal.contains("rooms.receipts"), "{refusal}");
+    }
+}
+
+#[test]
 fn what_can_be_wrong_with_calls_is_said() {
     let text = r#"
 calls:

@@ -12,7 +12,7 @@ use super::secrets::{secret, text_file};
 use super::values::{Problems, choice, is_origin, keep, listen, optional, positive, required, web_url};
 use super::{
     Admin, Appservice, Config, CreateRooms, Database, Feed, Homeserver, JwtKey, LogFormat, Logging, Metrics, Nova,
-    RegistrationSettings, Rooms, Search,
+    Receipts, RegistrationSettings, Rooms, Search,
 };
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
@@ -24,6 +24,12 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     let database = database(&file.database, problems);
     let appservice = appservice(file, problems);
     let nova = nova(&file.nova, problems);
+    let told = [
+        ("public", Receipts::Public),
+        ("private", Receipts::Private),
+        ("off", Receipts::Off),
+    ];
+    let receipts = choice("rooms.receipts", &file.rooms.receipts, &told, problems);
     let create = choice(
         "rooms.create",
         &file.rooms.create,
@@ -34,6 +40,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         problems,
     );
     let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
+    let media = super::media::media(&file.media, problems);
     let calls = super::calls::calls(&file.calls, problems);
     let bot = super::bot::bot(&file.bot, problems);
     let admin = admin(file, problems);
@@ -44,10 +51,15 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         database: database?,
         appservice: appservice?,
         nova: nova?,
-        rooms: Rooms { create: create? },
+        rooms: Rooms {
+            create: create?,
+            receipts: receipts?,
+            presence: file.rooms.presence,
+        },
         feed: Feed {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),
         },
+        media: media?,
         calls: calls?,
         search: Search {
             enabled: file.search.enabled,

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
 
+use super::act::Act;
 use super::call::CallEvent;
 use super::clock::Timestamp;
-use super::ids::{MessageId, OutboxId};
+use super::ids::{ActId, MessageId, OutboxId};
 use super::message::Text;
 
 /// An event of a transaction: as it came, and as far as it could be understood.
@@ -53,14 +54,25 @@ pub enum Meaning {
     Message {
         /// What.
         text: Text,
+        /// What it answers.
+        reply: Option<Reply>,
         /// Our marker, which counts only from a ghost.
         marker: Option<MessageId>,
         /// Whether it is marked as a notice of the bridge itself, nobody's message. Counts only from one of our users.
         notice: bool,
     },
+    /// Something was done to an event.
+    Act {
+        /// To which.
+        target: String,
+        /// What.
+        act: Act,
+        /// Our marker, which counts only from a ghost.
+        marker: Option<ActId>,
+    },
     /// Something was said or done that the bridge cannot carry yet. Kept, so that a later version can.
     NotYet {
-        /// Its kind, such as `m.image` or `m.reaction`.
+        /// Its kind, such as `m.image`.
         kind: String,
         /// Our marker, which counts only from a ghost.
         marker: Option<MessageId>,
@@ -118,6 +130,15 @@ pub enum Meaning {
     Nothing,
 }
 
+/// What a message answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The event that it answers.
+    pub target: String,
+    /// The event that the thread begins with in which it does.
+    pub thread: Option<String>,
+}
+
 /// The content of `m.room.member`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberEvent {
@@ -155,13 +176,22 @@ impl Meaning {
         matches!(self, Self::Call { marked: false, .. } | Self::RtcRing { .. })
     }
 
+    /// Whether the event does something to another one.
+    #[must_use]
+    pub const fn is_act(&self) -> bool {
+        matches!(self, Self::Act { .. })
+    }
+
     /// Whether the event is read for its conversation's members, names and roles as well, not only for its number.
     #[must_use]
     pub const fn concerns_members(&self) -> bool {
         match self {
-            Self::Message { .. } | Self::NotYet { .. } | Self::Call { .. } | Self::RtcRing { .. } | Self::Nothing => {
-                false
-            }
+            Self::Message { .. }
+            | Self::Act { .. }
+            | Self::NotYet { .. }
+            | Self::Call { .. }
+            | Self::RtcRing { .. }
+            | Self::Nothing => false,
             Self::Encrypted
             | Self::Member(_)
             | Self::Create { .. }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::call::News;
 use super::clock::Timestamp;
 use super::conversation::{Kind, Membership};
-use super::ids::{CallId, ConversationId, MessageId, UserId};
+use super::ids::{ActId, CallId, ConversationId, MessageId, UserId};
 use super::message::{Delivery, Message};
 use super::power::Role;
 
@@ -68,6 +68,13 @@ pub struct FeedEntry {
 pub enum FeedEvent {
     /// Something was said. Stored once, with the messages.
     Message(Message),
+    /// A message says something else now.
+    Edited {
+        /// Who wrote it.
+        by: UserId,
+        /// The message as it is.
+        message: Message,
+    },
     /// Anything else. Stored with the entry.
     Change(Change),
 }
@@ -136,6 +143,70 @@ pub enum Change {
         call: CallId,
         /// What.
         news: News,
+    },
+    /// The audience keeps the conversation otherwise than before.
+    Kept {
+        /// Whether they want to hear nothing of it.
+        muted: bool,
+        /// Whether they have put it away.
+        archived: bool,
+    },
+    /// Somebody has read everything up to a message.
+    Read {
+        /// Who.
+        by: UserId,
+        /// The message.
+        message: MessageId,
+        /// Its number.
+        sequence: i64,
+    },
+    /// A message says something else now. The entry names the message as well, which has the text.
+    Edited {
+        /// Who wrote it.
+        by: UserId,
+    },
+    /// A message is gone.
+    MessageDeleted {
+        /// Who deleted it.
+        by: UserId,
+        /// Which.
+        message: MessageId,
+    },
+    /// A message was taken back.
+    Recalled {
+        /// Who took it back.
+        by: UserId,
+        /// Which.
+        message: MessageId,
+    },
+    /// Somebody reacted to a message.
+    Reacted {
+        /// Who.
+        by: UserId,
+        /// To which.
+        message: MessageId,
+        /// The reaction.
+        reaction: ActId,
+        /// What it shows.
+        emoji: String,
+    },
+    /// A reaction is gone.
+    Unreacted {
+        /// Whose.
+        by: UserId,
+        /// To which message.
+        message: MessageId,
+        /// The reaction.
+        reaction: ActId,
+        /// What it showed.
+        emoji: String,
+    },
+    /// All of somebody's reactions to a message are gone.
+    UnreactedAll {
+        /// Whose.
+        by: UserId,
+        /// To which message.
+        message: MessageId,
     },
     /// A message of the audience came further on its way to Matrix, or did not.
     Delivery {

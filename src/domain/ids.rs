@@ -56,6 +56,10 @@ uuid_id!(
     ParticipantId
 );
 uuid_id!(
+    /// An edit or a reaction; also the marker `social.nova.id` in our own one's Matrix event.
+    ActId
+);
+uuid_id!(
     /// A row of the outbox; also the Matrix transaction id of the request that it stands for.
     OutboxId
 );

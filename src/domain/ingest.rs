@@ -4,6 +4,7 @@
 //! event of the same transaction sees what an earlier one did. It sends nothing and writes nothing: `store` applies the
 //! [`Effects`] in one commit.
 
+mod acts;
 mod calls;
 mod context;
 mod effects;
@@ -17,20 +18,21 @@ mod third;
 mod tests;
 
 pub use calls::rtc_id;
-pub use context::{CallRules, Calls, Context, CreateJob, Marked, Portal};
+pub use context::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, Subject, Target};
 pub use effects::{
-    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, SavedCall,
-    reason,
+    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, Place,
+    SavedCall, reason,
 };
 pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
 
 use ruma::UserId as MatrixId;
 use uuid::Uuid;
 
-use super::event::{InboundEvent, Meaning, RawEvent};
+use super::event::{InboundEvent, Meaning, RawEvent, Reply};
 use super::feed::Change;
 use super::ids::{ConversationId, MessageId};
 use super::message::{Delivery, Text};
+use super::receipt::Read;
 
 /// Decides what the events of one transaction mean.
 ///
@@ -75,7 +77,11 @@ impl Planner<'_> {
         if !self.context.seen.insert(event.id.clone()) {
             return Outcome::Duplicate;
         }
-        match self.apply(&event) {
+        let verdict = self.apply(&event);
+        if !matches!(verdict, Verdict::Message) {
+            self.place(&event);
+        }
+        match verdict {
             Verdict::Message => Outcome::Applied,
             Verdict::Applied => {
                 self.effects.processed.push(event.id);
@@ -87,8 +93,8 @@ impl Planner<'_> {
             }
             Verdict::Ignored => {
                 // State without a meaning now must not get one when the transaction is repeated: what came after it has
-                // been applied by then. Nor must something of a call.
-                if event.meaning.concerns_members() || event.meaning.concerns_calls() {
+                // been applied by then. Nor must something of a call, or what somebody did who may not.
+                if event.meaning.concerns_members() || event.meaning.concerns_calls() || event.meaning.is_act() {
                     self.effects.processed.push(event.id);
                 }
                 Outcome::Ignored
@@ -107,6 +113,29 @@ impl Planner<'_> {
         }
     }
 
+    /// Notes after which message an event stands: people's receipts name it.
+    fn place(&mut self, event: &InboundEvent) {
+        let Some(portal) = self.context.rooms.get(&event.room) else {
+            return;
+        };
+        let Some(conversation) = self.context.conversations.get(&portal.conversation) else {
+            return;
+        };
+        let marker = if let Meaning::Message { marker, .. } = &event.meaning {
+            *marker
+        } else {
+            None
+        };
+        let own = marker.and_then(|id| self.own(conversation.id, id, event));
+        let own = own.and_then(|id| self.context.marked.get(&id));
+        self.effects.places.push(Place {
+            event: event.id.clone(),
+            conversation: conversation.id,
+            sequence: own.map_or(conversation.last_sequence, |message| message.sequence),
+            is_message: own.is_some(),
+        });
+    }
+
     fn apply(&mut self, event: &InboundEvent) -> Verdict {
         if event.meaning.concerns_members() && !self.effects.touched.contains(&event.room) {
             self.effects.touched.push(event.room.clone());
@@ -116,9 +145,14 @@ impl Planner<'_> {
             return self.managed(event);
         }
         match &event.meaning {
-            Meaning::Message { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => Verdict::Ignored,
+            Meaning::Message { .. } | Meaning::Act { .. } | Meaning::NotYet { .. } | Meaning::Encrypted if bot => {
+                Verdict::Ignored
+            }
             Meaning::Message { notice: true, .. } if self.is_ghost(&event.sender) => Verdict::Echo,
-            Meaning::Message { text, marker, .. } => self.message(event, text, *marker),
+            Meaning::Message {
+                text, reply, marker, ..
+            } => self.message(event, text, reply.as_ref(), *marker),
+            Meaning::Act { target, act, marker } => self.act(event, target, act, *marker),
             Meaning::NotYet { kind, marker } => self.not_yet(event, kind, *marker),
             Meaning::Encrypted => self.encrypted(event),
             Meaning::Member(member) => self.member(event, member),
@@ -165,7 +199,13 @@ impl Planner<'_> {
     }
 
     /// Something was said: the echo of our own event, or a new message.
-    fn message(&mut self, event: &InboundEvent, text: &Text, marker: Option<MessageId>) -> Verdict {
+    fn message(
+        &mut self,
+        event: &InboundEvent,
+        text: &Text,
+        reply: Option<&Reply>,
+        marker: Option<MessageId>,
+    ) -> Verdict {
         let Some(portal) = self.context.rooms.get(&event.room) else {
             return Verdict::unknown_room();
         };
@@ -182,24 +222,36 @@ impl Planner<'_> {
         if !from_ghost {
             self.know(&event.sender, sender, None);
         }
+        let reply_to = reply.and_then(|reply| self.answered(conversation, reply));
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::unknown_room();
         };
         state.last_sequence += 1;
         let id = MessageId((self.new_id)());
-        self.effects.messages.push(NewMessage {
+        let message = NewMessage {
             id,
             conversation,
             sender,
             sequence: state.last_sequence,
             text: text.clone(),
+            reply_to,
+            thread_root: reply.and_then(|reply| reply.thread.clone()),
             event_id: Some(event.id.clone()),
             idempotency_key: None,
             // A ghost's own event is in the room already; its author sees that it is.
             delivery: from_ghost.then_some(Delivery::Sent),
             created_at: event.at,
-        });
+        };
+        if from_ghost {
+            self.effects.reads.push(Read {
+                conversation,
+                user: sender,
+                sequence: state.last_sequence,
+            });
+        }
         self.effects.feed.push(NewEntry::message(conversation, id));
+        self.came(event, &message, reply);
+        self.effects.messages.push(message);
         Verdict::Message
     }
 
@@ -214,21 +266,22 @@ impl Planner<'_> {
         let Some(marked) = self.context.marked.get_mut(&message) else {
             return;
         };
-        if std::mem::replace(&mut marked.delivered, true) {
-            return;
+        if !std::mem::replace(&mut marked.delivered, true) {
+            self.effects.echoes.push((message, event.id.clone()));
+            self.effects.feed.push(NewEntry {
+                conversation: marked.conversation,
+                audience: Some(marked.sender),
+                message: None,
+                change: Some(Change::Delivery {
+                    message,
+                    state: Delivery::Sent,
+                    detail: None,
+                    event_id: Some(event.id.clone()),
+                }),
+            });
         }
-        self.effects.echoes.push((message, event.id.clone()));
-        self.effects.feed.push(NewEntry {
-            conversation: marked.conversation,
-            audience: Some(marked.sender),
-            message: None,
-            change: Some(Change::Delivery {
-                message,
-                state: Delivery::Sent,
-                detail: None,
-                event_id: Some(event.id.clone()),
-            }),
-        });
+        // Also where the sender has noted it before: what came too early waits for this event.
+        self.is_there(&event.id, Target::Message(message));
     }
 
     /// Something that a later version will carry: kept where it belongs to a conversation.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::call::Signal;
 use super::clock::Timestamp;
-use super::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
+use super::ids::{ActId, CallId, ConversationId, MessageId, OutboxId, UserId};
 
 /// One request, or one small series of requests, made as the ghost of an account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,27 @@ pub enum Job {
         event_type: String,
         /// Its content, marker included.
         content: Value,
+        /// The message that it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<MessageId>,
     },
+    /// Send an edit. Its text is read when it is sent. Recognised by the marker in its content, as is a reaction.
+    Edit {
+        /// Which.
+        edit: ActId,
+    },
+    /// Send a reaction.
+    React {
+        /// Which.
+        reaction: ActId,
+    },
+    /// Redact the event of something, as far as it has one.
+    Redact {
+        /// Of what.
+        of: Redacted,
+    },
+    /// Send the message that carries a file or a place, once the file is on the homeserver. Recognised like an event.
+    SendMedia,
     /// Join a room that invited the ghost, and read who and what is in it.
     Join {
         /// Which room.
@@ -95,6 +115,16 @@ pub enum Job {
     },
 }
 
+/// Whose event is redacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Redacted {
+    /// A message.
+    Message(MessageId),
+    /// A reaction.
+    Reaction(ActId),
+}
+
 impl Job {
     /// Whether somebody waits for it with a telephone in their hand.
     #[must_use]
@@ -110,6 +140,10 @@ impl Job {
             Self::DeactivateGhost => "deactivate_ghost",
             Self::CreateRoom => "create_room",
             Self::SendEvent { .. } => "send_event",
+            Self::Edit { .. } => "edit",
+            Self::React { .. } => "react",
+            Self::Redact { .. } => "redact",
+            Self::SendMedia => "send_media",
             Self::Join { .. } => "join",
             Self::SyncRoom { .. } => "sync_room",
             Self::Invite { .. } => "invite",

@@ -1,9 +1,10 @@
-//! A text message as both sides understand it.
+//! A message as both sides understand it.
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
 use super::ids::{ConversationId, MessageId, UserId};
+use super::media::Media;
 
 /// The longest text of one message, in bytes. An event is limited to 65,536 bytes with everything around the text,
 /// which JSON escapes can double.
@@ -46,7 +47,7 @@ impl Style {
 }
 
 /// What a message says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// How it is meant.
     pub style: Style,
@@ -54,6 +55,9 @@ pub struct Text {
     pub plain: String,
     /// The same as HTML, limited to what Matrix allows in a message.
     pub formatted: Option<String>,
+    /// What it carries. The text is a caption then, or else [`Media::label`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
 }
 
 impl Text {
@@ -64,6 +68,21 @@ impl Text {
             style: Style::Plain,
             plain: text.into(),
             formatted: None,
+            media: None,
+        }
+    }
+
+    /// A file or a place, with a caption unless that is empty.
+    #[must_use]
+    pub fn carrying(media: Media, caption: &str) -> Self {
+        let said = Self::plain(if caption.trim().is_empty() {
+            media.label()
+        } else {
+            caption
+        });
+        Self {
+            media: Some(media),
+            ..said
         }
     }
 }
@@ -122,12 +141,34 @@ pub struct Message {
     pub text: Text,
     /// How often it was written, from 1.
     pub version: i64,
+    /// When its text was written, where that is not the first one.
+    pub edited_at: Option<Timestamp>,
+    /// Set when its text is gone.
+    pub gone: Option<Gone>,
+    /// The message of the same conversation that it answers.
+    pub reply_to: Option<MessageId>,
+    /// The Matrix event that its thread begins with.
+    pub thread_root: Option<String>,
     /// The Matrix event that carries it, once there is one.
     pub event_id: Option<String>,
     /// Its way to Matrix; `None` where there is no way to go.
     pub delivery: Option<Delivery>,
     /// When it was said.
     pub created_at: Timestamp,
+}
+
+/// How a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// It is as if it had never been said.
+    Deleted,
+    /// It was taken back: that it was said can still be seen.
+    Recalled {
+        /// Who took it back.
+        by: UserId,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// Makes foreign text storable: Postgres holds no NUL, so it becomes U+FFFD.

@@ -22,6 +22,7 @@ use url::Url;
 
 use super::error::HomeserverError;
 use super::observer::{Endpoint, Observer, Outcome, unobserved};
+use super::outside::Outside;
 use super::wire::{identity, read_body, read_refusal};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,6 +69,7 @@ pub struct Homeserver {
 
 struct Inner {
     http: reqwest::Client,
+    outside: Outside,
     /// Without a slash at its end.
     base: Box<str>,
     token: SecretString,
@@ -106,6 +108,7 @@ impl Homeserver {
         Ok(Self {
             inner: Arc::new(Inner {
                 http,
+                outside: Outside::new()?,
                 base,
                 token: settings.as_token,
                 observer: settings.observer,
@@ -141,15 +144,8 @@ impl Homeserver {
         for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
         for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
     {
-        let request = request
-            .try_into_http_request_with_identity::<BytesMut>(
-                &self.inner.base,
-                SendAccessToken::Always(self.inner.token.expose_secret()),
-                identity(ghost),
-                Cow::Borrowed(&*PATHS),
-            )
-            .map_err(HomeserverError::request)?;
-        self.exchange(endpoint, request.map(BytesMut::freeze), limit, |answer| {
+        let request = self.prepared(ghost, request)?;
+        self.exchange(endpoint, request, limit, |answer| {
             R::IncomingResponse::try_from_http_response(answer).map_err(|error| {
                 if let FromHttpResponseError::Deserialization(cause) = error {
                     HomeserverError::unreadable(cause)
@@ -159,6 +155,28 @@ impl Homeserver {
             })
         })
         .await
+    }
+
+    /// A typed request as it goes out.
+    pub(super) fn prepared<R>(
+        &self,
+        ghost: Option<&UserId>,
+        request: R,
+    ) -> Result<http::Request<Bytes>, HomeserverError>
+    where
+        R: OutgoingRequest,
+        for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
+        for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
+    {
+        let request = request
+            .try_into_http_request_with_identity::<BytesMut>(
+                &self.inner.base,
+                SendAccessToken::Always(self.inner.token.expose_secret()),
+                identity(ghost),
+                Cow::Borrowed(&*PATHS),
+            )
+            .map_err(HomeserverError::request)?;
+        Ok(request.map(BytesMut::freeze))
     }
 
     /// Makes a request whose body goes out as it is, and reads of the answer what is asked for.
@@ -211,18 +229,36 @@ impl Homeserver {
     async fn exchange<A>(
         &self,
         endpoint: Endpoint,
-        mut request: http::Request<Bytes>,
+        request: http::Request<Bytes>,
         limit: usize,
         read: impl FnOnce(Answer) -> Result<A, HomeserverError>,
     ) -> Result<A, HomeserverError> {
-        if let Some(token) = request.headers_mut().get_mut(AUTHORIZATION) {
-            token.set_sensitive(true);
+        self.observed(endpoint, async { read(self.send(outgoing(request)?, limit).await?) })
+            .await
+    }
+
+    /// Sends what may be large, or is answered by something large, and gives the answer before its body has come.
+    /// `patience` is for all of it, whoever reads slowly included.
+    pub(super) async fn begin(
+        &self,
+        request: http::Request<Bytes>,
+        body: Option<reqwest::Body>,
+        patience: Duration,
+    ) -> Result<reqwest::Response, HomeserverError> {
+        let mut request = outgoing(request)?;
+        *request.timeout_mut() = Some(patience);
+        if let Some(body) = body {
+            *request.body_mut() = Some(body);
         }
-        self.observed(endpoint, async {
-            let request = reqwest::Request::try_from(request).map_err(HomeserverError::from_transport)?;
-            read(self.send(request, limit).await?)
-        })
-        .await
+        let response = self.inner.http.execute(request).await;
+        let response = response.map_err(HomeserverError::from_transport)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let headers = response.headers().clone();
+        Err(read_refusal(response.status().as_u16(), &headers, response)
+            .await
+            .into())
     }
 
     /// Runs `work` and tells the observer how it went.
@@ -249,6 +285,11 @@ impl Homeserver {
         self.inner.http.get(url)
     }
 
+    /// The clients for other servers.
+    pub(super) fn outside(&self) -> &Outside {
+        &self.inner.outside
+    }
+
     async fn send(&self, request: reqwest::Request, limit: usize) -> Result<Answer, HomeserverError> {
         let response = self
             .inner
@@ -267,4 +308,11 @@ impl Homeserver {
         *answer.headers_mut() = headers;
         Ok(answer)
     }
+}
+
+fn outgoing(mut request: http::Request<Bytes>) -> Result<reqwest::Request, HomeserverError> {
+    if let Some(token) = request.headers_mut().get_mut(AUTHORIZATION) {
+        token.set_sensitive(true);
+    }
+    reqwest::Request::try_from(request).map_err(HomeserverError::from_transport)
 }

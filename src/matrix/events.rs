@@ -2,6 +2,7 @@
 
 use ruma::api::Direction;
 use ruma::api::client::message::{get_message_events, send_message_event};
+use ruma::api::client::redact::redact_event;
 use ruma::api::client::state::send_state_event;
 use ruma::serde::Raw;
 use ruma::{OwnedEventId, RoomId, UserId};
@@ -43,6 +44,22 @@ impl Homeserver {
             Raw::from_json(content.to_owned()),
         );
         Ok(self.request(Endpoint::SendEvent, Some(ghost), request).await?.event_id)
+    }
+
+    /// Redacts an event. The same `txn_id` gives the same redaction again, as with [`Self::send_event`].
+    ///
+    /// # Errors
+    ///
+    /// `M_FORBIDDEN` where the ghost is not in the room or may not redact this, `M_NOT_FOUND` where there is no such event.
+    pub async fn redact(
+        &self,
+        ghost: &UserId,
+        room: &RoomId,
+        event: &str,
+        txn_id: &str,
+    ) -> Result<OwnedEventId, HomeserverError> {
+        let request = redact_event::v3::Request::new(in_path(room)?, in_path(event)?, in_path(txn_id)?);
+        Ok(self.request(Endpoint::Redact, Some(ghost), request).await?.event_id)
     }
 
     /// Sets a piece of the room's state. Setting what is already there gives the event that set it.

@@ -56,6 +56,8 @@ endpoints! {
     CreateRoom = "create_room",
     /// `PUT /rooms/{room}/send/{type}/{txn}`
     SendEvent = "send_event",
+    /// `PUT /rooms/{room}/redact/{event}/{txn}`
+    Redact = "redact",
     /// `PUT /rooms/{room}/state/{type}/{key}`
     SendState = "send_state",
     /// `GET /rooms/{room}/state/{type}/{key}`
@@ -66,6 +68,12 @@ endpoints! {
     Messages = "messages",
     /// `GET /rooms/{room}/joined_members`
     JoinedMembers = "joined_members",
+    /// `POST /rooms/{room}/receipt/{type}/{event}`
+    Receipt = "receipt",
+    /// `PUT /rooms/{room}/typing/{user}`
+    Typing = "typing",
+    /// `PUT /presence/{user}/status`
+    Presence = "presence",
     /// `GET /joined_rooms`
     JoinedRooms = "joined_rooms",
     /// `POST /rooms/{room}/join`
@@ -88,6 +96,12 @@ endpoints! {
     Upload = "upload",
     /// `GET /media/thumbnail/{server}/{id}`
     Thumbnail = "thumbnail",
+    /// `GET /media/download/{server}/{id}`, until the answer begins
+    Download = "download",
+    /// `GET /media/config`
+    MediaConfig = "media_config",
+    /// A file from Nova's storage
+    Storage = "storage",
     /// A picture from some other server
     External = "external",
 }

@@ -48,6 +48,8 @@ label! {
     EventKind {
         /// A message.
         Message = "message",
+        /// An edit, a reaction or a redaction.
+        Act = "act",
         /// A membership.
         Member = "member",
         /// Any other state.
@@ -82,6 +84,8 @@ label! {
     SendKind {
         /// A message event.
         Message = "message",
+        /// An edit, a reaction or a redaction.
+        Act = "act",
         /// A state event.
         State = "state",
         /// An event of a call.

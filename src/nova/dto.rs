@@ -2,8 +2,10 @@
 
 pub mod calls;
 pub mod conversations;
+pub mod media;
 pub mod members;
 pub mod messages;
+pub mod receipts;
 pub mod requests;
 
 use std::fmt;

@@ -18,6 +18,8 @@ use super::auth::Denied;
 use super::dto::Time;
 use crate::bridge::CommandError;
 use crate::bridge::ingest::error_chain;
+use crate::bridge::media::Refused as File;
+use crate::domain::act;
 use crate::domain::call::Refused;
 use crate::store::StoreError;
 
@@ -43,6 +45,9 @@ pub enum ApiError {
     /// The body is larger than we are willing to read.
     #[error("the body is too large")]
     TooLarge,
+    /// A link that is not good, or no more.
+    #[error("the link is not good any more; please load the message again")]
+    Gone,
     /// Too many of them.
     #[error("too many messages; please wait")]
     TooMany(Duration),
@@ -69,9 +74,16 @@ const FORBIDDEN: Kind = (StatusCode::FORBIDDEN, "authorization_error", "AUTHORIZ
 const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "MESSAGE_NOT_FOUND");
 const BAD_OFFER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_OFFER");
 const BAD_ANSWER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_ANSWER");
+const VERSION_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "VERSION_CONFLICT");
 const CALL_NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "CALL_NOT_FOUND");
 const CALL_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "CALL_CONFLICT");
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "server_error", "SERVICE_UNAVAILABLE");
+const TOO_LARGE: Kind = (StatusCode::PAYLOAD_TOO_LARGE, "validation_error", "PAYLOAD_TOO_LARGE");
+const UNSUITABLE: Kind = (
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "validation_error",
+    "UNSUITABLE_FILE",
+);
 const BUG: Kind = (
     StatusCode::INTERNAL_SERVER_ERROR,
     "server_error",
@@ -87,7 +99,8 @@ impl ApiError {
             Self::Forbidden(_) => FORBIDDEN,
             Self::NotFound(_) => NOT_FOUND,
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "validation_error", "METHOD_NOT_ALLOWED"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "validation_error", "PAYLOAD_TOO_LARGE"),
+            Self::TooLarge => TOO_LARGE,
+            Self::Gone => (StatusCode::FORBIDDEN, "authorization_error", "LINK_EXPIRED"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "RATE_LIMITED"),
             Self::Bug => BUG,
             Self::Command(error) => Self::kind_of_command(error),
@@ -99,16 +112,38 @@ impl ApiError {
         match error {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchFile
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_) => NOT_FOUND,
+            CommandError::File(refused) => Self::kind_of_file(refused),
             CommandError::UnknownCall => CALL_NOT_FOUND,
             CommandError::InCall { .. } => CALL_CONFLICT,
             CommandError::Call(refused) => Self::kind_of_refusal(*refused),
+            CommandError::Message(refused) => Self::kind_of_act(*refused),
             CommandError::NotMember | CommandError::Forbidden(_) | CommandError::CallsOff => FORBIDDEN,
             CommandError::Invalid(_) => INVALID,
-            CommandError::Busy => (StatusCode::CONFLICT, "conflict_error", "VERSION_CONFLICT"),
+            CommandError::Busy => VERSION_CONFLICT,
             CommandError::Store(error) => Self::kind_of_store(error),
             CommandError::Homeserver(_) => UNAVAILABLE,
+        }
+    }
+
+    const fn kind_of_act(refused: act::Refused) -> Kind {
+        match refused {
+            act::Refused::NotYours => FORBIDDEN,
+            act::Refused::Outdated { .. } => VERSION_CONFLICT,
+            act::Refused::EditWindowOver => (StatusCode::FORBIDDEN, "authorization_error", "EDIT_WINDOW_EXPIRED"),
+            act::Refused::RecallWindowOver => (StatusCode::FORBIDDEN, "authorization_error", "RECALL_WINDOW_EXPIRED"),
+            act::Refused::Recalled => (StatusCode::GONE, "conflict_error", "MESSAGE_ALREADY_RECALLED"),
+        }
+    }
+
+    fn kind_of_file(refused: &File) -> Kind {
+        match refused {
+            File::TooLarge { .. } => TOO_LARGE,
+            File::WrongType { .. } | File::Scriptable | File::TooManyPixels { .. } => UNSUITABLE,
+            File::Disk(_) => UNAVAILABLE,
+            File::Empty | File::Path | File::BrokenOff => INVALID,
         }
     }
 

@@ -1,7 +1,11 @@
 //! Feed entries as the frames that Nova's clients know (nova-client-protocol §5, nova-api §1): flat, with the nested
 //! copies that old decoders read.
 
+mod acts;
 mod calls;
+mod passing;
+
+use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
@@ -9,10 +13,16 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::bridge::calls::Ringing;
+use crate::bridge::live::Seen;
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, UpdatedField};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::media::{Kind, Media};
 use crate::domain::message::{Message, Style};
+use crate::domain::typing::Typist;
+use crate::nova::dto::Time;
+use crate::nova::dto::media::{Attachment, Shown};
+use crate::nova::media::Links;
 
 /// A moment as every client can read it: whole seconds, `Z`.
 #[must_use]
@@ -21,7 +31,7 @@ pub fn time(at: Timestamp) -> String {
 }
 
 /// The frames of one entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frames {
     /// For every socket, in this order.
     pub all: Vec<Utf8Bytes>,
@@ -33,13 +43,29 @@ pub struct Frames {
     pub gone: Option<UserId>,
 }
 
-/// Writes the frames of an entry; `bare` asks for client B's as well.
+/// How frames are written.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    /// Whether client B's frame is wanted too.
+    pub bare: bool,
+    /// Links to files.
+    pub links: Arc<Links>,
+}
+
+/// Writes the frames of an entry.
 #[must_use]
-pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
+pub fn of_entry(entry: &FeedEntry, ways: &Ways) -> Frames {
     match &entry.event {
+        // Who reads the feed later is not shown what is gone by then; that it went is told behind it.
+        FeedEvent::Message(message) if message.gone.is_some() => Frames::default(),
+        FeedEvent::Edited { message, .. } if message.gone.is_some() => Frames::default(),
+        FeedEvent::Edited { by, message } => Frames {
+            all: vec![text(&acts::edited(entry, *by, message))],
+            ..Frames::default()
+        },
         FeedEvent::Message(message) => Frames {
-            all: vec![message_new(entry, message)],
-            bare: bare.then(|| text(&bare_message(message))),
+            all: message_frames(entry, message, &ways.links),
+            bare: ways.bare.then(|| text(&bare_message(message))),
             author: Some(message.sender),
             gone: None,
         },
@@ -51,7 +77,15 @@ pub fn of_entry(entry: &FeedEntry, bare: bool) -> Frames {
                 | Change::Deleted { .. }
                 | Change::MemberJoined { .. }
                 | Change::RoleChanged { .. }
+                | Change::Edited { .. }
+                | Change::MessageDeleted { .. }
+                | Change::Recalled { .. }
+                | Change::Reacted { .. }
+                | Change::Unreacted { .. }
+                | Change::UnreactedAll { .. }
                 | Change::Call { .. }
+                | Change::Read { .. }
+                | Change::Kept { .. }
                 | Change::Delivery { .. } => None,
             };
             let all = change_frames(entry, change).iter().map(text).collect();
@@ -92,6 +126,14 @@ struct MessageNew<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     matrix_event_id: Option<&'a str>,
     version_number: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to_message_id: Option<MessageId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_root_event_id: Option<&'a str>,
+    #[serde(flatten)]
+    shown: Shown,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment>,
     message: MessageCopy<'a>,
     data: DataCopy<'a>,
 }
@@ -122,7 +164,28 @@ struct DataCopy<'a> {
 
 const TEXT: &str = "text";
 
-fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
+/// `message.new`, and beside it `message.audio_sent` for what is heard: the service sent only that, and clients that read
+/// both know a message by its number.
+fn message_frames(entry: &FeedEntry, message: &Message, links: &Links) -> Vec<Utf8Bytes> {
+    let mut all = vec![message_new(entry, message, links)];
+    if let Some(Media::File(file)) = &message.text.media
+        && matches!(file.kind, Kind::Audio | Kind::Voice)
+    {
+        let own = json!({
+            "id": message.id, "sequence_number": message.sequence, "duration_ms": file.duration_ms.unwrap_or_default(),
+            "audio_codec": file.audio_codec(), "audio_url": links.file(message.id.0),
+        });
+        all.push(text(&frame(entry, "message.audio_sent", Some(message.sender), own)));
+    }
+    all
+}
+
+fn message_new(entry: &FeedEntry, message: &Message, links: &Links) -> Utf8Bytes {
+    let media = message.text.media.as_ref();
+    let message_type = media.map_or(TEXT, Media::message_type);
+    let at = Time(message.created_at);
+    let file = media.and_then(Media::file);
+    let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
     let created_at = time(message.created_at);
     let content = message.text.plain.as_str();
     let (id, sender_id, sequence_number) = (message.id, message.sender, message.sequence);
@@ -136,19 +199,23 @@ fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
         sender_id,
         sequence_number,
         content,
-        message_type: TEXT,
+        message_type,
         style: style(message.text.style),
         formatted_content: message.text.formatted.as_deref(),
         created_at: &created_at,
         matrix_event_id: message.event_id.as_deref(),
         version_number: message.version,
+        reply_to_message_id: message.reply_to,
+        thread_root_event_id: message.thread_root.as_deref(),
+        shown: Shown::new(message.id.0, media, links),
+        attachments: attachment.into_iter().collect(),
         message: MessageCopy {
             id,
             sender_id,
             sequence_number,
             created_at: &created_at,
             content,
-            message_type: TEXT,
+            message_type,
         },
         data: DataCopy {
             id,
@@ -156,7 +223,7 @@ fn message_new(entry: &FeedEntry, message: &Message) -> Utf8Bytes {
             sender_id,
             encrypted_content: "",
             nonce: "",
-            message_type: TEXT,
+            message_type,
             content,
             created_at: &created_at,
         },
@@ -242,6 +309,19 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             json!({ "user_id": user, "old_role": old, "new_role": new }),
         )],
         Change::Call { call, news } => calls::frames(entry, *call, news),
+        Change::Kept { muted, archived } => vec![frame(
+            entry,
+            "conversation.updated",
+            entry.audience,
+            json!({ "updated_fields": ["is_muted", "is_archived"], "is_muted": muted, "is_archived": archived }),
+        )],
+        Change::Read { by, message, sequence } => passing::read(entry, *by, *message, *sequence),
+        Change::Edited { .. }
+        | Change::MessageDeleted { .. }
+        | Change::Recalled { .. }
+        | Change::Reacted { .. }
+        | Change::Unreacted { .. }
+        | Change::UnreactedAll { .. } => acts::frame(entry, change).into_iter().collect(),
         Change::Delivery {
             message,
             state,
@@ -258,6 +338,18 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             vec![frame(entry, "message.delivery", entry.audience, own)]
         }
     }
+}
+
+/// Somebody types, or no longer does. Without a `stream_id`: nothing of it is kept.
+#[must_use]
+pub fn typing(typist: &Typist, at: Timestamp) -> Vec<Utf8Bytes> {
+    passing::typing(typist, at).iter().map(text).collect()
+}
+
+/// Somebody is there, or not. Without a `stream_id`: nothing of it is kept.
+#[must_use]
+pub fn presence(seen: &Seen, at: Timestamp) -> Utf8Bytes {
+    text(&passing::presence(seen, at))
 }
 
 /// `connection.established`, for who wants to be greeted.
@@ -279,7 +371,10 @@ pub fn ringing(ringing: Ringing, user: UserId, cursor: Cursor) -> Vec<Utf8Bytes>
             news: ringing.news,
         }),
     };
-    of_entry(&entry, false).all
+    match &entry.event {
+        FeedEvent::Change(change) => change_frames(&entry, change).iter().map(text).collect(),
+        FeedEvent::Message(_) | FeedEvent::Edited { .. } => Vec::new(),
+    }
 }
 
 /// The answer to a frame that was refused.

@@ -7,17 +7,19 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::extract::ws::Utf8Bytes;
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::frames::{self, Frames};
+use super::frames::{self, Frames, Ways};
 use crate::bridge::feed::FeedSink;
+use crate::bridge::live::{Live, LiveSink};
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{ConversationId, UserId};
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError, conversations};
+use crate::store::{Store, StoreError, conversations, people};
 
 /// How many entries wait for a socket before it counts as lagging. Several full transactions: they take a pointer each,
 /// and catching up costs a query.
@@ -39,6 +41,15 @@ pub struct Delivery {
     pub entry: FeedEntry,
 }
 
+/// What waits for a socket.
+#[derive(Debug)]
+pub enum Shown {
+    /// An entry of the feed.
+    Entry(Box<Delivery>),
+    /// Something that is in no feed: frames that are shown now or never.
+    Live(Vec<Utf8Bytes>),
+}
+
 /// One open socket, as the hub sees it.
 #[derive(Debug)]
 pub struct Slot {
@@ -50,7 +61,7 @@ pub struct Slot {
     pub only: Option<ConversationId>,
     /// Since when.
     pub connected_at: Timestamp,
-    queue: mpsc::Sender<Arc<Delivery>>,
+    queue: mpsc::Sender<Arc<Shown>>,
     lagging: AtomicBool,
     position: AtomicI64,
 }
@@ -91,7 +102,7 @@ pub struct Hub {
 struct Inner {
     store: Store,
     metrics: Metrics,
-    bare_frames: bool,
+    ways: Ways,
     slots: Mutex<HashMap<UserId, Vec<Arc<Slot>>>>,
     /// Nova members of conversations, as of the last membership entry that was published.
     audiences: Cache<ConversationId, Arc<[UserId]>>,
@@ -101,11 +112,11 @@ struct Inner {
 impl Hub {
     /// A hub without sockets. Everything up to `reached` counts as published.
     #[must_use]
-    pub fn new(store: Store, metrics: Metrics, bare_frames: bool, reached: Cursor) -> Self {
+    pub fn new(store: Store, metrics: Metrics, ways: Ways, reached: Cursor) -> Self {
         let inner = Inner {
             store,
             metrics,
-            bare_frames,
+            ways,
             slots: Mutex::default(),
             audiences: Cache::new(REMEMBERED),
             reached: Mutex::new(reached),
@@ -120,7 +131,7 @@ impl Hub {
         user: UserId,
         only: Option<ConversationId>,
         now: Timestamp,
-    ) -> (Membership, mpsc::Receiver<Arc<Delivery>>, Cursor) {
+    ) -> (Membership, mpsc::Receiver<Arc<Shown>>, Cursor) {
         let (queue, entries) = mpsc::channel(QUEUE);
         let mut slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let reached = self.reached();
@@ -151,10 +162,10 @@ impl Hub {
         *self.inner.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether client B's frame is wanted.
+    /// How frames are written.
     #[must_use]
-    pub fn bare_frames(&self) -> bool {
-        self.inner.bare_frames
+    pub fn ways(&self) -> &Ways {
+        &self.inner.ways
     }
 
     /// All sockets.
@@ -217,13 +228,14 @@ impl Hub {
         if slots.is_empty() {
             return Ok(());
         }
-        let delivery = Arc::new(Delivery {
+        let delivery = Delivery {
             cursor: entry.cursor,
             conversation: entry.conversation,
-            frames: frames::of_entry(&entry, self.inner.bare_frames),
+            frames: frames::of_entry(&entry, &self.inner.ways),
             entry,
-        });
+        };
         let frames = slots.len() * delivery.frames.all.len();
+        let delivery = Arc::new(Shown::Entry(Box::new(delivery)));
         for slot in slots {
             if !slot.is_lagging() && slot.queue.try_send(Arc::clone(&delivery)).is_err() {
                 slot.lagging.store(true, Ordering::SeqCst);
@@ -245,11 +257,20 @@ impl Hub {
                 Some(*user)
             }
             FeedEvent::Message(_)
+            | FeedEvent::Edited { .. }
             | FeedEvent::Change(
                 Change::Updated { .. }
                 | Change::Deleted { .. }
                 | Change::RoleChanged { .. }
                 | Change::Call { .. }
+                | Change::Read { .. }
+                | Change::Kept { .. }
+                | Change::Edited { .. }
+                | Change::MessageDeleted { .. }
+                | Change::Recalled { .. }
+                | Change::Reacted { .. }
+                | Change::Unreacted { .. }
+                | Change::UnreactedAll { .. }
                 | Change::Delivery { .. },
             ) => None,
         };
@@ -292,6 +313,80 @@ impl Hub {
             self.inner.audiences.insert(conversation, users.into());
         }
         Ok(())
+    }
+}
+
+impl Hub {
+    /// Shows frames to the sockets of these people that are for a conversation or for all of them. Who lags is shown nothing:
+    /// it is not worth waiting for.
+    fn show_now(&self, users: &[UserId], conversation: Option<ConversationId>, frames: Vec<Utf8Bytes>) {
+        let slots: Vec<Arc<Slot>> = {
+            let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let here = users.iter().filter_map(|user| slots.get(user)).flatten();
+            here.filter(|slot| slot.only.is_none() || conversation.is_none() || slot.only == conversation)
+                .filter(|slot| !slot.is_lagging())
+                .cloned()
+                .collect()
+        };
+        let count = slots.len() * frames.len();
+        let shown = Arc::new(Shown::Live(frames));
+        for slot in slots {
+            drop(slot.queue.try_send(Arc::clone(&shown)));
+        }
+        self.inner.metrics.frames(u64::try_from(count).unwrap_or_default());
+    }
+
+    /// The members of a conversation, for something that is no entry of the feed. What is read here is not remembered: the
+    /// feed alone knows up to which entry the memory is true.
+    async fn members_now(&self, conversation: ConversationId) -> Result<Vec<UserId>, StoreError> {
+        if let Some(members) = self.inner.audiences.get(&conversation) {
+            return Ok(members.to_vec());
+        }
+        let mut connection = self.inner.store.read().await?;
+        let rows = conversations::audience(&mut connection, &[conversation]).await?;
+        Ok(rows.into_iter().map(|(_, user)| user).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.inner
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+    }
+
+    async fn try_show_live(&self, live: Live) -> Result<(), StoreError> {
+        match live {
+            Live::Typing { typist, at } => {
+                let mut members = self.members_now(typist.conversation).await?;
+                // Old clients would take it for somebody else's.
+                members.retain(|user| *user != typist.user);
+                let frames = frames::typing(&typist, at);
+                self.show_now(&members, Some(typist.conversation), frames);
+            }
+            Live::Presence { seen, at } => {
+                let here: Vec<UserId> = {
+                    let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+                    slots.keys().copied().collect()
+                };
+                let mut connection = self.inner.store.read().await?;
+                let acquainted = people::acquainted(&mut connection, seen.user, &here).await?;
+                drop(connection);
+                self.show_now(&acquainted, None, vec![frames::presence(&seen, at)]);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LiveSink for Hub {
+    async fn show_live(&self, live: Live) {
+        if self.is_empty() {
+            return;
+        }
+        if let Err(error) = self.try_show_live(live).await {
+            tracing::debug!(%error, "members cannot be read, nobody is shown who types");
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 
 pub mod extract;
 
+mod acts;
+mod attachments;
+mod audio;
 mod calls;
 mod conversations;
 mod failures;
@@ -11,7 +14,9 @@ pub(crate) mod layers;
 mod matrix;
 mod members;
 mod messages;
+mod reactions;
 pub(crate) mod read;
+mod receipts;
 mod search;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -25,11 +30,13 @@ use utoipa_axum::routes;
 
 use super::dialects::call_frames;
 use super::error::ApiError;
-use super::{NovaState, avatars, openapi, pages};
+use super::{NovaState, avatars, media, openapi, pages};
 
 /// Everything that Nova's clients ask for over HTTP, and the page.
 pub fn router(state: NovaState) -> Router {
-    let (routes, api) = routes().split_for_parts();
+    let (routes, mut api) = routes().split_for_parts();
+    let (files, files_api) = files().split_for_parts();
+    api.merge(files_api);
     // Written once: axum copies handlers, and the document in its parts is megabytes.
     let api = openapi::written(&openapi::finished(api));
     let routes = routes
@@ -42,7 +49,12 @@ pub fn router(state: NovaState) -> Router {
         .route("/health", get(async || "OK"))
         .fallback(pages::fallback)
         .method_not_allowed_fallback(wrong_method);
-    layers::around(routes, &state).with_state(state)
+    layers::around(routes, files.method_not_allowed_fallback(wrong_method), &state).with_state(state)
+}
+
+/// Files, which are long and take long.
+fn files() -> OpenApiRouter<NovaState> {
+    media::router().nest("/api/v1", media::router())
 }
 
 /// The routes that the OpenAPI document describes.
@@ -67,6 +79,9 @@ fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
         .merge(messages::shared())
+        .merge(receipts::shared())
+        .merge(attachments::shared())
+        .merge(audio::shared())
         .merge(search::shared())
         .merge(calls::shared())
 }

@@ -6,12 +6,13 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, calls, dead_letters, management, outbox, people};
+use super::{StoreError, acts, calls, dead_letters, management, media, outbox, people, receipts};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{ConversationEdit, Effects, MemberEdit, NewEntry, NewMessage};
 use crate::domain::message::Delivery;
+use crate::domain::receipt::{Read, Reads};
 
 /// Writes everything that was decided. The conversations must be locked.
 ///
@@ -62,7 +63,13 @@ pub async fn apply(
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
+    media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
+    acts::apply(connection, &effects.acts, now).await?;
+    if !effects.reads.is_empty() {
+        let newest: Vec<Read> = effects.reads.iter().copied().collect::<Reads>().newest().collect();
+        receipts::advance(connection, &newest).await?;
+    }
     outbox::remove(connection, &effects.done_jobs).await?;
     calls::cut(connection, &effects.cuts, now).await?;
     outbox::add(connection, &effects.jobs, now).await?;
@@ -238,8 +245,10 @@ async fn members(connection: &mut PgConnection, edits: &[MemberEdit], now: Times
         match edit.member {
             Some(member) => {
                 sqlx::query!(
-                    "INSERT INTO conversation_members (conversation_id, user_id, role, membership, joined_at)
-                     VALUES ($1, $2, $3, $4, $5)
+                    // What was said before somebody came is not new to them.
+                    "INSERT INTO conversation_members
+                         (conversation_id, user_id, role, membership, joined_at, read_sequence)
+                     VALUES ($1, $2, $3, $4, $5, (SELECT last_sequence FROM conversations WHERE id = $1))
                      ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = $3, membership = $4",
                     edit.conversation.0,
                     edit.user.0,
@@ -351,9 +360,9 @@ async fn said(
     sqlx::query!(
         "WITH said AS (
             INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
-                                  matrix_event_id, idempotency_key, delivery, created_at)
+                                  matrix_event_id, idempotency_key, delivery, created_at, reply_to_id, thread_root)
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-                                 $8::text[], $9::text[], $10::text[], $11::timestamptz[])
+                                 $8::text[], $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[])
          ), counted AS (
             UPDATE conversations AS c SET last_sequence = m.sequence, last_message_id = m.id, updated_at = $15
             FROM unnest($12::uuid[], $13::bigint[], $14::uuid[]) AS m (conversation_id, sequence, id)
@@ -387,6 +396,8 @@ async fn said(
         &feed.iter().map(|it| it.message.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &payloads as &[Option<String>],
         &feed.iter().map(|it| it.audience.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &messages.iter().map(|it| it.reply_to.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &column(|it| it.thread_root.clone()) as &[Option<String>],
     )
     .execute(connection)
     .await?;

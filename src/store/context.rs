@@ -6,6 +6,7 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
 use super::{StoreError, calls, management, people};
 use crate::domain::clock::Timestamp;
@@ -13,7 +14,7 @@ use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
-use crate::domain::ingest::{CallRules, Calls, Context, CreateJob, Marked, Portal, rtc_id};
+use crate::domain::ingest::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, rtc_id};
 
 /// Waits for its turn, locks the conversations of the events' rooms, and reads what they may touch.
 ///
@@ -43,6 +44,7 @@ pub async fn enter(
         seen: HashSet::new(),
         marked: HashMap::new(),
         creating: HashMap::new(),
+        acts: Acts::default(),
         calls: Calls::default(),
         call_rules,
     };
@@ -50,7 +52,7 @@ pub async fn enter(
         creating(connection, &wanted, &mut context).await?;
     }
     rooms(connection, &wanted, &mut context).await?;
-    known(connection, &wanted, &mut context).await?;
+    let awaited = known(connection, &wanted, &mut context).await?;
     let strange = || {
         wanted
             .rooms
@@ -81,6 +83,9 @@ pub async fn enter(
         }
         context.profiles = people::profiles(connection, &interested.into_iter().collect::<Vec<_>>()).await?;
     }
+    if wanted.acts || awaited {
+        Box::pin(acted(connection, &wanted, awaited, &mut context)).await?;
+    }
     if wanted.calls || wanted.ends_calls {
         let of_kind = |kind: Option<Kind>| -> Vec<Uuid> {
             let all = context.conversations.values();
@@ -98,6 +103,10 @@ pub async fn enter(
 
 /// What the events name.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that may have to be read"
+)]
 struct Wanted {
     rooms: BTreeSet<String>,
     events: Vec<String>,
@@ -112,6 +121,12 @@ struct Wanted {
     ends_calls: bool,
     /// The ids in Matrix of calls.
     call_names: Vec<String>,
+    /// Whether something is done to events, or one is answered.
+    acts: bool,
+    /// Which events.
+    targets: Vec<String>,
+    /// Markers of edits and reactions.
+    act_markers: Vec<Uuid>,
 }
 
 impl Wanted {
@@ -133,8 +148,16 @@ impl Wanted {
         self.people.insert(sender);
         self.members |= event.meaning.concerns_members();
         match &event.meaning {
-            Meaning::Message { marker, .. } | Meaning::NotYet { marker, .. } => {
+            Meaning::Message { marker, reply, .. } => {
                 self.markers.extend(marker.map(|id| id.0));
+                self.acts |= reply.is_some();
+                self.targets.extend(reply.as_ref().map(|reply| reply.target.clone()));
+            }
+            Meaning::NotYet { marker, .. } => self.markers.extend(marker.map(|id| id.0)),
+            Meaning::Act { target, marker, .. } => {
+                self.acts = true;
+                self.targets.push(target.clone());
+                self.act_markers.extend(marker.map(|id| id.0));
             }
             Meaning::Member(member) => {
                 self.ends_calls = true;
@@ -212,29 +235,63 @@ async fn rooms(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
     Ok(())
 }
 
-/// Which events were seen and which people are known, in one round trip.
-async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
+/// Which events were seen and which people are known, in one round trip. Returns whether something waits for the events.
+async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<bool, StoreError> {
     let people: Vec<Uuid> = wanted.people.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"SELECT matrix_event_id AS event, NULL::uuid AS person FROM messages WHERE matrix_event_id = ANY ($1)
            UNION ALL SELECT event_id, NULL FROM processed_events WHERE event_id = ANY ($1)
            UNION ALL SELECT event_id, NULL FROM dead_letters WHERE event_id = ANY ($1)
-           UNION ALL SELECT NULL, id FROM users WHERE id = ANY ($2) AND deactivated_at IS NULL"#,
+           UNION ALL SELECT NULL, id FROM users WHERE id = ANY ($2) AND deactivated_at IS NULL
+           UNION ALL SELECT NULL, NULL WHERE EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY ($1))"#,
         &wanted.events,
         &people
     )
     .fetch_all(connection)
     .await?;
+    let mut awaited = false;
     for row in rows {
+        awaited |= row.event.is_none() && row.person.is_none();
         context.seen.extend(row.event);
         context.people.extend(row.person.map(UserId));
+    }
+    Ok(awaited)
+}
+
+/// What the events do something to, what waits for them, and the places of those who act.
+async fn acted(
+    connection: &mut PgConnection,
+    wanted: &Wanted,
+    awaited: bool,
+    context: &mut Context,
+) -> Result<(), StoreError> {
+    let early = if awaited {
+        acts::early(connection, &wanted.events).await?
+    } else {
+        Vec::new()
+    };
+    let named = Named {
+        targets: wanted.targets.clone(),
+        senders: wanted.people.iter().map(|id| id.0).collect(),
+        acts: wanted.act_markers.clone(),
+        messages: wanted.markers.clone(),
+    };
+    context.acts = acts::read(connection, &named, early).await?;
+    if wanted.members || wanted.calls {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = context.conversations.keys().map(|id| id.0).collect();
+    for (conversation, user, member) in conversations::places_of(connection, &ids, &named.senders).await? {
+        if let Some(state) = context.conversations.get_mut(&conversation) {
+            state.members.insert(user, member);
+        }
     }
     Ok(())
 }
 
 async fn markers(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, conversation_id, sender_id, matrix_event_id IS NOT NULL AS "delivered!"
+        r#"SELECT id, conversation_id, sender_id, sequence_number, matrix_event_id IS NOT NULL AS "delivered!"
            FROM messages WHERE id = ANY ($1)"#,
         &wanted.markers
     )
@@ -247,6 +304,7 @@ async fn markers(connection: &mut PgConnection, wanted: &Wanted, context: &mut C
             Marked {
                 conversation,
                 sender: UserId(row.sender_id),
+                sequence: row.sequence_number,
                 delivered: row.delivered,
             },
         )

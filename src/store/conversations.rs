@@ -109,6 +109,28 @@ pub(super) async fn members_of(
         .collect()
 }
 
+/// As [`members_of`], only these people.
+pub(super) async fn places_of(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    people: &[Uuid],
+) -> Result<Vec<(ConversationId, UserId, Member)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT conversation_id, user_id, role, membership FROM conversation_members
+         WHERE conversation_id = ANY ($1) AND user_id = ANY ($2)",
+        ids,
+        people
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let place = member(&row.role, &row.membership, row.conversation_id)?;
+            Ok((ConversationId(row.conversation_id), UserId(row.user_id), place))
+        })
+        .collect()
+}
+
 /// The one direct conversation of two people.
 ///
 /// # Errors
@@ -150,6 +172,54 @@ pub async fn takes_part(
     .await?)
 }
 
+/// Of these people those who take part in a conversation, with their handles.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn joined_among(
+    connection: &mut PgConnection,
+    conversation: ConversationId,
+    users: &[Uuid],
+) -> Result<Vec<(UserId, String)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT m.user_id, CASE WHEN u.is_nova THEN coalesce(u.username, u.mxid) ELSE u.mxid END AS "handle!"
+           FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
+           WHERE m.conversation_id = $1 AND m.membership = 'joined' AND m.user_id = ANY ($2)"#,
+        conversation.0,
+        users
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (UserId(row.user_id), row.handle)).collect())
+}
+
+/// Keeps a conversation for one member muted or put away, or not; what is not given stays. Returns how it is kept, if that
+/// is otherwise than before.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn keep(
+    connection: &mut PgConnection,
+    id: ConversationId,
+    user: UserId,
+    muted: Option<bool>,
+    archived: Option<bool>,
+) -> Result<Option<(bool, bool)>, StoreError> {
+    let kept = sqlx::query!(
+        "UPDATE conversation_members SET is_muted = coalesce($3, is_muted), is_archived = coalesce($4, is_archived)
+         WHERE conversation_id = $1 AND user_id = $2 AND membership = 'joined'
+           AND (is_muted, is_archived) IS DISTINCT FROM (coalesce($3, is_muted), coalesce($4, is_archived))
+         RETURNING is_muted, is_archived",
+        id.0,
+        user.0,
+        muted,
+        archived
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(kept.map(|row| (row.is_muted, row.is_archived)))
+}
+
 /// What a sender needs to know of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -182,6 +252,32 @@ pub async fn place(
     )
     .fetch_optional(connection)
     .await?)
+}
+
+/// The role of somebody who takes part in a conversation: `None` where there is none, `Some(None)` where they do not.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn role_in(
+    connection: &mut PgConnection,
+    id: ConversationId,
+    user: UserId,
+) -> Result<Option<Option<Role>>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT m.role AS "role?", m.membership AS "membership?" FROM conversations AS c
+           LEFT JOIN conversation_members AS m
+             ON m.conversation_id = c.id AND m.user_id = $2 AND m.membership = 'joined'
+           WHERE c.id = $1 AND c.deleted_at IS NULL"#,
+        id.0,
+        user.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| match (row.role, row.membership) {
+        (Some(role), Some(membership)) => Ok(Some(member(&role, &membership, id.0)?.role)),
+        _ => Ok(None),
+    })
+    .transpose()
 }
 
 /// The Nova accounts that take part in conversations.

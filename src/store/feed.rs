@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, messages};
 use crate::domain::clock::Timestamp;
-use crate::domain::feed::{Cursor, FeedEntry, FeedEvent};
+use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::Message;
 
@@ -35,6 +35,13 @@ struct Row {
     matrix_event_id: Option<String>,
     delivery: Option<String>,
     said_at: Option<Timestamp>,
+    edited_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+    recalled_at: Option<Timestamp>,
+    recalled_by: Option<Uuid>,
+    reply_to_id: Option<Uuid>,
+    thread_root: Option<String>,
+    media: Option<String>,
 }
 
 impl TryFrom<Row> for FeedEntry {
@@ -50,16 +57,18 @@ impl TryFrom<Row> for FeedEntry {
             column,
             row: cursor.to_string(),
         };
-        let event = match (
-            row.payload,
+        let change: Option<Change> = match &row.payload {
+            Some(payload) => Some(serde_json::from_str(payload).map_err(|_| wrong("payload"))?),
+            None => None,
+        };
+        let message = match (
             row.message_id,
             row.sender_id,
             row.sequence_number,
             row.style,
             row.content,
         ) {
-            (Some(payload), ..) => FeedEvent::Change(serde_json::from_str(&payload).map_err(|_| wrong("payload"))?),
-            (None, Some(id), Some(sender_id), Some(sequence_number), Some(style), Some(content)) => {
+            (Some(id), Some(sender_id), Some(sequence_number), Some(style), Some(content)) => {
                 let row = messages::Row {
                     id,
                     conversation_id: row.conversation_id,
@@ -72,10 +81,23 @@ impl TryFrom<Row> for FeedEntry {
                     matrix_event_id: row.matrix_event_id,
                     delivery: row.delivery,
                     created_at: row.said_at.unwrap_or(row.created_at),
+                    edited_at: row.edited_at,
+                    deleted_at: row.deleted_at,
+                    recalled_at: row.recalled_at,
+                    recalled_by: row.recalled_by,
+                    reply_to_id: row.reply_to_id,
+                    thread_root: row.thread_root,
+                    media: row.media,
                 };
-                FeedEvent::Message(Message::try_from(row)?)
+                Some(Message::try_from(row)?)
             }
-            _ => return Err(wrong("message_id")),
+            _ => None,
+        };
+        let event = match (change, message) {
+            (Some(Change::Edited { by }), Some(message)) => FeedEvent::Edited { by, message },
+            (None, Some(message)) => FeedEvent::Message(message),
+            (Some(Change::Edited { .. }) | None, _) => return Err(wrong("message_id")),
+            (Some(change), _) => FeedEvent::Change(change),
         };
         Ok(Self {
             cursor,
@@ -155,7 +177,9 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
                   f.created_at AS "created_at?", f.payload, f.message_id,
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
-                  m.delivery, m.created_at AS "said_at?"
+                  m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
+                  m.reply_to_id, m.thread_root,
+                  (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM (
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
                FROM conversation_feed
@@ -189,6 +213,13 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
             matrix_event_id: row.matrix_event_id,
             delivery: row.delivery,
             said_at: row.said_at,
+            edited_at: row.edited_at,
+            deleted_at: row.deleted_at,
+            recalled_at: row.recalled_at,
+            recalled_by: row.recalled_by,
+            reply_to_id: row.reply_to_id,
+            thread_root: row.thread_root,
+            media: row.media,
         })
     });
     Ok((Page::read(entries.collect(), limit), horizon.held))
@@ -212,7 +243,9 @@ pub async fn of_user(
                   f.created_at AS "created_at!", f.payload, f.message_id,
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
-                  m.delivery, m.created_at AS "said_at?"
+                  m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
+                  m.reply_to_id, m.thread_root,
+                  (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM conversation_members AS member
            CROSS JOIN LATERAL (
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id

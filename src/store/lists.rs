@@ -31,10 +31,16 @@ pub struct Summary {
     pub created_at: Timestamp,
     /// When something last happened in it.
     pub updated_at: Timestamp,
-    /// Its newest message.
+    /// Its newest message that is not gone.
     pub last_message: Option<LastMessage>,
     /// Its Matrix room.
     pub room: Option<String>,
+    /// How many messages of it they have not read.
+    pub unread: i64,
+    /// Whether they want to hear nothing of it.
+    pub is_muted: bool,
+    /// Whether they have put it away.
+    pub is_archived: bool,
 }
 
 /// The newest message of a conversation, as a list shows it.
@@ -50,6 +56,15 @@ pub struct LastMessage {
     pub created_at: Timestamp,
 }
 
+/// Which of somebody's conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that they have put away, or those that they have not.
+    Archived(bool),
+    /// This one.
+    Only(ConversationId),
+}
+
 /// The conversations of somebody, the most lively first; or only the one asked for.
 ///
 /// # Errors
@@ -57,24 +72,34 @@ pub struct LastMessage {
 pub async fn of_user(
     connection: &mut PgConnection,
     user: UserId,
-    only: Option<ConversationId>,
+    which: Which,
     limit: i64,
     offset: i64,
 ) -> Result<Vec<Summary>, StoreError> {
+    let (only, archived) = match which {
+        Which::Archived(archived) => (None, Some(archived)),
+        Which::Only(id) => (Some(id), None),
+    };
     let rows = sqlx::query!(
         r#"SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.created_by, c.created_at, c.updated_at,
                   (SELECT count(*) FROM conversation_members WHERE conversation_id = c.id) AS "member_count!",
                   r.matrix_room_id AS "room?", m.id AS "message?", m.content AS "content?", m.sender_id AS "sender?",
-                  m.created_at AS "said_at?"
+                  m.created_at AS "said_at?", greatest(c.last_sequence - member.read_sequence, 0) AS "unread!",
+                  member.is_muted, member.is_archived
            FROM conversation_members AS member
            JOIN conversations AS c ON c.id = member.conversation_id
-           LEFT JOIN messages AS m ON m.id = c.last_message_id
+           LEFT JOIN LATERAL (
+               SELECT id, content, sender_id, created_at FROM messages
+               WHERE conversation_id = c.id AND deleted_at IS NULL AND recalled_at IS NULL
+               ORDER BY sequence_number DESC LIMIT 1
+           ) AS m ON true
            LEFT JOIN matrix_room_mapping AS r ON r.conversation_id = c.id
            WHERE member.user_id = $1 AND member.membership = 'joined' AND c.deleted_at IS NULL
-             AND ($2::uuid IS NULL OR c.id = $2)
-           ORDER BY c.updated_at DESC, c.id LIMIT $3 OFFSET $4"#,
+             AND ($2::uuid IS NULL OR c.id = $2) AND ($3::boolean IS NULL OR member.is_archived = $3)
+           ORDER BY c.updated_at DESC, c.id LIMIT $4 OFFSET $5"#,
         user.0,
         only.map(|id| id.0),
+        archived,
         limit,
         offset
     )
@@ -103,20 +128,24 @@ pub async fn of_user(
                 updated_at: row.updated_at,
                 last_message,
                 room: row.room,
+                unread: row.unread,
+                is_muted: row.is_muted,
+                is_archived: row.is_archived,
             })
         })
         .collect()
 }
 
-/// How many conversations somebody takes part in.
+/// How many conversations somebody takes part in, and has put away or has not.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_of_user(connection: &mut PgConnection, user: UserId) -> Result<i64, StoreError> {
+pub async fn count_of_user(connection: &mut PgConnection, user: UserId, archived: bool) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM conversation_members AS m JOIN conversations AS c ON c.id = m.conversation_id
-           WHERE m.user_id = $1 AND m.membership = 'joined' AND c.deleted_at IS NULL"#,
-        user.0
+           WHERE m.user_id = $1 AND m.membership = 'joined' AND m.is_archived = $2 AND c.deleted_at IS NULL"#,
+        user.0,
+        archived
     )
     .fetch_one(connection)
     .await?)
@@ -171,6 +200,8 @@ pub struct ListedMember {
     pub member: Member,
     /// Since when.
     pub joined_at: Timestamp,
+    /// The number of the newest message that they have read.
+    pub read: i64,
 }
 
 /// Members of conversations, at most `limit` of each after `offset`, in the order of their coming.
@@ -186,7 +217,8 @@ pub async fn list_members(
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"SELECT m.conversation_id AS "conversation_id!", m.user_id AS "user_id!", m.role AS "role!",
-                  m.membership AS "membership!", m.joined_at AS "joined_at!", u.mxid, u.is_nova, u.username,
+                  m.membership AS "membership!", m.joined_at AS "joined_at!",
+                  m.read_sequence AS "read!", u.mxid, u.is_nova, u.username,
                   u.display_name, u.avatar_url
            FROM unnest($1::uuid[]) AS wanted (id)
            CROSS JOIN LATERAL (
@@ -220,6 +252,7 @@ pub async fn list_members(
                 person,
                 member: member(&row.role, &row.membership, row.conversation_id)?,
                 joined_at: row.joined_at,
+                read: row.read,
             })
         })
         .collect()

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
-use crate::domain::message::{Delivery, Message, Style, Text};
+use crate::domain::message::{Delivery, Gone, Message, Style, Text};
 
 /// A row of `messages`.
 pub(super) struct Row {
@@ -21,6 +21,13 @@ pub(super) struct Row {
     pub(super) matrix_event_id: Option<String>,
     pub(super) delivery: Option<String>,
     pub(super) created_at: Timestamp,
+    pub(super) edited_at: Option<Timestamp>,
+    pub(super) deleted_at: Option<Timestamp>,
+    pub(super) recalled_at: Option<Timestamp>,
+    pub(super) recalled_by: Option<Uuid>,
+    pub(super) reply_to_id: Option<Uuid>,
+    pub(super) thread_root: Option<String>,
+    pub(super) media: Option<String>,
 }
 
 impl TryFrom<Row> for Message {
@@ -36,6 +43,13 @@ impl TryFrom<Row> for Message {
             Some(name) => Some(Delivery::parse(name).ok_or_else(|| wrong("delivery"))?),
             None => None,
         };
+        let gone = match (row.deleted_at, row.recalled_at, row.recalled_by) {
+            (Some(_), ..) => Some(Gone::Deleted),
+            (None, Some(at), Some(by)) => Some(Gone::Recalled { by: UserId(by), at }),
+            (None, ..) => None,
+        };
+        let media = row.media.as_deref().map(serde_json::from_str).transpose();
+        let media = media.map_err(|_| wrong("media"))?;
         let style = Style::parse(&row.style).ok_or_else(|| wrong("style"))?;
         Ok(Self {
             id: MessageId(row.id),
@@ -46,8 +60,13 @@ impl TryFrom<Row> for Message {
                 style,
                 plain: row.content,
                 formatted: row.formatted,
+                media,
             },
             version: row.version_number,
+            edited_at: row.edited_at,
+            gone,
+            reply_to: row.reply_to_id.map(MessageId),
+            thread_root: row.thread_root,
             event_id: row.matrix_event_id,
             delivery,
             created_at: row.created_at,
@@ -69,7 +88,8 @@ pub enum Page {
     After(i64),
 }
 
-/// A page of messages, in the order in which they were said.
+/// A page of messages, in the order in which they were said: without those that were deleted, and without those that were
+/// recalled unless asked for.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -77,6 +97,7 @@ pub async fn page(
     connection: &mut PgConnection,
     conversation: ConversationId,
     page: Page,
+    with_recalled: bool,
     limit: i64,
 ) -> Result<Vec<Message>, StoreError> {
     let (before, after, offset) = match page {
@@ -88,11 +109,15 @@ pub async fn page(
         sqlx::query_as!(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                    matrix_event_id, delivery, created_at
-             FROM messages WHERE conversation_id = $1 AND sequence_number > $2 ORDER BY sequence_number LIMIT $3",
+                    matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
+                    thread_root,
+                    (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
+             FROM messages WHERE conversation_id = $1 AND sequence_number > $2 AND deleted_at IS NULL AND (recalled_at IS NULL OR $4)
+             ORDER BY sequence_number LIMIT $3",
             conversation.0,
             after,
-            limit
+            limit,
+            with_recalled
         )
         .fetch_all(connection)
         .await?
@@ -100,13 +125,16 @@ pub async fn page(
         sqlx::query_as!(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                    matrix_event_id, delivery, created_at
-             FROM messages WHERE conversation_id = $1 AND sequence_number < $2
+                    matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
+                    thread_root,
+                    (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
+             FROM messages WHERE conversation_id = $1 AND sequence_number < $2 AND deleted_at IS NULL AND (recalled_at IS NULL OR $5)
              ORDER BY sequence_number DESC LIMIT $3 OFFSET $4",
             conversation.0,
             before.unwrap_or(i64::MAX),
             limit,
-            offset
+            offset,
+            with_recalled
         )
         .fetch_all(connection)
         .await?
@@ -125,7 +153,9 @@ pub async fn find(connection: &mut PgConnection, id: MessageId) -> Result<Option
     sqlx::query_as!(
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                matrix_event_id, delivery, created_at
+                matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
+                    thread_root,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE id = $1",
         id.0
     )
@@ -147,7 +177,9 @@ pub async fn by_idempotency_key(
     sqlx::query_as!(
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
-                matrix_event_id, delivery, created_at
+                matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
+                    thread_root,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE sender_id = $1 AND idempotency_key = $2",
         sender.0,
         key

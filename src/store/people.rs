@@ -307,3 +307,30 @@ pub async fn cache_avatar(
     .await?;
     Ok(())
 }
+
+/// Of these people, those who share a conversation with somebody.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn acquainted(
+    connection: &mut PgConnection,
+    user: UserId,
+    among: &[UserId],
+) -> Result<Vec<UserId>, StoreError> {
+    let among: Vec<Uuid> = among.iter().map(|user| user.0).collect();
+    Ok(sqlx::query_scalar!(
+        "SELECT DISTINCT other.user_id
+         FROM conversation_members AS own
+         JOIN conversations AS c ON c.id = own.conversation_id AND c.deleted_at IS NULL
+         JOIN conversation_members AS other ON other.conversation_id = own.conversation_id
+         WHERE own.user_id = $1 AND own.membership = 'joined' AND other.membership = 'joined'
+           AND other.user_id = ANY ($2) AND other.user_id <> $1",
+        user.0,
+        &among
+    )
+    .fetch_all(connection)
+    .await?
+    .into_iter()
+    .map(UserId)
+    .collect())
+}

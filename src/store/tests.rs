@@ -1,5 +1,6 @@
 //! Tests of every SQL function, on a real Postgres.
 
+mod acts;
 mod calls;
 mod clock;
 mod contacts;
@@ -13,6 +14,7 @@ mod order;
 mod outbox;
 mod people;
 mod plain;
+mod receipts;
 mod server;
 
 use std::collections::BTreeMap;
@@ -151,6 +153,8 @@ fn message(conversation: ConversationId, sender: UserId, sequence: i64, body: &s
         sender,
         sequence,
         text: Text::plain(body),
+        reply_to: None,
+        thread_root: None,
         event_id: None,
         idempotency_key: None,
         delivery: None,

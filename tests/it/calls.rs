@@ -206,6 +206,14 @@ impl Stage {
             | Change::MemberJoined { .. }
             | Change::MemberLeft { .. }
             | Change::RoleChanged { .. }
+            | Change::Read { .. }
+            | Change::Kept { .. }
+            | Change::Edited { .. }
+            | Change::MessageDeleted { .. }
+            | Change::Recalled { .. }
+            | Change::Reacted { .. }
+            | Change::Unreacted { .. }
+            | Change::UnreactedAll { .. }
             | Change::Delivery { .. }) => panic!("no news of a call: {other:?}"),
         }
     }

@@ -1,12 +1,17 @@
 //! Element and Nova chat: each direction, and what may happen in between.
 
+mod acts;
 mod delivery;
 mod from_matrix;
 mod groups;
+mod keeping;
+mod presence;
+mod receipts;
 mod search;
 mod sockets;
 mod third;
 mod to_matrix;
+mod typing;
 
 use crate::support::bridge::{NovaUser, TestBridge};
 

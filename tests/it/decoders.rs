@@ -282,6 +282,60 @@ async fn the_bare_frame_of_client_b_goes_to_recipients_only(pool: PgPool) {
     }
 }
 
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn every_client_knows_who_types_and_stumbles_over_nothing_told_in_passing(pool: PgPool) {
+    let bridge = TestBridge::with_rooms(pool, "presence: true").await;
+    let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
+    let (_, made) = ana
+        .post("/conversations", json!({ "user_a": ana.id, "user_b": ben.id }))
+        .await;
+    let conversation = made["id"].as_str().unwrap();
+    let mut at_ana = ana.socket().await;
+    ana.say(conversation, "hi").await;
+    let mut at_ben = ben.socket().await;
+    for name in ["typing.start", "typing.stop", "message.read"] {
+        at_ben
+            .send(json!({ "type": name, "conversation_id": conversation }))
+            .await;
+        at_ben.send(json!({ "type": "ping" })).await;
+        at_ben.next("pong").await;
+    }
+    let mut kinds = HashSet::new();
+    while kinds.len() < 7 {
+        let frame = at_ana.frame().await;
+        let kind = frame["type"].as_str().unwrap().to_owned();
+        if kind.starts_with("message.new") || kind == "message.delivery" || kind == "conversation.created" {
+            continue;
+        }
+        if ["read_receipt", "message.read"].contains(&&*kind) {
+            contract(&frame).unwrap();
+            assert!(uuid(&frame["data"]["last_read_message_id"]), "{frame}");
+        }
+        let types = if kind == "typing" { Seen::Typing } else { Seen::Nothing };
+        assert_eq!(a1(&frame).unwrap(), types, "{frame}");
+        assert_eq!(a2(&frame, &mut HashSet::new()).unwrap(), types, "{frame}");
+        assert_eq!(w(&frame).unwrap(), types, "{frame}");
+        assert_eq!(b(&frame).unwrap(), Seen::Nothing, "{frame}");
+        if kind.starts_with("typing") {
+            assert!(uuid(&frame["conversation_id"]) && uuid(&frame["user_id"]), "{frame}");
+        }
+        assert!(iso8601(&frame["timestamp"]), "{frame}");
+        kinds.insert(kind);
+    }
+    let mut kinds: Vec<String> = kinds.into_iter().collect();
+    kinds.sort_unstable();
+    let all = [
+        "message.read",
+        "presence",
+        "read_receipt",
+        "typing",
+        "typing.indicator",
+        "typing.started",
+        "typing.stopped",
+    ];
+    assert_eq!(kinds, all);
+}
+
 /// What §5.4 says of a call's frame, and so whoever was written by it expects.
 fn documented(frame: &Value) -> Result<(), String> {
     let ids: &[&str] = match frame["type"].as_str().unwrap_or_default() {

@@ -104,11 +104,12 @@ async fn a_failed_push_is_repeated_in_order_under_its_id_without_its_ephemeral_e
     ears.lock().unwrap().transactions.clear();
     ears.lock().unwrap().refusals = vec![500, 502];
     homeserver.pause_push();
+    let mut last = String::new();
     for number in 0..150 {
-        alice.send_text(&room, &number.to_string());
+        last = alice.send_text(&room, &number.to_string());
     }
     alice.set_typing(&room, true);
-    alice.read_up_to(&room, "$some:example.org");
+    alice.read_up_to(&room, &last);
     homeserver.resume_push();
     homeserver.wait_until_pushed().await;
 

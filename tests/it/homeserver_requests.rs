@@ -1,7 +1,9 @@
 //! Every request of the homeserver client, as it leaves the process.
 
 use std::fmt::Write;
+use std::time::Duration;
 
+use nova_bridge::domain::presence::Status;
 use ruma::room_alias_id;
 use serde_json::json;
 
@@ -81,7 +83,7 @@ async fn requests_about_events_leave_the_process_as_pinned() {
     let (homeserver, client) = start().await;
     let room = room(&client).await;
     let content = r#"{"body":"é <b>","msgtype":"m.text","n":1.0,"big":12345678901234567890,"dup":1,"dup":2}"#;
-    client
+    let event = client
         .send_event(ghost(), &room, "m.room.message", "txn/1?", &raw(content))
         .await
         .unwrap();
@@ -102,5 +104,17 @@ async fn requests_about_events_leave_the_process_as_pinned() {
     client.room_state(ghost(), &room).await.unwrap();
     client.messages(ghost(), &room, None, 50).await.unwrap();
     client.messages(ghost(), &room, Some("t3"), 10).await.unwrap();
+    client
+        .send_receipt(ghost(), &room, event.as_str(), false)
+        .await
+        .unwrap();
+    client.send_receipt(ghost(), &room, event.as_str(), true).await.unwrap();
+    client
+        .set_typing(ghost(), &room, Some(Duration::from_secs(30)))
+        .await
+        .unwrap();
+    client.set_typing(ghost(), &room, None).await.unwrap();
+    client.set_presence(ghost(), Status::Online).await.unwrap();
+    client.set_presence(ghost(), Status::Offline).await.unwrap();
     insta::assert_snapshot!(wire(&homeserver.requests()));
 }

@@ -19,6 +19,7 @@ mod homeserver_errors;
 mod homeserver_media;
 mod homeserver_requests;
 mod layering;
+mod media;
 mod nova_calls;
 mod small_pool;
 mod support;

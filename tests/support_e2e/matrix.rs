@@ -71,6 +71,27 @@ impl MatrixUser {
         self.send(room, &json!({ "msgtype": "m.text", "body": text })).await
     }
 
+    /// Tells that the room was read up to an event.
+    pub(crate) async fn reads(&self, room: &str, event: &str) {
+        let path = format!("{V3}/rooms/{}/receipt/m.read/{}", enc(room), enc(event));
+        self.api.post(&path, &json!({})).await;
+    }
+
+    pub(crate) async fn types(&self, room: &str, typing: bool) {
+        let path = format!("{V3}/rooms/{}/typing/{}", enc(room), enc(&self.id));
+        let body = if typing {
+            json!({ "typing": true, "timeout": 30_000 })
+        } else {
+            json!({ "typing": false })
+        };
+        self.api.put(&path, &body).await;
+    }
+
+    pub(crate) async fn is_there(&self, presence: &str) {
+        let path = format!("{V3}/presence/{}/status", enc(&self.id));
+        self.api.put(&path, &json!({ "presence": presence })).await;
+    }
+
     pub(crate) async fn set_state(&self, room: &str, event_type: &str, content: &Value) {
         self.api
             .put(&format!("{V3}/rooms/{}/state/{event_type}/", enc(room)), content)

@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// What a client has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// Every frame of the feed, in the order in which it came.
+    /// Every frame that was no answer, in the order in which it came.
     pub(crate) frames: Vec<Value>,
     /// How often a socket was opened.
     pub(crate) connections: u32,
@@ -43,6 +43,9 @@ impl Log {
     }
 }
 
+/// A frame that nobody answers.
+struct Word(Value);
+
 /// A message on its way.
 struct Outgoing {
     conversation: String,
@@ -56,6 +59,7 @@ pub(crate) struct NovaClient {
     name: String,
     log: watch::Receiver<Log>,
     outgoing: mpsc::UnboundedSender<Outgoing>,
+    words: mpsc::UnboundedSender<Word>,
     _task: JoinSet<()>,
 }
 
@@ -64,10 +68,12 @@ impl NovaClient {
     pub(crate) async fn start(name: &str, url: String) -> Self {
         let (log, seen) = watch::channel(Log::default());
         let (outgoing, queue) = mpsc::unbounded_channel();
+        let (words, to_say) = mpsc::unbounded_channel();
         let runner = Runner {
             url,
             log,
             queue,
+            to_say,
             cursor: None,
             waiting: VecDeque::new(),
         };
@@ -77,6 +83,7 @@ impl NovaClient {
             name: name.to_owned(),
             log: seen,
             outgoing,
+            words,
             _task: task,
         };
         client
@@ -101,6 +108,11 @@ impl NovaClient {
             "the client runs"
         );
         async { answer.await.expect("the client runs") }
+    }
+
+    /// Sends a frame once, over whatever connection there is.
+    pub(crate) fn tell(&self, frame: Value) {
+        assert!(self.words.send(Word(frame)).is_ok(), "the client runs");
     }
 
     /// Waits until the client has seen something.
@@ -131,6 +143,7 @@ struct Runner {
     url: String,
     log: watch::Sender<Log>,
     queue: mpsc::UnboundedReceiver<Outgoing>,
+    to_say: mpsc::UnboundedReceiver<Word>,
     cursor: Option<(u64, u64)>,
     /// Sent or to be sent, in order, until they are answered.
     waiting: VecDeque<Outgoing>,
@@ -174,6 +187,11 @@ impl Runner {
                         return;
                     }
                 }
+                Some(Word(word)) = self.to_say.recv() => {
+                    if stream.send(Message::text(word.to_string())).await.is_err() {
+                        return;
+                    }
+                }
                 message = timeout(SILENCE, stream.next()) => match message {
                     Ok(Some(Ok(Message::Text(text)))) => self.hear(serde_json::from_str(&text).unwrap()),
                     Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => return,
@@ -197,7 +215,10 @@ impl Runner {
                 }
             }
             _ => {
-                self.cursor = Some(position(&frame)).max(self.cursor);
+                // What is told in passing has no place in the feed.
+                if frame["stream_id"].is_string() {
+                    self.cursor = Some(position(&frame)).max(self.cursor);
+                }
                 self.log.send_modify(|log| log.frames.push(frame));
             }
         }

@@ -14,6 +14,8 @@ use super::api::{Api, enc};
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) rooms: HashMap<String, Room>,
+    /// Whether others are there.
+    pub(crate) presence: HashMap<String, String>,
     /// Rooms that the user is invited to, with the stripped state.
     pub(crate) invites: HashMap<String, Vec<Value>>,
 }
@@ -22,6 +24,10 @@ pub(crate) struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     state: HashMap<(String, String), Value>,
+    /// The newest receipt of each user, by kind.
+    receipts: HashMap<(String, String), String>,
+    /// Who types.
+    pub(crate) typing: Vec<String>,
     /// All its events, in the order in which the homeserver shows them.
     pub(crate) timeline: Vec<Value>,
     known: HashSet<String>,
@@ -33,6 +39,13 @@ impl Room {
         self.state
             .get(&(event_type.to_owned(), key.to_owned()))
             .map(|event| &event["content"])
+    }
+
+    /// Up to which event somebody has read.
+    pub(crate) fn receipt(&self, kind: &str, user: &str) -> Option<&str> {
+        self.receipts
+            .get(&(kind.to_owned(), user.to_owned()))
+            .map(String::as_str)
     }
 
     pub(crate) fn membership(&self, user: &str) -> Option<&str> {
@@ -54,6 +67,25 @@ impl Room {
             .find(|event| event["type"] == "m.room.message" && event["content"]["body"] == text)
     }
 
+    fn hear(&mut self, event: &Value) {
+        match event["type"].as_str() {
+            Some("m.typing") => {
+                let users = event["content"]["user_ids"].as_array().unwrap().iter();
+                self.typing = users.map(|user| user.as_str().unwrap().to_owned()).collect();
+            }
+            Some("m.receipt") => {
+                for (id, kinds) in event["content"].as_object().unwrap() {
+                    for (kind, users) in kinds.as_object().unwrap() {
+                        for user in users.as_object().unwrap().keys() {
+                            self.receipts.insert((kind.clone(), user.clone()), id.clone());
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn add(&mut self, event: &Value, in_timeline: bool) {
         if let Some(key) = event["state_key"].as_str() {
             self.state.insert(
@@ -69,7 +101,7 @@ impl Room {
 
 /// Syncs for ever. What the homeserver leaves out of a long timeline is fetched.
 pub(crate) async fn follow(api: Api, seen: watch::Sender<Seen>) {
-    let filter = enc(&json!({ "room": { "timeline": { "limit": 100 } }, "presence": { "types": [] } }).to_string());
+    let filter = enc(&json!({ "room": { "timeline": { "limit": 100 } } }).to_string());
     let mut since = String::new();
     loop {
         let from = if since.is_empty() {
@@ -123,6 +155,14 @@ fn apply(seen: &mut Seen, answer: &Value) {
         for event in events(update, "timeline") {
             known.add(&event, true);
         }
+        for event in events(update, "ephemeral") {
+            known.hear(&event);
+        }
+    }
+    for event in answer["presence"]["events"].as_array().into_iter().flatten() {
+        let presence = event["content"]["presence"].as_str().unwrap();
+        seen.presence
+            .insert(event["sender"].as_str().unwrap().to_owned(), presence.to_owned());
     }
     for (room, update) in section("invite") {
         seen.invites.insert(room.clone(), events(update, "invite_state"));

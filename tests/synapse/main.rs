@@ -13,10 +13,13 @@
     reason = "tests fail by panicking, and say why they are skipped"
 )]
 
+mod acts;
 mod appservice;
 mod bot;
 mod direct;
 mod groups;
+mod media;
+mod passing;
 mod profiles;
 mod rooms;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]

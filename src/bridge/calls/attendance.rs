@@ -53,6 +53,7 @@ impl Bridge {
         *sockets += 1;
         if *sockets == 1 {
             present.changed.insert(user);
+            self.is_there(user, true);
             drop(present);
             self.inner.calls_hint.wake();
         }
@@ -76,6 +77,7 @@ impl Drop for Attendance {
         if last {
             present.sockets.remove(&self.user);
             present.changed.insert(self.user);
+            self.bridge.is_there(self.user, false);
             drop(present);
             self.bridge.inner.calls_hint.wake();
         }

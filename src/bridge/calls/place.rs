@@ -218,6 +218,7 @@ impl Bridge {
             job: Job::SendEvent {
                 event_type: "m.room.message".to_owned(),
                 content: outbound::notice(text),
+                answers: None,
             },
         }
     }

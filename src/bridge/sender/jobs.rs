@@ -26,9 +26,17 @@ impl Bridge {
             },
             Job::DeactivateGhost => self.deactivate(&ghost).await?,
             Job::CreateRoom => return self.create_room(job, &ghost).await,
-            Job::SendEvent { event_type, content } => {
-                return self.send_event(job, &ghost, event_type, content.clone()).await;
+            Job::SendEvent {
+                event_type,
+                content,
+                answers,
+            } => {
+                return self.send_said(job, &ghost, event_type, content.clone(), *answers).await;
             }
+            Job::Edit { edit } => return self.send_edit(job, &ghost, *edit).await,
+            Job::React { reaction } => return self.send_reaction(job, &ghost, *reaction).await,
+            Job::Redact { of } => return self.redact(job, &ghost, *of).await,
+            Job::SendMedia => return self.send_media(job, &ghost).await,
             Job::Join { room } => return self.join(job, &ghost, room).await,
             Job::SyncRoom { room } => self.sync_room(job, &ghost, room).await?,
             Job::Invite { target } => return self.invite(job, &ghost, target).await,
@@ -75,9 +83,10 @@ impl Bridge {
         mut content: Value,
     ) -> Result<Done, JobError> {
         let room = self.room_of(job).await?;
-        let marker = job
-            .message
-            .map_or_else(|| job.id.to_string(), |message| message.to_string());
+        let marker = match content.get(MARKER).and_then(Value::as_str) {
+            Some(marker) => marker.to_owned(),
+            None => job.id.to_string(),
+        };
         if let Some(map) = content.as_object_mut() {
             map.entry(MARKER).or_insert_with(|| Value::String(marker.clone()));
         }
@@ -95,18 +104,30 @@ impl Bridge {
         };
         let event_id = match send().await {
             Err(error) if error.errcode() == Some("M_FORBIDDEN") => {
-                // The ghost is not in the room, or the homeserver forgot it: mend what can be mended, and try once more.
-                self.doubt_ghost(job.actor);
-                self.ensure_ghost(job.actor).await?;
-                match self.homeserver().join(ghost, &room).await {
-                    Ok(()) => send().await?,
-                    Err(join) if matches!(join.retry(), crate::matrix::Retry::Never) => return Err(error.into()),
-                    Err(join) => return Err(join.into()),
-                }
+                self.mend(job, ghost, &room, error).await?;
+                send().await?
             }
             other => other?,
         };
         Ok(Done::Sent(event_id.to_string()))
+    }
+
+    /// Something was forbidden: the ghost is not in the room, or the homeserver forgot it. When this returns, what can be
+    /// mended is mended, and it is worth another try.
+    pub(super) async fn mend(
+        &self,
+        job: &StoredJob,
+        ghost: &UserId,
+        room: &RoomId,
+        forbidden: HomeserverError,
+    ) -> Result<(), JobError> {
+        self.doubt_ghost(job.actor);
+        self.ensure_ghost(job.actor).await?;
+        match self.homeserver().join(ghost, room).await {
+            Ok(()) => Ok(()),
+            Err(join) if matches!(join.retry(), crate::matrix::Retry::Never) => Err(forbidden.into()),
+            Err(join) => Err(join.into()),
+        }
     }
 
     /// As [`Self::find_event`]; a ghost that may not read the room cannot have sent anything there.

@@ -166,7 +166,7 @@ fn said(job: &StoredJob, facts: &Facts) -> Said {
 fn detail(error: &JobError, text: &str) -> String {
     let forbidden = match error {
         JobError::Homeserver(error) => error.status() == Some(403),
-        JobError::Store(_) | JobError::NotYet(_) | JobError::Hopeless(_) => false,
+        JobError::Store(_) | JobError::NotYet(_) | JobError::Storage(_) | JobError::Hopeless(_) => false,
     };
     if forbidden {
         format!("forbidden: the room does not let Nova call ({text})")

@@ -317,6 +317,7 @@ impl Planner<'_> {
             let decline = Job::SendEvent {
                 event_type: "org.matrix.msc4310.rtc.decline".to_owned(),
                 content: json!({ "m.relates_to": { "rel_type": "m.reference", "event_id": event.id } }),
+                answers: None,
             };
             self.job(Lane::Conversation(conversation), two.callee, decline);
         }

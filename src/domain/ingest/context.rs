@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ruma::OwnedRoomId;
 
+use crate::domain::act::{EarlyAct, Reaction, Version};
 use crate::domain::call::{Call, CallEvent};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Person};
 use crate::domain::ghost::Ghosts;
-use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::ids::{ActId, CallId, ConversationId, MessageId, OutboxId, UserId};
 
 /// Everything that the events of one transaction may touch, read under the locks of the conversations.
 ///
@@ -45,10 +46,71 @@ pub struct Context {
     pub marked: HashMap<MessageId, Marked>,
     /// Our room creations that the events' markers name.
     pub creating: HashMap<OutboxId, CreateJob>,
+    /// What is known of the messages that the events do something to.
+    pub acts: Acts,
     /// What is known of calls. Read only for events that can concern one.
     pub calls: Calls,
     /// How calls are held.
     pub call_rules: CallRules,
+}
+
+/// What a plan knows of the messages that the events do something to. Of the conversations it needs the members that act.
+#[derive(Debug, Default)]
+pub struct Acts {
+    /// What the events are that others are done to, by their ids.
+    pub targets: HashMap<String, Target>,
+    /// The messages of those.
+    pub subjects: HashMap<MessageId, Subject>,
+    /// Edits and reactions of ours that the events' markers name.
+    pub own: HashMap<ActId, Target>,
+    /// What waits for the events, in the order of its coming, by what it waits for.
+    pub early: HashMap<String, Vec<EarlyAct>>,
+}
+
+/// What an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A message.
+    Message(MessageId),
+    /// An edit.
+    Edit {
+        /// Of which message.
+        message: MessageId,
+        /// The edit.
+        id: ActId,
+    },
+    /// A reaction.
+    Reaction {
+        /// To which message.
+        message: MessageId,
+        /// The reaction.
+        id: ActId,
+    },
+}
+
+impl Target {
+    /// The message that it is, or belongs to.
+    #[must_use]
+    pub const fn message(self) -> MessageId {
+        match self {
+            Self::Message(message) | Self::Edit { message, .. } | Self::Reaction { message, .. } => message,
+        }
+    }
+}
+
+/// A message to which something is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// Its author.
+    pub sender: UserId,
+    /// Whether it was deleted or recalled.
+    pub is_gone: bool,
+    /// Its edits.
+    pub versions: Vec<Version>,
+    /// The reactions to it: at least those that the events name, and those of their senders.
+    pub reactions: Vec<Reaction>,
 }
 
 /// What a plan knows of calls.
@@ -113,6 +175,8 @@ pub struct Marked {
     pub conversation: ConversationId,
     /// Its author.
     pub sender: UserId,
+    /// Its number.
+    pub sequence: i64,
     /// Whether it is known to be in the room.
     pub delivered: bool,
 }

@@ -3,13 +3,15 @@
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
 
+use crate::domain::act::MessageAct;
 use crate::domain::call::{Call, CallEvent, Phase};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Member, Person};
 use crate::domain::feed::Change;
 use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 use crate::domain::job::NewJob;
-use crate::domain::message::{Delivery, Text};
+use crate::domain::message::{Delivery, Message, Text};
+use crate::domain::receipt::Read;
 
 /// Reasons of dead letters, as the admin sees them.
 pub mod reason {
@@ -68,6 +70,10 @@ pub struct Effects {
     pub made_direct: Vec<ConversationId>,
     /// New messages, in order.
     pub messages: Vec<NewMessage>,
+    /// Nova users who have read up to their own messages: whoever answers has read.
+    pub reads: Vec<Read>,
+    /// What is done to messages, in order, after they are said.
+    pub acts: Vec<MessageAct>,
     /// Messages of ours that are in the room, with their event.
     pub echoes: Vec<(MessageId, String)>,
     /// Calls as they are from now on, each once.
@@ -96,6 +102,8 @@ pub struct Effects {
     pub dead_letters: Vec<DeadLetter>,
     /// Ids of events that are done with and are not messages.
     pub processed: Vec<String>,
+    /// Where events stand that are no new messages, in order.
+    pub places: Vec<Place>,
     /// Rooms that just became portals: what was put aside for them can be applied now.
     pub replay: Vec<OwnedRoomId>,
 }
@@ -125,6 +133,7 @@ impl Effects {
             regrouped,
             made_direct,
             messages,
+            acts,
             echoes,
             calls,
             call_log,
@@ -140,6 +149,8 @@ impl Effects {
             managed,
             unmanaged,
             replay,
+            places,
+            reads,
         } = self;
         met.is_empty()
             && people.is_empty()
@@ -160,6 +171,7 @@ impl Effects {
             && regrouped.is_empty()
             && made_direct.is_empty()
             && messages.is_empty()
+            && acts.is_empty()
             && echoes.is_empty()
             && calls.is_empty()
             && call_log.is_empty()
@@ -175,7 +187,22 @@ impl Effects {
             && managed.is_empty()
             && unmanaged.is_empty()
             && replay.is_empty()
+            && places.is_empty()
+            && reads.is_empty()
     }
+}
+
+/// Where an event stands among the messages of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The event.
+    pub event: String,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The number of the message that it is, or else of the newest one when it came.
+    pub sequence: i64,
+    /// Whether it is a message of ours that is in the room now.
+    pub is_message: bool,
 }
 
 /// A call about to be written.
@@ -263,6 +290,10 @@ pub struct NewMessage {
     pub sequence: i64,
     /// What it says.
     pub text: Text,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// The Matrix event that its thread begins with.
+    pub thread_root: Option<String>,
     /// The Matrix event that brought it.
     pub event_id: Option<String>,
     /// The client's own key for it.
@@ -273,6 +304,26 @@ pub struct NewMessage {
     pub created_at: Timestamp,
 }
 
+impl From<&NewMessage> for Message {
+    fn from(new: &NewMessage) -> Self {
+        Self {
+            id: new.id,
+            conversation: new.conversation,
+            sender: new.sender,
+            sequence: new.sequence,
+            text: new.text.clone(),
+            version: 1,
+            edited_at: None,
+            gone: None,
+            reply_to: new.reply_to,
+            thread_root: new.thread_root.clone(),
+            event_id: new.event_id.clone(),
+            delivery: new.delivery,
+            created_at: new.created_at,
+        }
+    }
+}
+
 /// A feed entry about to be written. Its place is given in the order of writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
@@ -280,7 +331,7 @@ pub struct NewEntry {
     pub conversation: ConversationId,
     /// Who alone may see it.
     pub audience: Option<UserId>,
-    /// The message that it shows, or else `change`.
+    /// The message that it shows, or else `change`; both for an edit.
     pub message: Option<MessageId>,
     /// The change that it shows.
     pub change: Option<Change>,
@@ -295,6 +346,17 @@ impl NewEntry {
             audience: None,
             message: Some(id),
             change: None,
+        }
+    }
+
+    /// Shows everybody in the conversation what a message says now.
+    #[must_use]
+    pub const fn edited(conversation: ConversationId, id: MessageId, by: UserId) -> Self {
+        Self {
+            conversation,
+            audience: None,
+            message: Some(id),
+            change: Some(Change::Edited { by }),
         }
     }
 

@@ -63,6 +63,7 @@ impl Planner<'_> {
             }
             // Without a meaning here, and so remembered: the room may become a conversation's, where it would have one.
             Meaning::Member(_)
+            | Meaning::Act { .. }
             | Meaning::NotYet { .. }
             | Meaning::Encrypted
             | Meaning::Create { .. }

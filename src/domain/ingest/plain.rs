@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use ruma::OwnedRoomId;
 use uuid::Uuid;
 
-use super::{CallRules, Calls, Context, Effects, NewEntry, NewMessage, Outcome, Portal, plan};
+use super::{Acts, CallRules, Calls, Context, Effects, NewEntry, NewMessage, Outcome, Portal, plan};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::event::{Meaning, RawEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::message::Text;
 
 /// What is said in which rooms, if the assumptions hold.
 #[derive(Debug)]
@@ -39,14 +40,16 @@ pub struct PlainRoom {
     pub newest: usize,
 }
 
-/// Whether there is nothing but messages, none of them an echo of ours.
+/// Whether there is nothing but messages of text alone, none of them an echo of ours, and none that answers another one.
 #[must_use]
 pub fn is_plain(events: &[RawEvent]) -> bool {
     events.iter().all(|event| {
         event.decoded.as_ref().is_ok_and(|event| {
             matches!(
-                event.meaning,
+                &event.meaning,
                 Meaning::Message {
+                    text: Text { media: None, .. },
+                    reply: None,
                     marker: None,
                     notice: false,
                     ..
@@ -144,6 +147,7 @@ fn assume(
         seen: HashSet::new(),
         marked: HashMap::new(),
         creating: HashMap::new(),
+        acts: Acts::default(),
         calls: Calls::default(),
         call_rules: CallRules::default(),
     };
@@ -153,6 +157,8 @@ fn assume(
 /// The messages of effects that are nothing else, each shown once, in order, to everybody.
 fn only_messages(mut effects: Effects) -> Option<Vec<NewMessage>> {
     let messages = std::mem::take(&mut effects.messages);
+    // What is no message here is the bot's, and repetitions: nobody reads up to them.
+    effects.places.clear();
     let feed = std::mem::take(&mut effects.feed);
     let shown = feed.len() == messages.len()
         && feed

@@ -205,6 +205,7 @@ impl Planner<'_> {
             Meaning::Topic(topic) => (UpdatedField::Description, &mut state.description, topic),
             Meaning::Avatar(url) => (UpdatedField::AvatarUrl, &mut state.avatar_url, url),
             Meaning::Message { .. }
+            | Meaning::Act { .. }
             | Meaning::NotYet { .. }
             | Meaning::Encrypted
             | Meaning::Member(_)
@@ -334,6 +335,7 @@ impl Planner<'_> {
         let send = Job::SendEvent {
             event_type: "m.room.message".to_owned(),
             content,
+            answers: None,
         };
         self.job(Lane::Conversation(conversation), ghost, send);
     }

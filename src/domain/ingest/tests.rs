@@ -1,5 +1,6 @@
 //! Tests of the plan: scenarios, and properties over any interleaving of events.
 
+mod acts;
 mod calls;
 mod invites;
 mod management;
@@ -18,9 +19,10 @@ use ruma::{OwnedRoomId, OwnedUserId};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::act::Act;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{MemberEvent, RoomMembership};
-use crate::domain::ids::{OutboxId, UserId};
+use crate::domain::ids::{ActId, OutboxId, UserId};
 use crate::domain::job::{Job, NewJob};
 use model::Model;
 
@@ -69,6 +71,7 @@ fn text(body: &str) -> Meaning {
 fn marked_text(body: &str, marker: Option<MessageId>) -> Meaning {
     Meaning::Message {
         text: Text::plain(body),
+        reply: None,
         marker,
         notice: false,
     }
@@ -78,6 +81,7 @@ fn marked_text(body: &str, marker: Option<MessageId>) -> Meaning {
 fn notice(body: &str) -> Meaning {
     Meaning::Message {
         text: Text::plain(body),
+        reply: None,
         marker: None,
         notice: true,
     }
@@ -120,6 +124,39 @@ fn powers(levels: &[(&str, i64)], default: i64) -> Meaning {
     }
 }
 
+fn edit(target: &str, body: &str) -> Meaning {
+    let text = Text::plain(body);
+    done_to(target, Act::Edit { text }, None)
+}
+
+fn reaction(target: &str, key: &str) -> Meaning {
+    done_to(target, Act::React { key: key.to_owned() }, None)
+}
+
+fn redaction(target: &str) -> Meaning {
+    done_to(target, Act::Redact, None)
+}
+
+fn done_to(target: &str, act: Act, marker: Option<ActId>) -> Meaning {
+    Meaning::Act {
+        target: target.to_owned(),
+        act,
+        marker,
+    }
+}
+
+fn answer(body: &str, target: &str, thread: Option<&str>) -> Meaning {
+    Meaning::Message {
+        text: Text::plain(body),
+        reply: Some(Reply {
+            target: target.to_owned(),
+            thread: thread.map(str::to_owned),
+        }),
+        marker: None,
+        notice: false,
+    }
+}
+
 /// The kinds of the jobs, for comparison.
 fn jobs(effects: &Effects) -> Vec<&'static str> {
     effects.jobs.iter().map(|job| job.job.name()).collect()
@@ -139,6 +176,14 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::MemberLeft { .. }) => "left",
             Some(Change::RoleChanged { .. }) => "role",
             Some(Change::Call { .. }) => "call",
+            Some(Change::Read { .. }) => "read",
+            Some(Change::Kept { .. }) => "kept",
+            Some(Change::Edited { .. }) => "edited",
+            Some(Change::MessageDeleted { .. }) => "gone",
+            Some(Change::Recalled { .. }) => "recalled",
+            Some(Change::Reacted { .. }) => "reacted",
+            Some(Change::Unreacted { .. }) => "unreacted",
+            Some(Change::UnreactedAll { .. }) => "unreacted all",
             Some(Change::Delivery { .. }) => "delivery",
         })
         .collect()

@@ -3,6 +3,8 @@
 //! Types come from the [client-server specification](https://spec.matrix.org/v1.16/client-server-api/#room-events); the
 //! contents are read leniently, because what Synapse pushes is what other people's clients wrote.
 
+mod relations;
+
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
@@ -13,11 +15,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::calls;
 use super::outbound::{MARKER, NOTICE_MARKER};
+use super::{calls, media};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
-use crate::domain::ids::{MessageId, OutboxId};
+use crate::domain::ids::{ActId, MessageId, OutboxId};
 use crate::domain::message::{MAX_TEXT_BYTES, Style, Text, shortened, storable};
 
 /// The first room version in which creators stand above every power level (MSC4289).
@@ -34,6 +36,8 @@ struct Envelope {
     #[serde(default)]
     origin_server_ts: Value,
     state_key: Option<String>,
+    #[serde(default)]
+    redacts: Value,
     #[serde(default)]
     content: Value,
     #[serde(default)]
@@ -97,7 +101,7 @@ fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> 
                         room: Some(envelope.room_id.into()),
                     });
                 }
-                None => message_like(&envelope.event_type, &envelope.content),
+                None => message_like(&envelope),
             }
         }
     };
@@ -113,55 +117,83 @@ fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> 
     })
 }
 
-fn message_like(event_type: &str, content: &Value) -> Meaning {
-    let marker = content
-        .get(MARKER)
-        .and_then(Value::as_str)
-        .and_then(|id| Uuid::parse_str(id).ok())
-        .map(MessageId);
-    let not_yet = |kind: &str| Meaning::NotYet {
-        kind: shortened(storable(kind.to_owned()), 80),
-        marker,
-    };
-    match event_type {
-        "m.room.message" => message(content, marker, not_yet),
+fn message_like(envelope: &Envelope) -> Meaning {
+    let content = &envelope.content;
+    let marker = content.get(MARKER).and_then(Value::as_str);
+    let marker = marker.and_then(|id| Uuid::parse_str(id).ok());
+    match envelope.event_type.as_str() {
+        "m.room.message" => message(content, marker).unwrap_or_else(|kind| not_yet(&kind, marker)),
         "m.room.encrypted" => Meaning::Encrypted,
-        "m.reaction" | "m.sticker" | "m.room.redaction" | "m.location" => not_yet(event_type),
+        "m.reaction" => relations::reaction(content, marker.map(ActId)).unwrap_or(Meaning::Nothing),
+        "m.room.redaction" => {
+            relations::redaction(content, &envelope.redacts, marker.map(ActId)).unwrap_or(Meaning::Nothing)
+        }
+        "m.sticker" => match media::read("m.sticker", content) {
+            Some(sticker) => said(content, sticker, marker),
+            None => not_yet("m.sticker without url", marker),
+        },
+        "m.location" => not_yet("m.location", marker),
         _ => Meaning::Nothing,
     }
 }
 
-fn message(content: &Value, marker: Option<MessageId>, not_yet: impl Fn(&str) -> Meaning) -> Meaning {
-    if content
-        .pointer("/m.relates_to/rel_type")
-        .is_some_and(|it| it == "m.replace")
-    {
-        return not_yet("m.replace");
+fn not_yet(kind: &str, marker: Option<Uuid>) -> Meaning {
+    Meaning::NotYet {
+        kind: shortened(storable(kind.to_owned()), 80),
+        marker: marker.map(MessageId),
     }
+}
+
+/// A message or an edit of one; or what it is that cannot be carried.
+fn message(content: &Value, marker: Option<Uuid>) -> Result<Meaning, String> {
+    if relations::is_edit(content) {
+        return relations::edit(content, marker.map(ActId));
+    }
+    Ok(said(content, text(content)?, marker))
+}
+
+/// Something said, with what it answers.
+fn said(content: &Value, mut text: Text, marker: Option<Uuid>) -> Meaning {
+    let reply = relations::reply(content);
+    if reply.is_some() {
+        let quoted = text.plain.len() - relations::without_fallback(&text.plain).len();
+        text.plain.drain(..quoted);
+    }
+    Meaning::Message {
+        text,
+        reply,
+        marker: marker.map(MessageId),
+        notice: content.get(NOTICE_MARKER).is_some_and(|it| it == true),
+    }
+}
+
+/// What a content says; or what it is that cannot be carried.
+fn text(content: &Value) -> Result<Text, String> {
     let style = match content.get("msgtype").and_then(Value::as_str) {
         Some("m.text") => Style::Plain,
         Some("m.notice") => Style::Notice,
         Some("m.emote") => Style::Emote,
-        Some(other) => return not_yet(other),
-        None => return not_yet("m.room.message without msgtype"),
+        Some(other) => return media::read(other, content).ok_or_else(|| other.to_owned()),
+        None => return Err("m.room.message without msgtype".to_owned()),
     };
     let Some(body) = content.get("body").and_then(Value::as_str) else {
-        return not_yet("m.room.message without body");
+        return Err("m.room.message without body".to_owned());
     };
-    let formatted = (content.get("format").and_then(Value::as_str) == Some("org.matrix.custom.html"))
-        .then(|| content.get("formatted_body").and_then(Value::as_str))
-        .flatten()
-        .map(safe_html);
+    let formatted = html(content);
     let plain = shortened(storable(body.to_owned()), MAX_TEXT_BYTES * 2);
-    Meaning::Message {
-        text: Text {
-            style,
-            plain,
-            formatted,
-        },
-        marker,
-        notice: content.get(NOTICE_MARKER).is_some_and(|it| it == true),
-    }
+    Ok(Text {
+        style,
+        plain,
+        formatted,
+        media: None,
+    })
+}
+
+/// The text of a message as HTML, where it has one.
+pub(super) fn html(content: &Value) -> Option<String> {
+    let has_one = content.get("format").and_then(Value::as_str) == Some("org.matrix.custom.html");
+    let formatted = has_one.then(|| content.get("formatted_body").and_then(Value::as_str));
+    formatted.flatten().map(safe_html)
 }
 
 /// HTML limited to what the specification allows in a message, so that a client may show it as it is.

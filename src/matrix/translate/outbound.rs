@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::media;
 use crate::domain::conversation::{Conversation, Kind};
-use crate::domain::ids::{ConversationId, MessageId, OutboxId};
-use crate::domain::message::{Style, Text};
+use crate::domain::ids::{ActId, ConversationId, MessageId, OutboxId};
+use crate::domain::message::{Style, Text, shortened};
 use crate::domain::power::Role;
 
 /// The key under which every event that the bridge sends carries its Nova id (architecture §2).
@@ -15,22 +16,81 @@ pub const MARKER: &str = "social.nova.id";
 /// The key that marks a notice of the bridge itself, which is nobody's message.
 pub const NOTICE_MARKER: &str = "social.nova.notice";
 
+/// The key of what an event has to do with another one.
+const RELATION: &str = "m.relates_to";
+
+/// How much of an edited text is repeated for clients that know of no edits, in bytes.
+const FALLBACK_BYTES: usize = 1000;
+
 /// The room version of portals. In 12 and later the invited user of a `trusted_private_chat` stands above every power
 /// level, and Element would offer Element Call, which no Nova client can answer, in place of the ordinary call.
 const ROOM_VERSION: &str = "11";
 
-/// The content of `m.room.message` for a Nova user's text.
+/// The content of `m.room.message` for what a Nova user says. A file that it carries is on the homeserver.
 #[must_use]
 pub fn message(id: MessageId, text: &Text) -> Value {
+    with(said(text), MARKER, json!(id))
+}
+
+/// A message's content that answers the message of another event, in that one's thread.
+#[must_use]
+pub fn answering(content: Value, target: &str, thread: Option<&str>) -> Value {
+    let answered = json!({ "event_id": target });
+    let relation = match thread {
+        Some(root) => json!({
+            "rel_type": "m.thread", "event_id": root, "is_falling_back": false, "m.in_reply_to": answered,
+        }),
+        None => json!({ "m.in_reply_to": answered }),
+    };
+    with(content, RELATION, relation)
+}
+
+/// The content of `m.room.message` that gives the message of another event a new text.
+#[must_use]
+pub fn edit(id: ActId, target: &str, text: &Text) -> Value {
+    // For clients that know of no edits. Short, because the new text has to fit into the event as well.
+    let short = |text: &str| format!("* {}", shortened(text.to_owned(), FALLBACK_BYTES));
+    let html = text.formatted.as_deref().filter(|html| html.len() <= FALLBACK_BYTES);
+    let content = said(&Text {
+        plain: short(&text.plain),
+        formatted: html.map(short),
+        ..text.clone()
+    });
+    let new = said(text);
+    let content = with(content, "m.new_content", new);
+    let relation = json!({ "rel_type": "m.replace", "event_id": target });
+    with(with(content, RELATION, relation), MARKER, json!(id))
+}
+
+/// The content of `m.reaction`.
+#[must_use]
+pub fn reaction(id: ActId, target: &str, emoji: &str) -> Value {
+    json!({ RELATION: { "rel_type": "m.annotation", "event_id": target, "key": emoji }, MARKER: id })
+}
+
+fn said(text: &Text) -> Value {
+    if let Some(content) = media::content(text) {
+        return Value::Object(content);
+    }
     let msgtype = match text.style {
         Style::Plain => "m.text",
         Style::Notice => "m.notice",
         Style::Emote => "m.emote",
     };
-    let mut content = json!({ "msgtype": msgtype, "body": text.plain, "m.mentions": {}, MARKER: id });
-    if let (Some(html), Some(map)) = (&text.formatted, content.as_object_mut()) {
-        map.insert("format".to_owned(), json!("org.matrix.custom.html"));
-        map.insert("formatted_body".to_owned(), json!(html));
+    let content = json!({ "msgtype": msgtype, "body": text.plain, "m.mentions": {} });
+    match &text.formatted {
+        Some(html) => with(
+            with(content, "format", json!("org.matrix.custom.html")),
+            "formatted_body",
+            json!(html),
+        ),
+        None => content,
+    }
+}
+
+fn with(mut content: Value, key: &str, value: Value) -> Value {
+    if let Some(map) = content.as_object_mut() {
+        map.insert(key.to_owned(), value);
     }
     content
 }
@@ -204,11 +264,43 @@ mod tests {
                     style,
                     plain: "hi\nthere 👋".to_owned(),
                     formatted,
+                    media: None,
                 },
             )
         });
         insta::assert_json_snapshot!(texts);
         insta::assert_json_snapshot!(notice("Nova cannot read this."));
+    }
+
+    #[test]
+    fn answers_edits_and_reactions() {
+        let text = Text {
+            style: Style::Plain,
+            plain: "right".to_owned(),
+            formatted: Some("<b>right</b>".to_owned()),
+            media: None,
+        };
+        let id = ActId(Uuid::from_u128(10));
+        let said = message(MessageId(Uuid::from_u128(9)), &Text::plain("yes"));
+        insta::assert_json_snapshot!([
+            answering(said.clone(), "$question", None),
+            answering(said, "$question", Some("$root")),
+            edit(id, "$wrong", &text),
+            reaction(id, "$funny", "👍"),
+        ]);
+    }
+
+    #[test]
+    fn the_longest_edit_fits_into_an_event() {
+        let text = Text {
+            style: Style::Plain,
+            plain: "\\".repeat(20_000),
+            formatted: Some("x".repeat(20_000)),
+            media: None,
+        };
+        let content = edit(ActId(Uuid::nil()), "$e", &text);
+        assert!(content.to_string().len() < 64_000);
+        assert_eq!(content["m.new_content"]["body"], json!(text.plain));
     }
 
     #[test]

@@ -60,13 +60,13 @@ pub struct Conversation {
     /// Always false, for the same reason.
     #[schema(example = false)]
     pub is_encrypted: bool,
-    /// Always 0: read receipts are not carried yet.
-    #[schema(example = 0)]
+    /// How many messages the caller has not read.
+    #[schema(example = 2)]
     pub unread_count: i64,
-    /// Always false.
+    /// Whether the caller wants to hear nothing of it.
     #[schema(example = false)]
     pub is_muted: bool,
-    /// Always false.
+    /// Whether the caller has put it away.
     #[schema(example = false)]
     pub is_archived: bool,
 }
@@ -119,9 +119,9 @@ impl Conversation {
             matrix_room_id: summary.room,
             privacy_mode: "search_enabled",
             is_encrypted: false,
-            unread_count: 0,
-            is_muted: false,
-            is_archived: false,
+            unread_count: summary.unread,
+            is_muted: summary.is_muted,
+            is_archived: summary.is_archived,
         }
     }
 

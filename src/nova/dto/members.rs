@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Time;
 use crate::domain::conversation::Membership;
 use crate::domain::power::Role;
+use crate::domain::presence::Status;
 use crate::nova::avatars;
 use crate::store::lists::ListedMember;
 
@@ -35,15 +36,22 @@ pub struct Member {
     /// `joined`, or `invited` while a Matrix user has not accepted.
     #[schema(value_type = String, example = "joined")]
     pub membership: Membership,
+    /// The number of the newest message that they have read, or wrote in Nova.
+    #[schema(example = 42)]
+    pub last_read_sequence: i64,
+    /// `online`, `unavailable` or `offline`, where that is known and the admin lets it be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "online")]
+    pub presence: Option<Status>,
     /// The Matrix id: a Matrix user's own, or that of the account's ghost.
     #[schema(example = "@nova-8a6d0e42-51bf-4c39-9e7a-2b4f1d8c6a90:example.org")]
     pub matrix_user_id: String,
 }
 
 impl Member {
-    /// As `listed`, with links below `public_url`.
+    /// As `listed`, with links below `public_url`; `presence` says whether they are there.
     #[must_use]
-    pub fn new(listed: &ListedMember, public_url: &Url) -> Self {
+    pub fn new(listed: &ListedMember, presence: Option<Status>, public_url: &Url) -> Self {
         let person = &listed.person;
         let avatar_url = avatars::shown(public_url, person.id.0, person.avatar_url.as_deref());
         Self {
@@ -55,6 +63,8 @@ impl Member {
             role: listed.member.role,
             joined_at: Time(listed.joined_at),
             membership: listed.member.membership,
+            last_read_sequence: listed.read,
+            presence,
             matrix_user_id: person.mxid.to_string(),
         }
     }

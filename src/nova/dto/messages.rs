@@ -7,12 +7,90 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Time;
+use super::media::{self, Attachment, Shown};
+use crate::domain::act;
 use crate::domain::ids::{MessageId, UserId};
-use crate::domain::message::{self as domain, Delivery, Style};
+use crate::domain::media::Media;
+use crate::domain::message::{self as domain, Delivery, Gone, Style};
+use crate::nova::media::Links;
+use crate::store::acts::Tally;
 use crate::store::messages::Note;
 
 /// What the author is told while a message waits; the same words as in the frame `message.delivery`.
 const WAITS: &str = "the homeserver cannot be reached or is busy";
+
+/// How many people reacted in the same way.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReactionCount {
+    /// What it shows. From Matrix it can be any short text.
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// How many people.
+    #[schema(example = 2)]
+    pub count: i64,
+    /// Whether the caller is one of them.
+    #[schema(example = true)]
+    pub user_reacted: bool,
+}
+
+impl From<Tally> for ReactionCount {
+    fn from(tally: Tally) -> Self {
+        Self {
+            emoji: tally.emoji,
+            count: tally.count,
+            user_reacted: tally.is_own,
+        }
+    }
+}
+
+/// The reactions to a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reactions {
+    /// Which message.
+    pub message_id: Uuid,
+    /// The reactions, the first one first.
+    pub reactions: Vec<ReactionCount>,
+}
+
+/// A reaction of the caller's.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reaction {
+    /// Its id.
+    pub id: Uuid,
+    /// To which message.
+    pub message_id: Uuid,
+    /// Whose.
+    pub user_id: Uuid,
+    /// What it shows.
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+impl From<act::Reaction> for Reaction {
+    fn from(reaction: act::Reaction) -> Self {
+        Self {
+            id: reaction.id.0,
+            message_id: reaction.message.0,
+            user_id: reaction.user.0,
+            emoji: reaction.emoji,
+            created_at: Time(reaction.at),
+        }
+    }
+}
+
+/// A message that was taken back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Recalled {
+    /// Which message.
+    pub message_id: Uuid,
+    /// Since when.
+    pub recalled_at: Time,
+    /// Always `recalled`.
+    #[schema(value_type = String, example = "recalled")]
+    pub status: &'static str,
+}
 
 /// A message.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -34,9 +112,12 @@ pub struct Message {
     /// What it says.
     #[schema(example = "Hello")]
     pub content: String,
-    /// Always `text`.
+    /// `text`, `image`, `video`, `audio`, `file` or `location`. A file without a caption has its name for `content`.
     #[schema(value_type = String, example = "text")]
     pub message_type: &'static str,
+    /// What it carries.
+    #[serde(flatten)]
+    pub shown: Shown,
     /// `notice` (said by a machine) or `emote` (acted); absent for ordinary text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "emote")]
@@ -65,18 +146,33 @@ pub struct Message {
     /// The caller's own messages only: the key that it was sent under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// Always empty: reactions are not carried yet.
-    #[schema(value_type = Vec<Object>)]
-    pub reactions: [(); 0],
-    /// Always empty: attachments are not carried yet.
-    #[schema(value_type = Vec<Object>)]
-    pub attachments: [(); 0],
+    /// When it was last edited; absent where it never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-01-08T09:16:30Z")]
+    pub edited_at: Option<Time>,
+    /// The same, by its older name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Time>,
+    /// When it was taken back; its content is empty then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recalled_at: Option<Time>,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to_message_id: Option<Uuid>,
+    /// The Matrix event that its thread begins with. Whoever answers it answers in that thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "$root")]
+    pub thread_root_event_id: Option<String>,
+    /// The reactions to it, the first one first.
+    pub reactions: Vec<ReactionCount>,
+    /// Its file, and those that were added afterwards.
+    pub attachments: Vec<Attachment>,
 }
 
 impl Message {
     /// As `viewer` sees it.
     #[must_use]
-    pub fn new(message: domain::Message, viewer: UserId, note: Option<&Note>) -> Self {
+    pub fn new(message: domain::Message, viewer: UserId, note: Option<&Note>, links: &Links) -> Self {
         let own = message.sender == viewer;
         let delivery = message.delivery.filter(|_| own);
         let detail = match delivery {
@@ -85,14 +181,20 @@ impl Message {
             Some(Delivery::Pending | Delivery::Sent) | None => None,
         };
         let key = note.filter(|_| own).and_then(|note| note.idempotency_key.clone());
+        let media = message.text.media.as_ref();
+        let file = media.and_then(Media::file);
+        let at = Time(message.created_at);
+        let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
         Self {
+            message_type: media.map_or("text", Media::message_type),
+            shown: Shown::new(message.id.0, media, links),
+            attachments: attachment.into_iter().collect(),
             id: message.id.0,
             conversation_id: message.conversation.0,
             sender_id: message.sender.0,
             sequence_number: message.sequence,
             created_at: Time(message.created_at),
             content: message.text.plain,
-            message_type: "text",
             style: Some(message.text.style).filter(|style| *style != Style::Plain),
             formatted_content: message.text.formatted,
             encrypted: false,
@@ -101,18 +203,39 @@ impl Message {
             delivery_status: delivery,
             delivery_detail: detail,
             idempotency_key: key,
-            reactions: [],
-            attachments: [],
+            edited_at: message.edited_at.map(Time),
+            updated_at: message.edited_at.map(Time),
+            recalled_at: match message.gone {
+                Some(Gone::Recalled { at, .. }) => Some(Time(at)),
+                Some(Gone::Deleted) | None => None,
+            },
+            reply_to_message_id: message.reply_to.map(|id| id.0),
+            thread_root_event_id: message.thread_root,
+            reactions: Vec::new(),
         }
     }
 
-    /// Many of them, each with its note.
+    /// Many of them, each with its note and the reactions to it.
     #[must_use]
-    pub fn list(messages: Vec<domain::Message>, viewer: UserId, notes: Vec<Note>) -> Vec<Self> {
+    pub fn list(
+        messages: Vec<domain::Message>,
+        viewer: UserId,
+        notes: Vec<Note>,
+        tallies: Vec<Tally>,
+        links: &Links,
+    ) -> Vec<Self> {
+        let mut reactions: BTreeMap<MessageId, Vec<ReactionCount>> = BTreeMap::new();
+        for tally in tallies {
+            reactions.entry(tally.message).or_default().push(tally.into());
+        }
         let notes: BTreeMap<MessageId, Note> = notes.into_iter().map(|note| (note.message, note)).collect();
         let shown = |message: domain::Message| {
             let note = notes.get(&message.id);
-            Self::new(message, viewer, note)
+            let reactions = reactions.remove(&message.id).unwrap_or_default();
+            Self {
+                reactions,
+                ..Self::new(message, viewer, note, links)
+            }
         };
         messages.into_iter().map(shown).collect()
     }
@@ -123,19 +246,24 @@ impl Message {
 pub struct GatewayMessage {
     #[serde(flatten)]
     message: Untyped,
-    /// Always 0: text.
+    /// 0 text, 1 image, 2 video, 3 audio, 4 file, 5 location.
     #[schema(example = 0)]
     message_type: u8,
-    /// Always `text`.
+    /// The same by name.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "text")]
     type_name: &'static str,
-    /// Always empty.
-    #[schema(value_type = String, example = "")]
-    media_url: &'static str,
-    /// Always empty.
-    #[schema(value_type = String, example = "")]
-    reply_to_message_id: &'static str,
+    /// A link to its file, good for a while; empty where there is none.
+    #[schema(example = "")]
+    media_url: String,
+    /// What else it carries.
+    #[serde(flatten)]
+    shown: Shown,
+    /// Its file, and those that were added afterwards.
+    attachments: Vec<Attachment>,
+    /// The message that it answers; empty where it answers none.
+    #[schema(example = "")]
+    reply_to_message_id: String,
     /// `sent`, or `failed` where Matrix refused the caller's own message for good.
     #[schema(value_type = String, example = "sent")]
     status: &'static str,
@@ -180,18 +308,30 @@ struct Untyped {
     /// The caller's own messages only: why it is not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery_detail: Option<String>,
+    /// How often it was written, from 1.
+    version_number: i64,
+    /// When it was taken back; its content is empty then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recalled_at: Option<Time>,
+    /// The reactions to it, the first one first.
+    reactions: Vec<ReactionCount>,
 }
 
 impl From<Message> for GatewayMessage {
     fn from(message: Message) -> Self {
         let failed = message.delivery_status == Some(Delivery::Failed);
         Self {
-            message_type: 0,
+            message_type: media::number(message.message_type),
             type_name: message.message_type,
-            media_url: "",
-            reply_to_message_id: "",
+            media_url: message.shown.media_url.unwrap_or_default(),
+            shown: Shown {
+                media_url: None,
+                ..message.shown
+            },
+            attachments: message.attachments,
+            reply_to_message_id: message.reply_to_message_id.map(|id| id.to_string()).unwrap_or_default(),
             status: if failed { "failed" } else { "sent" },
-            updated_at: message.created_at,
+            updated_at: message.edited_at.unwrap_or(message.created_at),
             message: Untyped {
                 id: message.id,
                 conversation_id: message.conversation_id,
@@ -204,6 +344,9 @@ impl From<Message> for GatewayMessage {
                 matrix_event_id: message.matrix_event_id,
                 delivery_status: message.delivery_status,
                 delivery_detail: message.delivery_detail,
+                version_number: message.version_number,
+                recalled_at: message.recalled_at,
+                reactions: message.reactions,
             },
         }
     }

@@ -5,9 +5,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::bridge::conversations::Looks;
+use crate::bridge::conversations::{Keeping, Looks};
+use crate::bridge::messages::{Rewrite, Said};
 use crate::domain::conversation::Kind;
 use crate::domain::message::{Style, Text};
+use crate::nova::dto::media::Carrying;
 use crate::nova::error::ApiError;
 
 fn invalid(what: &str) -> ApiError {
@@ -139,8 +141,8 @@ pub struct CreateGroup {
     pub member_ids: Vec<String>,
 }
 
-/// Changes a group. What is not given stays.
-#[derive(Debug, Deserialize, ToSchema)]
+/// Changes a group for everybody, and how the caller keeps any conversation. What is not given stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct Settings {
     /// Its name, of 1 to 255 characters.
     #[schema(example = "Tea and biscuits")]
@@ -149,6 +151,37 @@ pub struct Settings {
     pub description: Option<String>,
     /// Its picture.
     pub avatar_url: Option<String>,
+    /// Whether the caller wants to hear nothing of it.
+    #[serde(alias = "muted")]
+    #[schema(example = true)]
+    pub is_muted: Option<bool>,
+    /// Whether the caller puts it away.
+    #[serde(alias = "archived")]
+    pub is_archived: Option<bool>,
+}
+
+impl Settings {
+    /// How the caller keeps it, where that is said.
+    #[must_use]
+    pub fn keeping(&self) -> Option<Keeping> {
+        let keeping = Keeping {
+            muted: self.is_muted,
+            archived: self.is_archived,
+        };
+        Some(keeping).filter(|keeping| *keeping != Keeping::default())
+    }
+
+    /// What everybody sees, where that is said, or where nothing is.
+    #[must_use]
+    pub fn looks(self) -> Option<Looks> {
+        let personal = self.keeping().is_some();
+        let looks = Looks {
+            name: self.name,
+            description: self.description,
+            avatar_url: self.avatar_url,
+        };
+        Some(looks).filter(|looks| !personal || *looks != Looks::default())
+    }
 }
 
 /// Adds one or more people.
@@ -187,30 +220,40 @@ pub struct SendMessage {
     pub style: Option<String>,
     /// A key of the client's own: a message under a key that was used before is not sent again.
     pub idempotency_key: Option<String>,
-    /// Must be absent or empty: replies are not carried yet.
+    /// The message that it answers, of the same conversation; absent or empty where it answers none.
     pub reply_to_message_id: Option<String>,
+    /// A file or a place; the text is its caption then, and may be missing.
+    #[serde(flatten)]
+    pub carrying: Carrying,
 }
 
 impl SendMessage {
-    /// What is to be said, and under which key.
+    /// What is to be said.
     ///
     /// # Errors
     /// When there is no text, or something that is not carried yet.
-    pub fn text(self) -> Result<(Text, Option<String>), ApiError> {
-        if self.reply_to_message_id.is_some_and(|id| !id.is_empty()) {
-            return Err(invalid("replies are not carried yet"));
-        }
-        let style = match self.style.as_deref() {
-            None | Some("") => Style::Plain,
-            Some(name) => Style::parse(name).ok_or_else(|| invalid("style must be plain, notice or emote"))?,
+    pub fn said(self) -> Result<Said, ApiError> {
+        let reply_to = match self.reply_to_message_id.as_deref() {
+            None | Some("") => None,
+            Some(id) => Some(id.parse().map_err(|_| invalid("reply_to_message_id must be a UUID"))?),
         };
+        let style = style(self.style.as_deref())?.unwrap_or_default();
         let plain = self.content.or(self.plaintext);
         let text = Text {
             style,
-            plain: plain.ok_or_else(|| invalid("content is missing"))?,
+            plain: match plain {
+                Some(plain) => plain,
+                None if self.carrying.is_something() => String::new(),
+                None => return Err(invalid("content is missing")),
+            },
             formatted: self.formatted_content.filter(|html| !html.is_empty()),
+            media: None,
         };
-        Ok((text, self.idempotency_key))
+        Ok(Said {
+            text,
+            idempotency_key: self.idempotency_key,
+            reply_to,
+        })
     }
 }
 
@@ -235,22 +278,56 @@ pub struct GatewaySend {
     /// What.
     #[serde(flatten)]
     pub message: SendMessage,
-    /// Must be absent or 0: only text is carried yet.
-    #[serde(default)]
-    pub message_type: i64,
-    /// Must be absent or empty.
-    pub media_url: Option<String>,
 }
 
-impl GatewaySend {
-    /// What is to be said, and under which key.
+/// Gives a message another text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"content": "Hello!", "version_number": 1}))]
+pub struct EditMessage {
+    /// The text.
+    pub content: Option<String>,
+    /// The text, by its older name.
+    pub plaintext: Option<String>,
+    /// The text, by another older name.
+    pub new_content: Option<String>,
+    /// The same as HTML. What Matrix does not allow in a message is taken out.
+    pub formatted_content: Option<String>,
+    /// `plain`, `notice` or `emote`; as before where nothing is said.
+    pub style: Option<String>,
+    /// The version that the author has seen: 409 where it is not the current one.
+    pub version_number: Option<i64>,
+}
+
+impl EditMessage {
+    /// What is to be written.
     ///
     /// # Errors
-    /// When there is no text, or something that is not carried yet.
-    pub fn text(self) -> Result<(Text, Option<String>), ApiError> {
-        if self.message_type != 0 || self.media_url.is_some_and(|url| !url.is_empty()) {
-            return Err(invalid("only text messages are carried yet"));
-        }
-        self.message.text()
+    /// When there is no text.
+    pub fn rewrite(self) -> Result<Rewrite, ApiError> {
+        let plain = self.content.or(self.new_content).or(self.plaintext);
+        Ok(Rewrite {
+            plain: plain.ok_or_else(|| invalid("content is missing"))?,
+            formatted: self.formatted_content.filter(|html| !html.is_empty()),
+            style: style(self.style.as_deref())?,
+            version: self.version_number,
+        })
+    }
+}
+
+/// Reacts to a message.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct React {
+    /// An emoji, of 1 to 20 bytes.
+    #[schema(example = "👍")]
+    pub emoji: String,
+}
+
+fn style(name: Option<&str>) -> Result<Option<Style>, ApiError> {
+    match name {
+        None | Some("") => Ok(None),
+        Some(name) => match Style::parse(name) {
+            Some(style) => Ok(Some(style)),
+            None => Err(invalid("style must be plain, notice or emote")),
+        },
     }
 }

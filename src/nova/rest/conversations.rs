@@ -18,7 +18,7 @@ use crate::nova::dto::Success;
 use crate::nova::dto::conversations::{Conversation, Conversations};
 use crate::nova::dto::requests::{CreateGroup, OpenConversation, OpenMatrix, Settings, Wanted};
 use crate::nova::error::ApiError;
-use crate::store::lists;
+use crate::store::lists::{self, Which};
 
 /// As many conversations as anybody has, in one page.
 const LIMIT: i64 = 1000;
@@ -48,7 +48,7 @@ pub(super) struct Page {
     pub(super) limit: Option<i64>,
     /// How many to leave out.
     pub(super) offset: Option<i64>,
-    /// `true` asks for archived ones, of which there are none yet.
+    /// `true` asks for those that the caller has archived; otherwise they are left out.
     pub(super) archived: Option<bool>,
 }
 
@@ -56,6 +56,11 @@ impl Page {
     /// The page, if anything can be on it.
     pub(super) fn place(&self) -> Result<(i64, i64), ApiError> {
         Ok((read::limit(self.limit, LIMIT, LIMIT)?, read::offset(self.offset)?))
+    }
+
+    /// Whether those are asked for that were put away.
+    pub(super) fn archived(&self) -> bool {
+        self.archived.unwrap_or_default()
     }
 }
 
@@ -68,17 +73,10 @@ async fn list(
     Params(page): Params<Page>,
 ) -> Result<Json<Conversations>, ApiError> {
     let (limit, offset) = page.place()?;
-    if page.archived == Some(true) {
-        return Ok(Json(Conversations {
-            conversations: Vec::new(),
-            total: 0,
-            limit,
-            offset,
-        }));
-    }
-    let conversations = read::conversations(&state, caller.user, None, limit, offset).await?;
+    let archived = page.archived();
+    let conversations = read::conversations(&state, caller.user, Which::Archived(archived), limit, offset).await?;
     let mut connection = state.bridge.store().read().await?;
-    let total = lists::count_of_user(&mut connection, caller.user).await?;
+    let total = lists::count_of_user(&mut connection, caller.user, archived).await?;
     Ok(Json(Conversations {
         conversations,
         total,
@@ -186,24 +184,25 @@ async fn create_group_short(
     create_group(state, caller, request).await
 }
 
-/// Changes a group.
+/// Changes a group, and how the caller keeps it.
 pub(super) async fn change(
     state: &NovaState,
     caller: &Caller,
     id: Uuid,
     settings: Settings,
 ) -> Result<Json<Success>, ApiError> {
-    let looks = Looks {
-        name: settings.name,
-        description: settings.description,
-        avatar_url: settings.avatar_url,
-    };
     let id = ConversationId(id);
-    state.bridge.update_conversation(caller.user, id, looks).await?;
+    let keeping = settings.keeping();
+    if let Some(looks) = settings.looks() {
+        state.bridge.update_conversation(caller.user, id, looks).await?;
+    }
+    if let Some(keeping) = keeping {
+        state.bridge.keep_conversation(caller.user, id, keeping).await?;
+    }
     Ok(Json(Success::DONE))
 }
 
-/// Changes a group's name, description or picture. Admins only.
+/// Changes a group's name, description or picture, which only admins may, or mutes or archives a conversation for the caller.
 #[utoipa::path(put, path = "/conversations/{conversation_id}", tag = "conversations", request_body = Settings,
     params(("conversation_id" = Uuid, Path)), responses((status = 200, body = Success), Failures))]
 pub(super) async fn update(
@@ -215,7 +214,7 @@ pub(super) async fn update(
     change(&state, &caller, id, settings).await
 }
 
-/// Changes a group's name, description or picture. Admins only.
+/// Changes a group's name, description or picture, which only admins may, or mutes or archives a conversation for the caller.
 #[utoipa::path(method(put, patch), path = "/conversations/{conversation_id}/settings", tag = "conversations",
     request_body = Settings, params(("conversation_id" = Uuid, Path)),
     responses((status = 200, body = Success), Failures))]

@@ -19,6 +19,7 @@ use crate::nova::dto::conversations::Conversation;
 use crate::nova::dto::messages::{GatewayMessages, GatewaySent};
 use crate::nova::dto::requests::{CreateGroup, GatewaySend, OpenConversation, Settings};
 use crate::nova::error::ApiError;
+use crate::store::lists::Which;
 
 /// The routes whose answers differ from the first service's.
 pub(super) fn router() -> OpenApiRouter<NovaState> {
@@ -38,10 +39,8 @@ async fn list_conversations(
     Params(page): Params<Page>,
 ) -> Result<Json<Vec<Conversation>>, ApiError> {
     let (limit, offset) = page.place()?;
-    if page.archived == Some(true) {
-        return Ok(Json(Vec::new()));
-    }
-    let found = read::conversations(&state, caller.user, None, limit, offset).await?;
+    let which = Which::Archived(page.archived());
+    let found = read::conversations(&state, caller.user, which, limit, offset).await?;
     let shown = found.into_iter().map(|it| it.for_gateway(caller.user.0));
     Ok(Json(shown.collect()))
 }
@@ -70,7 +69,7 @@ async fn get_conversation(
     Ok(Json(conversation.for_gateway(caller.user.0)))
 }
 
-/// Changes a group's name, description or picture. Admins only.
+/// Changes a group's name, description or picture, which only admins may, or mutes or archives a conversation for the caller.
 #[utoipa::path(put, path = "/conversations/{conversation_id}", tag = "gateway", request_body = Settings,
     params(("conversation_id" = Uuid, Path)), responses((status = 200, body = Success), Failures))]
 async fn update_conversation(
@@ -140,7 +139,7 @@ async fn send_message(
     Json(request): Json<GatewaySend>,
 ) -> Result<Json<GatewaySent>, ApiError> {
     let conversation = request.conversation_id;
-    let message = messages::say(&state, &caller, conversation, request.text()?).await?;
+    let message = messages::say(&state, &caller, conversation, request.message).await?;
     Ok(Json(GatewaySent {
         message: message.into(),
     }))

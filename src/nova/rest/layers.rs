@@ -25,11 +25,12 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// How long a browser may remember what CORS allows.
 const CORS_AGE: Duration = Duration::from_hours(1);
 
-/// Puts everything around `routes`.
-pub(crate) fn around(routes: Router<NovaState>, state: &NovaState) -> Router<NovaState> {
+/// Puts everything around `routes`; around `files` all but the limits of size and time, for which they have their own.
+pub(crate) fn around(routes: Router<NovaState>, files: Router<NovaState>, state: &NovaState) -> Router<NovaState> {
     routes
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(in_time))
+        .merge(files)
         .layer(catch_panic())
         .layer(from_fn_with_state(state.clone(), error::finish))
         .layer(from_fn_with_state(state.clone(), count))

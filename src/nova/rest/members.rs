@@ -16,7 +16,7 @@ use crate::domain::power::Role;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
 use crate::nova::dto::Success;
-use crate::nova::dto::members::{Member, Members};
+use crate::nova::dto::members::Members;
 use crate::nova::dto::requests::{AddMembers, SetRole};
 use crate::nova::error::ApiError;
 use crate::store::lists;
@@ -60,10 +60,7 @@ async fn list(
     let mut connection = state.bridge.store().read().await?;
     let listed = lists::list_members(&mut connection, &[id], limit, offset).await?;
     let total = lists::count_members(&mut connection, id).await?;
-    let members = listed
-        .iter()
-        .map(|member| Member::new(member, &state.settings.public_url))
-        .collect();
+    let members = listed.iter().map(|member| read::shown_member(&state, member)).collect();
     Ok(Json(Members { members, total }))
 }
 

@@ -8,11 +8,14 @@ use uuid::Uuid;
 use super::extract::{Json, Params, Path};
 use super::failures::Failures;
 use super::read::{self, MessagesAsked};
+use super::{acts, reactions};
 use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
+use crate::domain::media::Media;
 use crate::domain::message::Text;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
+use crate::nova::dto::media::{self, Carrying, Wanted};
 use crate::nova::dto::messages::Message;
 use crate::nova::dto::requests::{SendMessage, SendMessageTo};
 use crate::nova::error::ApiError;
@@ -21,8 +24,12 @@ use crate::nova::error::ApiError;
 pub(super) fn shared() -> OpenApiRouter<NovaState> {
     OpenApiRouter::new()
         .routes(routes!(list, send))
-        .routes(routes!(get_in_conversation))
-        .routes(routes!(get))
+        .routes(routes!(get_in_conversation, acts::edit_in_conversation))
+        .routes(routes!(get, acts::edit, acts::delete))
+        .routes(routes!(acts::recall_in_conversation))
+        .routes(routes!(acts::recall))
+        .routes(routes!(reactions::list, reactions::add))
+        .routes(routes!(reactions::remove))
 }
 
 /// The routes in the shape of the first service.
@@ -35,17 +42,28 @@ pub(super) async fn say(
     state: &NovaState,
     caller: &Caller,
     conversation: Uuid,
-    (text, key): (Text, Option<String>),
+    request: SendMessage,
 ) -> Result<Message, ApiError> {
     state.sends.check(caller.user).map_err(ApiError::TooMany)?;
+    let carrying = request.carrying.clone();
+    let mut said = request.said()?;
+    said.text = carrying_text(state, caller, carrying, said.text).await?;
     let conversation = ConversationId(conversation);
-    let said = state
-        .bridge
-        .send_message(caller.user, conversation, text, key.clone())
-        .await?;
-    let mut message = Message::new(said, caller.user, None);
+    let key = said.idempotency_key.clone();
+    let said = state.bridge.send_message(caller.user, conversation, said).await?;
+    let mut message = Message::new(said, caller.user, None, &state.links);
     message.idempotency_key = key;
     Ok(message)
+}
+
+/// A text with what it shall carry.
+async fn carrying_text(state: &NovaState, caller: &Caller, carrying: Carrying, text: Text) -> Result<Text, ApiError> {
+    let media = match carrying.wanted(&state.links, &state.bridge)? {
+        None => return Ok(text),
+        Some(Wanted::Place(place)) => Media::Place(place),
+        Some(Wanted::File(file)) => state.bridge.carried(caller.user, *file).await?,
+    };
+    Ok(media::said(media, text))
 }
 
 /// Says something. Under an `idempotency_key` that the caller has used before, the first message is the answer.
@@ -58,7 +76,7 @@ async fn send(
     Path(id): Path<Uuid>,
     Json(request): Json<SendMessage>,
 ) -> Result<Json<Message>, ApiError> {
-    say(&state, &caller, id, request.text()?).await.map(Json)
+    say(&state, &caller, id, request).await.map(Json)
 }
 
 /// Says something, with the conversation in the body.
@@ -69,8 +87,9 @@ async fn send_to(
     caller: Caller,
     Json(request): Json<SendMessageTo>,
 ) -> Result<Json<Message>, ApiError> {
-    let text = request.message.text()?;
-    say(&state, &caller, request.conversation_id, text).await.map(Json)
+    say(&state, &caller, request.conversation_id, request.message)
+        .await
+        .map(Json)
 }
 
 /// Messages of a conversation in the order in which they were said: the newest, or those before or after one.
@@ -103,7 +122,7 @@ async fn get_in_conversation(
 }
 
 /// What is no id names no message.
-fn message_id(text: &str) -> Result<Uuid, ApiError> {
+pub(super) fn message_id(text: &str) -> Result<Uuid, ApiError> {
     Uuid::parse_str(text).map_err(|_| CommandError::NoSuchMessage.into())
 }
 

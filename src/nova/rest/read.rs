@@ -10,11 +10,13 @@ use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::message as domain;
 use crate::nova::NovaState;
 use crate::nova::dto::conversations::Conversation;
+use crate::nova::dto::media::Attachment;
 use crate::nova::dto::members::Member;
 use crate::nova::dto::messages::Message;
 use crate::nova::error::ApiError;
+use crate::store::lists::Which;
 use crate::store::messages::Page;
-use crate::store::{conversations, lists, messages};
+use crate::store::{acts, conversations, lists, media, messages};
 
 /// How many members a conversation shows in a list.
 const MEMBERS_SHOWN: i64 = 50;
@@ -48,23 +50,29 @@ pub(crate) async fn takes_part(state: &NovaState, id: ConversationId, user: User
     }
 }
 
-/// Conversations of `user` with their first members; or only the one asked for.
+/// A member as everybody sees them.
+pub(crate) fn shown_member(state: &NovaState, member: &lists::ListedMember) -> Member {
+    let presence = state.bridge.presence_of(member.person.id, member.person.is_nova);
+    Member::new(member, presence, &state.settings.public_url)
+}
+
+/// Conversations of `user` with their first members.
 pub(crate) async fn conversations(
     state: &NovaState,
     user: UserId,
-    only: Option<ConversationId>,
+    which: Which,
     limit: i64,
     offset: i64,
 ) -> Result<Vec<Conversation>, ApiError> {
     let mut connection = state.bridge.store().read().await?;
-    let summaries = lists::of_user(&mut connection, user, only, limit, offset).await?;
+    let summaries = lists::of_user(&mut connection, user, which, limit, offset).await?;
     let ids: Vec<ConversationId> = summaries.iter().map(|summary| summary.id).collect();
     let listed = lists::list_members(&mut connection, &ids, MEMBERS_SHOWN, 0).await?;
     drop(connection);
     let public_url = &state.settings.public_url;
     let mut members: BTreeMap<ConversationId, Vec<Member>> = BTreeMap::new();
     for member in &listed {
-        let shown = Member::new(member, public_url);
+        let shown = shown_member(state, member);
         members.entry(member.conversation).or_default().push(shown);
     }
     let shown = |summary: lists::Summary| {
@@ -81,7 +89,7 @@ pub(crate) async fn conversation(
     id: ConversationId,
 ) -> Result<Conversation, ApiError> {
     takes_part(state, id, user).await?;
-    let found = conversations(state, user, Some(id), 1, 0).await?.pop();
+    let found = conversations(state, user, Which::Only(id), 1, 0).await?.pop();
     found.ok_or_else(|| CommandError::NoSuchConversation.into())
 }
 
@@ -101,6 +109,8 @@ pub(crate) struct MessagesAsked {
     before_sequence: Option<i64>,
     /// Those after this number, the oldest first.
     after_sequence: Option<i64>,
+    /// Whether those that were recalled are wanted too, with an empty content.
+    include_recalled: Option<bool>,
 }
 
 impl MessagesAsked {
@@ -146,7 +156,9 @@ pub(crate) async fn messages(
     let page = asked.page(state, conversation).await?;
     let mut connection = state.bridge.store().read().await?;
     // One more than wanted tells whether there are more.
-    let mut found = messages::page(&mut connection, conversation, page, limit.saturating_add(1)).await?;
+    let with_recalled = asked.include_recalled.unwrap_or_default();
+    let most = limit.saturating_add(1);
+    let mut found = messages::page(&mut connection, conversation, page, with_recalled, most).await?;
     drop(connection);
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > wanted;
@@ -172,7 +184,9 @@ pub(crate) async fn message(
     }
     let mut connection = state.bridge.store().read().await?;
     let found = messages::find(&mut connection, MessageId(id)).await?;
-    let here = found.filter(|message| conversation.is_none_or(|wanted| wanted == message.conversation.0));
+    let here = found
+        .filter(|message| conversation.is_none_or(|wanted| wanted == message.conversation.0))
+        .filter(|message| message.gone != Some(domain::Gone::Deleted));
     let found = here.ok_or_else(none)?;
     match conversations::takes_part(&mut connection, found.conversation, user).await? {
         Some(true) => {}
@@ -190,11 +204,22 @@ pub(crate) async fn shown(
     found: Vec<domain::Message>,
 ) -> Result<Vec<Message>, ApiError> {
     let own: Vec<MessageId> = found.iter().filter(|it| it.sender == user).map(|it| it.id).collect();
+    let all: Vec<MessageId> = found.iter().map(|it| it.id).collect();
+    let mut connection = state.bridge.store().read().await?;
     let notes = if own.is_empty() {
         Vec::new()
     } else {
-        let mut connection = state.bridge.store().read().await?;
         messages::notes(&mut connection, user, &own).await?
     };
-    Ok(Message::list(found, user, notes))
+    let tallies = acts::tallies(&mut connection, user, &all).await?;
+    let attached = media::attached(&mut connection, &all).await?;
+    drop(connection);
+    let mut shown = Message::list(found, user, notes, tallies, &state.links);
+    for message in &mut shown {
+        let added = attached.iter().filter(|it| it.to.0 == message.id);
+        message
+            .attachments
+            .extend(added.map(|it| Attachment::added(it, &state.links)));
+    }
+    Ok(shown)
 }

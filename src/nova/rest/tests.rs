@@ -1,5 +1,6 @@
 //! Every route, through the real router and on a real Postgres. The homeserver is down throughout: no route needs it.
 
+mod acts;
 mod app;
 mod auth;
 mod calls;

@@ -3,11 +3,14 @@
 
 use serde_json::{Map, Value};
 
+use crate::bridge::messages::Said;
+use crate::bridge::receipts::UpTo;
 use crate::domain::feed::Cursor;
-use crate::domain::ids::ConversationId;
+use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::{Style, Text};
 use crate::nova::dialects::call_frames::Kind;
 use crate::nova::dto::calls::body::Body;
+use crate::nova::dto::receipts::up_to;
 
 /// A frame from a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,9 +26,23 @@ pub(super) enum ClientFrame {
         /// Where.
         conversation: ConversationId,
         /// What.
-        text: Text,
-        /// The client's own key for it.
-        idempotency_key: Option<String>,
+        said: Said,
+    },
+    /// Types, or no longer does.
+    Typing {
+        /// Where; in the socket's own conversation if nothing is said.
+        conversation: Option<ConversationId>,
+        /// Who, if it is said: old clients do.
+        user: Option<UserId>,
+        /// Whether.
+        typing: bool,
+    },
+    /// Has read something.
+    Read {
+        /// Where; in the socket's own conversation if nothing is said.
+        conversation: Option<ConversationId>,
+        /// Up to where.
+        up_to: UpTo,
     },
     /// Does something in a call.
     Call(CallFrame, Body),
@@ -122,6 +139,9 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         },
         "get_unacked" | "getUnacked" => Ok(ClientFrame::GetUnacked),
         "message.send" => send(&frame),
+        "typing" | "typing.start" => Ok(typing(&frame, true)),
+        "typing.stop" => Ok(typing(&frame, false)),
+        "message.read" => mark_read(&frame),
         name => match (CallFrame::parse(name), Kind::parse(name)) {
             (Some(call), _) => Ok(ClientFrame::Call(call, Body::from(frame))),
             (None, Some(kind)) => Ok(ClientFrame::Foreign(kind, frame)),
@@ -129,6 +149,42 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
         },
     };
     (request_id, read)
+}
+
+/// The conversation that a frame names, at its top or in its `data`.
+fn conversation(frame: &Map<String, Value>) -> Result<Option<ConversationId>, Refused> {
+    let data = frame.get("data").and_then(|data| data.get("conversation_id"));
+    match frame.get("conversation_id").or(data) {
+        None | Some(Value::Null) => Ok(None),
+        Some(id) => {
+            let id = id.as_str().and_then(|id| id.parse().ok());
+            id.map(Some)
+                .ok_or_else(|| Refused::invalid("conversation_id must be a UUID"))
+        }
+    }
+}
+
+/// What makes no sense is ignored: it comes with every key that is pressed.
+fn typing(frame: &Map<String, Value>, typing: bool) -> ClientFrame {
+    let user = match frame.get("user_id") {
+        None | Some(Value::Null) => Some(None),
+        Some(user) => user.as_str().and_then(|user| user.parse().ok()).map(Some),
+    };
+    match (conversation(frame), user) {
+        (Ok(conversation), Some(user)) => ClientFrame::Typing {
+            conversation,
+            user,
+            typing,
+        },
+        (Err(_), _) | (_, None) => ClientFrame::Unknown,
+    }
+}
+
+fn mark_read(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
+    Ok(ClientFrame::Read {
+        conversation: conversation(frame)?,
+        up_to: up_to(frame).map_err(Refused::invalid)?,
+    })
 }
 
 fn send(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
@@ -148,16 +204,25 @@ fn send(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
         Some(name) => Style::parse(&name).ok_or_else(|| Refused::invalid("style is plain, notice or emote"))?,
         None => Style::Plain,
     };
+    let reply_to = match text("reply_to_message_id")?.filter(|id| !id.is_empty()) {
+        Some(id) => {
+            let id = id.parse();
+            Some(id.map_err(|_| Refused::invalid("reply_to_message_id must be a UUID"))?)
+        }
+        None => None,
+    };
     let formatted = text("formatted_content")?;
-    Ok(ClientFrame::Send {
-        conversation,
+    let said = Said {
         text: Text {
             style,
             plain,
             formatted,
+            media: None,
         },
         idempotency_key: text("idempotency_key")?,
-    })
+        reply_to,
+    };
+    Ok(ClientFrame::Send { conversation, said })
 }
 
 #[cfg(test)]
@@ -167,6 +232,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::ids::MessageId;
 
     fn read_json(frame: &Value) -> Result<ClientFrame, Refused> {
         read(&frame.to_string()).1
@@ -184,15 +250,19 @@ mod tests {
             read_json(&json!({ "type": "ack", "msg_id": "5-1", "conversation_id": id })),
             Ok(ClientFrame::Ack(Cursor { position: 5, n: 1 }))
         );
-        let send = json!({ "type": "message.send", "conversation_id": id, "content": "hi", "request_id": 7 });
+        let send = json!({ "type": "message.send", "conversation_id": id, "content": "hi", "request_id": 7,
+            "reply_to_message_id": id });
         assert_eq!(
             read(&send.to_string()),
             (
                 Some(json!(7)),
                 Ok(ClientFrame::Send {
                     conversation: ConversationId(Uuid::from_u128(1)),
-                    text: Text::plain("hi"),
-                    idempotency_key: None,
+                    said: Said {
+                        text: Text::plain("hi"),
+                        idempotency_key: None,
+                        reply_to: Some(MessageId(Uuid::from_u128(1))),
+                    },
                 })
             )
         );
@@ -212,15 +282,54 @@ mod tests {
 
     #[test]
     fn frames_of_old_clients_that_mean_nothing_yet_are_ignored() {
-        for name in [
-            "typing",
-            "typing.start",
-            "typing.stop",
-            "request_room_keys",
-            "from.the.future",
-        ] {
+        for name in ["request_room_keys", "from.the.future"] {
             assert_eq!(read_json(&json!({ "type": name })), Ok(ClientFrame::Unknown));
         }
+    }
+
+    #[test]
+    fn typing_is_read_as_every_client_says_it() {
+        let (here, me) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let said = |user: Option<Uuid>, typing| {
+            Ok(ClientFrame::Typing {
+                conversation: Some(ConversationId(here)),
+                user: user.map(UserId),
+                typing,
+            })
+        };
+        let upper = |id: Uuid| id.to_string().to_uppercase();
+        let old = json!({ "type": "typing", "conversation_id": upper(here), "user_id": upper(me) });
+        assert_eq!(read_json(&old), said(Some(me), true));
+        for (name, typing) in [("typing.start", true), ("typing.stop", false)] {
+            let nested = json!({ "type": name, "data": { "conversation_id": here } });
+            assert_eq!(read_json(&nested), said(None, typing));
+            let flat = json!({ "type": name, "conversation_id": here });
+            assert_eq!(read_json(&flat), said(None, typing));
+        }
+        for frame in [
+            json!({ "type": "typing", "conversation_id": 7 }),
+            json!({ "type": "typing", "conversation_id": here, "user_id": "me" }),
+            json!({ "type": "typing.start", "data": { "conversation_id": "here" } }),
+        ] {
+            assert_eq!(read_json(&frame), Ok(ClientFrame::Unknown), "{frame}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_said_by_message_number_or_not_at_all() {
+        let id = Uuid::from_u128(1);
+        let read = |up_to| {
+            Ok(ClientFrame::Read {
+                conversation: Some(ConversationId(id)),
+                up_to,
+            })
+        };
+        let frame = json!({ "type": "message.read", "conversation_id": id, "message_id": id });
+        assert_eq!(read_json(&frame), read(UpTo::Message(id.into())));
+        let frame = json!({ "type": "message.read", "data": { "conversation_id": id } });
+        assert_eq!(read_json(&frame), read(UpTo::Newest));
+        assert!(read_json(&json!({ "type": "message.read", "conversation_id": "x" })).is_err());
+        assert!(read_json(&json!({ "type": "message.read", "sequence_number": "x" })).is_err());
     }
 
     #[test]
@@ -238,6 +347,7 @@ mod tests {
             json!({ "type": "message.send", "conversation_id": id, "content": 5 }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "style": "loud" }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "idempotency_key": 5 }),
+            json!({ "type": "message.send", "conversation_id": id, "content": "x", "reply_to_message_id": "x" }),
         ] {
             assert!(read_json(&frame).is_err(), "{frame}");
         }

@@ -20,7 +20,7 @@ use crate::domain::feed::{Cursor, FeedEntry};
 use crate::domain::ids::{CallId, ConversationId, UserId};
 use crate::metrics::ClosedBecause;
 use crate::nova::frames::{self, Frames};
-use crate::nova::hub::{Delivery, Membership};
+use crate::nova::hub::{Delivery, Membership, Shown};
 use crate::store::{StoreError, feed};
 
 /// How often the client is asked for a sign of life, and how long it may stay silent (§3.4).
@@ -65,7 +65,7 @@ impl End {
 pub(super) struct Seat {
     id: Uuid,
     member: Membership,
-    entries: mpsc::Receiver<Arc<Delivery>>,
+    entries: mpsc::Receiver<Arc<Shown>>,
 }
 
 /// What a socket is shown of the feed at once.
@@ -96,6 +96,8 @@ pub(super) struct Session {
     acks: u32,
     /// Calls that were shown when the socket opened: whose ring may be on its way besides.
     rung: Vec<CallId>,
+    /// Where its user began to type over it.
+    typing: Vec<ConversationId>,
 }
 
 impl Session {
@@ -123,6 +125,7 @@ impl Session {
             refused: 0,
             acks: 0,
             rung: Vec::new(),
+            typing: Vec::new(),
         };
         (session, Seat { id, member, entries })
     }
@@ -145,6 +148,9 @@ impl Session {
         }
         drop(member);
         drop(attendance);
+        for conversation in &self.typing {
+            self.state.nova.bridge.ends_typing(*conversation, self.user);
+        }
         if let Some((code, reason)) = end.close {
             let close = Message::Close(Some(CloseFrame {
                 code,
@@ -165,7 +171,7 @@ impl Session {
         &mut self,
         socket: &mut WebSocket,
         member: &Membership,
-        mut entries: mpsc::Receiver<Arc<Delivery>>,
+        mut entries: mpsc::Receiver<Arc<Shown>>,
         id: Uuid,
     ) -> Result<(), End> {
         if self.greet {
@@ -192,11 +198,11 @@ impl Session {
                     Some(Err(error)) => return Err(broken(&error)),
                     None => return Ok(()),
                 },
-                Some(delivery) = entries.recv() => {
-                    self.deliver(socket, &delivery).await?;
+                Some(shown) = entries.recv() => {
+                    self.show(socket, &shown).await?;
                     // What waits already goes out in the same write.
                     while let Ok(next) = entries.try_recv() {
-                        self.deliver(socket, &next).await?;
+                        self.show(socket, &next).await?;
                     }
                     self.flush(socket).await?;
                     if entries.is_empty() && member.slot().take_lagging() {
@@ -261,19 +267,31 @@ impl Session {
         let horizon = store.feed_horizon(&mut connection).await?;
         let below = horizon.position.max(published.position.saturating_add(1));
         let page = feed::of_user(&mut connection, self.user, self.only, from, below, PAGE).await?;
-        let bare = self.state.hub.bare_frames();
+        let ways = self.state.hub.ways();
         Ok(Part {
             entries: page
                 .entries
                 .into_iter()
                 .map(|entry| {
-                    let frames = frames::of_entry(&entry, bare);
+                    let frames = frames::of_entry(&entry, ways);
                     (entry, frames)
                 })
                 .collect(),
             reached: page.last.unwrap_or(from),
             more: page.full,
         })
+    }
+
+    async fn show(&mut self, socket: &mut WebSocket, shown: &Shown) -> Result<(), End> {
+        match shown {
+            Shown::Entry(delivery) => self.deliver(socket, delivery).await,
+            Shown::Live(frames) => {
+                for frame in frames {
+                    in_time(socket.feed(Message::Text(frame.clone()))).await?;
+                }
+                Ok(())
+            }
+        }
     }
 
     async fn deliver(&mut self, socket: &mut WebSocket, delivery: &Delivery) -> Result<(), End> {

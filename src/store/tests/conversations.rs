@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::ingest::ConversationEdit;
+use crate::store::lists::Which;
 use crate::store::{conversations, lists};
 
 fn portal(id: ConversationId, room: &str) -> Effects {
@@ -186,7 +187,7 @@ async fn a_deleted_conversation_is_gone_and_its_pair_and_its_room_are_free(pool:
         None
     );
     assert!(
-        lists::of_user(&mut connection, ANNA, None, 10, 0)
+        lists::of_user(&mut connection, ANNA, Which::Archived(false), 10, 0)
             .await
             .unwrap()
             .is_empty()
@@ -213,7 +214,9 @@ async fn lists_show_the_liveliest_first_with_their_newest_message(pool: PgPool) 
         .unwrap();
     tx.commit().await.unwrap();
     let mut connection = store.read().await.unwrap();
-    let all = lists::of_user(&mut connection, ANNA, None, 10, 0).await.unwrap();
+    let all = lists::of_user(&mut connection, ANNA, Which::Archived(false), 10, 0)
+        .await
+        .unwrap();
     assert_eq!(all.iter().map(|it| it.id).collect::<Vec<_>>(), [lively, quiet]);
     let last = all[0].last_message.as_ref().unwrap();
     assert_eq!((last.content.as_str(), last.sender), ("two", alice()));
@@ -222,15 +225,19 @@ async fn lists_show_the_liveliest_first_with_their_newest_message(pool: PgPool) 
         (None, Some("!one:x"))
     );
     assert_eq!(
-        lists::of_user(&mut connection, ANNA, None, 1, 1).await.unwrap(),
+        lists::of_user(&mut connection, ANNA, Which::Archived(false), 1, 1)
+            .await
+            .unwrap(),
         all[1..]
     );
     assert_eq!(
-        lists::of_user(&mut connection, BERT, Some(quiet), 10, 0).await.unwrap(),
+        lists::of_user(&mut connection, BERT, Which::Only(quiet), 10, 0)
+            .await
+            .unwrap(),
         all[1..]
     );
     assert!(
-        lists::of_user(&mut connection, BERT, Some(lively), 10, 0)
+        lists::of_user(&mut connection, BERT, Which::Only(lively), 10, 0)
             .await
             .unwrap()
             .is_empty()
@@ -293,8 +300,8 @@ async fn conversations_rooms_and_pictures_are_looked_up_for_somebody(pool: PgPoo
     write(&store, id, &picture).await;
     let mut connection = store.read().await.unwrap();
     conversations::delete(&mut connection, gone, at(5)).await.unwrap();
-    assert_eq!(lists::count_of_user(&mut connection, ANNA).await.unwrap(), 1);
-    assert_eq!(lists::count_of_user(&mut connection, alice()).await.unwrap(), 0);
+    assert_eq!(lists::count_of_user(&mut connection, ANNA, false).await.unwrap(), 1);
+    assert_eq!(lists::count_of_user(&mut connection, alice(), false).await.unwrap(), 0);
     let rooms = lists::rooms_of_user(&mut connection, ANNA).await.unwrap();
     assert_eq!(rooms, [(id, "!one:x".to_owned())]);
     let avatar = lists::avatar(&mut connection, id.0).await.unwrap();

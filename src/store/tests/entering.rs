@@ -29,6 +29,7 @@ fn event(id: &str, room: &str, sender: &str, meaning: Meaning) -> RawEvent {
 fn text(marker: Option<MessageId>) -> Meaning {
     Meaning::Message {
         text: Text::plain("x"),
+        reply: None,
         marker,
         notice: false,
     }
@@ -102,8 +103,8 @@ async fn a_message_needs_its_room_and_the_last_number_and_no_members(pool: PgPoo
     assert!(context.rooms.len() == 1 && context.profiles.is_empty() && context.seen.is_empty());
     let marked = context.marked[&said.id];
     assert_eq!(
-        (marked.conversation, marked.sender, marked.delivered),
-        (id, ANNA, false)
+        (marked.conversation, marked.sender, marked.sequence, marked.delivered),
+        (id, ANNA, 1, false)
     );
     assert!(is_locked(&pool, id).await);
 }

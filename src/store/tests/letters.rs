@@ -130,6 +130,7 @@ async fn a_refused_job_is_kept_and_taken_out_once(pool: PgPool) {
     let job = Job::SendEvent {
         event_type: "m.room.message".to_owned(),
         content: json!({ "body": "a\0b" }),
+        answers: None,
     };
     let stored = refused(job.clone(), Some(conversation));
     dead_letters::keep_job(&mut connection, &stored, "M_FORBIDDEN", at(5))

@@ -29,7 +29,7 @@ async fn pages_are_in_the_order_of_saying_from_wherever_they_start(pool: PgPool)
         (Page::After(3), vec![4, 5]),
         (Page::After(5), vec![]),
     ] {
-        let numbers: Vec<i64> = messages::page(&mut connection, id, page, 2)
+        let numbers: Vec<i64> = messages::page(&mut connection, id, page, false, 2)
             .await
             .unwrap()
             .iter()
@@ -48,6 +48,7 @@ async fn a_message_comes_back_whole(pool: PgPool) {
             style: Style::Emote,
             plain: "wäves 👋\nand more".to_owned(),
             formatted: Some("<b>wäves</b>".to_owned()),
+            media: None,
         },
         event_id: Some("$event".to_owned()),
         idempotency_key: Some("key".to_owned()),

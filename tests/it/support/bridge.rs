@@ -25,6 +25,8 @@ pub(crate) struct TestBridge {
     http: reqwest::Client,
     files: TempDir,
     settings: String,
+    /// Further sections of the configuration.
+    sections: String,
 }
 
 impl TestBridge {
@@ -35,6 +37,16 @@ impl TestBridge {
 
     /// Starts one with further settings: lines of the `nova` section of the configuration.
     pub(crate) async fn with(pool: PgPool, nova_settings: &str) -> Self {
+        Self::with_sections(pool, nova_settings, "").await
+    }
+
+    /// Starts one with settings of the `rooms` section.
+    pub(crate) async fn with_rooms(pool: PgPool, rooms_settings: &str) -> Self {
+        Self::with_sections(pool, "", &format!("rooms: {{ {rooms_settings} }}\n")).await
+    }
+
+    /// Starts one with further settings, and further sections of the configuration.
+    pub(crate) async fn with_sections(pool: PgPool, nova_settings: &str, sections: &str) -> Self {
         // Shown by the test runner when the test fails.
         let log = tracing_subscriber::fmt()
             .with_env_filter("warn,nova_bridge=debug")
@@ -48,6 +60,7 @@ impl TestBridge {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             files: TempDir::new().unwrap(),
             settings: nova_settings.to_owned(),
+            sections: sections.to_owned(),
         };
         bridge.launch().await;
         bridge
@@ -88,6 +101,7 @@ impl TestBridge {
         for line in self.settings.lines() {
             writeln!(text, "  {line}").unwrap();
         }
+        text.push_str(&self.sections);
         text
     }
 
@@ -187,6 +201,28 @@ impl NovaUser {
             request = request.json(&body);
         }
         answer(request).await
+    }
+
+    /// Brings a file.
+    pub(crate) async fn bring(&self, query: &str, mime: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
+        let request = self
+            .http
+            .post(format!("http://{}/media?{query}", self.base))
+            .bearer_auth(&self.token)
+            .header("content-type", mime)
+            .body(body);
+        answer(request).await
+    }
+
+    /// Asks for a file by a link, without a token.
+    pub(crate) fn open_link(&self, link: &str) -> reqwest::RequestBuilder {
+        assert!(link.starts_with(&format!("http://{}/", self.base)), "{link}");
+        self.http.get(link)
+    }
+
+    /// Puts a file to a link, without a token.
+    pub(crate) async fn put_to(&self, link: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
+        answer(self.http.put(link).body(body)).await
     }
 
     /// Says something, and expects that it is taken.

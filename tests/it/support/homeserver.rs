@@ -10,6 +10,7 @@ mod creation;
 mod directory;
 mod entrance;
 mod faults;
+pub(crate) mod files;
 mod push;
 mod rooms;
 mod user;
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) alias_prefix: String,
     /// `12`, where creators stand above the power levels and room ids name no server; or `11`.
     pub(crate) room_version: String,
+    /// The largest file that it takes.
+    pub(crate) upload_limit: u64,
     /// The TURN server that it gives out.
     pub(crate) turn_uri: Option<String>,
 }
@@ -60,6 +63,7 @@ impl Default for Options {
             covers_ghosts: true,
             alias_prefix: "#nova".to_owned(),
             room_version: "12".to_owned(),
+            upload_limit: 200_000_000,
             turn_uri: Some("turn:turn.example.org".to_owned()),
         }
     }
@@ -226,6 +230,22 @@ impl FakeHomeserver {
         self.shared.lock().deliveries.clone()
     }
 
+    /// Keeps a file, and gives its address.
+    pub(crate) fn keep(&self, content_type: &str, bytes: impl Into<Bytes>) -> String {
+        let bytes = bytes.into();
+        self.shared.change(|world| world.upload(content_type.to_owned(), bytes))
+    }
+
+    /// Takes no larger files from now on.
+    pub(crate) fn limit_uploads(&self, bytes: u64) {
+        self.shared.change(|world| world.options.upload_limit = bytes);
+    }
+
+    /// From now on it understands `Range`, as a cache before it would.
+    pub(crate) fn understand_ranges(&self) {
+        self.shared.change(|world| world.understands_ranges = true);
+    }
+
     /// Looks at anything else.
     pub(crate) fn inspect<A>(&self, look: impl FnOnce(&World) -> A) -> A {
         look(&self.shared.lock())
@@ -255,7 +275,7 @@ impl FakeHomeserver {
     /// Waits until everything that is to be pushed has been taken by the bridge.
     pub(crate) async fn wait_until_pushed(&self) {
         self.wait_for("an empty push queue", |world| {
-            (world.queue.is_empty() && !world.pushing).then_some(())
+            (world.queue.is_empty() && world.ephemeral.is_empty() && !world.pushing).then_some(())
         })
         .await;
     }

@@ -36,6 +36,41 @@ fn an_echo_completes_its_message_and_tells_only_its_author() {
 }
 
 #[test]
+fn it_is_noted_after_which_message_an_event_stands() {
+    let (mut model, id) = with_direct();
+    let message = model.says(id, ANNA);
+    let (effects, _) = model.run(&[
+        event("$1", ROOM, ALICE, text("one")),
+        event("$name", ROOM, ALICE, Meaning::Name(Some("Tea".to_owned()))),
+        event("$odd", ROOM, ALICE, Meaning::Nothing),
+        event("$2", ROOM, ALICE, text("two")),
+        event("$echo", ROOM, &ghost(ANNA), marked_text("hello", Some(message))),
+        event("$elsewhere", "!elsewhere:x", ALICE, Meaning::Nothing),
+    ]);
+    let noted: Vec<(&str, i64, bool)> = effects
+        .places
+        .iter()
+        .map(|place| (place.event.as_str(), place.sequence, place.is_message))
+        .collect();
+    assert_eq!(noted, [("$name", 2, false), ("$odd", 2, false), ("$echo", 1, true)]);
+}
+
+#[test]
+fn a_nova_user_who_writes_has_read() {
+    let (mut model, id) = with_direct();
+    let (effects, _) = model.run(&[
+        event("$1", ROOM, ALICE, text("one")),
+        event("$2", ROOM, &ghost(ANNA), text("two")),
+    ]);
+    let read = Read {
+        conversation: id,
+        user: ANNA,
+        sequence: 2,
+    };
+    assert_eq!(effects.reads, [read], "of a Matrix user it is not asked");
+}
+
+#[test]
 fn an_echo_in_a_batch_leaves_the_other_messages_what_they_are() {
     let (mut model, id) = with_direct();
     let message = model.says(id, ANNA);

@@ -1,6 +1,7 @@
 //! The database as a plan sees it: builds contexts as `store::context` does, applies effects as `store::apply` does, and
 //! checks on the way what the database's keys would check.
 
+mod acts;
 mod applying;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -30,6 +31,7 @@ pub(super) struct Model {
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) early: Vec<EarlyEvent>,
     pub(super) noticed: BTreeSet<OwnedRoomId>,
+    pub(super) acts: acts::Kept,
     /// People who want no calls.
     pub(super) off: BTreeSet<UserId>,
     /// Event ids of messages, of other applied events and of dead letters.
@@ -64,6 +66,7 @@ impl Model {
             calls: BTreeMap::new(),
             early: Vec::new(),
             noticed: BTreeSet::new(),
+            acts: acts::Kept::default(),
             off: BTreeSet::new(),
             done: BTreeSet::new(),
             ids: 0x1000,
@@ -130,10 +133,12 @@ impl Model {
     /// A message that a Nova user wrote, on its way to Matrix.
     pub(super) fn says(&mut self, conversation: ConversationId, sender: UserId) -> MessageId {
         let id = MessageId(self.id());
-        self.conversations.get_mut(&conversation).unwrap().last_sequence += 1;
+        let conversation_row = self.conversations.get_mut(&conversation).unwrap();
+        conversation_row.last_sequence += 1;
         let row = Marked {
             conversation,
             sender,
+            sequence: conversation_row.last_sequence,
             delivered: false,
         };
         self.marked.insert(id, row);
@@ -160,6 +165,8 @@ impl Model {
         let members = events.iter().any(|event| {
             event.meaning.concerns_members() || matches!(event.meaning, Meaning::Call { .. } | Meaning::RtcRing { .. })
         });
+        let acts = self.is_acted(events);
+        let senders: BTreeSet<UserId> = events.iter().map(|it| self.ghosts.person(it.sender.as_str())).collect();
         let mut rooms: HashMap<OwnedRoomId, Portal> = HashMap::new();
         let mut wanted: BTreeSet<ConversationId> = BTreeSet::new();
         let mut people: BTreeSet<UserId> = BTreeSet::new();
@@ -183,6 +190,7 @@ impl Model {
                     creating.extend(self.creating.get(id).map(|job| (*id, *job)));
                 }
                 Meaning::Message { .. }
+                | Meaning::Act { .. }
                 | Meaning::NotYet { .. }
                 | Meaning::Encrypted
                 | Meaning::Create { marker: None, .. }
@@ -212,7 +220,8 @@ impl Model {
                 if members {
                     people.extend(state.members.keys().copied());
                 } else {
-                    state.members.clear();
+                    // Of those who act, and only where somebody does.
+                    state.members.retain(|user, _| acts && senders.contains(user));
                 }
                 (*id, state)
             })
@@ -241,6 +250,7 @@ impl Model {
             seen: self.done.iter().cloned().collect::<HashSet<_>>(),
             marked: self.marked.iter().map(|(id, row)| (*id, *row)).collect(),
             creating,
+            acts: if acts { self.known_acts(events) } else { Acts::default() },
             calls: self.known_calls(&wanted),
             call_rules: CallRules::default(),
         }

@@ -40,6 +40,11 @@ fn member() -> impl Strategy<Value = Meaning> {
     })
 }
 
+/// Any event of the history, its own as well.
+fn target() -> impl Strategy<Value = String> {
+    (0..30_u8).prop_map(|index| format!("${index}"))
+}
+
 /// Markers are chosen among the ids that the model gives out first.
 fn meaning() -> impl Strategy<Value = Meaning> {
     let marker = proptest::option::of((0x1000_u128..0x1006).prop_map(Uuid::from_u128));
@@ -47,6 +52,10 @@ fn meaning() -> impl Strategy<Value = Meaning> {
         6 => member(),
         4 => ("[a-c]", marker.clone()).prop_map(|(body, id)| marked_text(&body, id.map(MessageId))),
         1 => marker.clone().prop_map(|id| Meaning::NotYet { kind: "m.image".to_owned(), marker: id.map(MessageId) }),
+        2 => (target(), "[a-c]").prop_map(|(target, body)| edit(&target, &body)),
+        2 => (target(), "[👍🎉]").prop_map(|(target, key)| reaction(&target, &key)),
+        2 => target().prop_map(|target| redaction(&target)),
+        2 => (target(), "[a-c]").prop_map(|(target, body)| answer(&body, &target, None)),
         1 => Just(Meaning::Encrypted),
         1 => (marker, any::<bool>()).prop_map(|(id, sender_is_creator)| Meaning::Create {
             marker: id.map(OutboxId),
@@ -173,6 +182,7 @@ fn is_nothing(effects: &Effects) -> bool {
         && effects.portals.is_empty()
         && effects.jobs.is_empty()
         && effects.echoes.is_empty()
+        && effects.acts.is_empty()
         && effects.people.is_empty()
         && effects.met.is_empty()
         && effects.dead_letters.is_empty()

@@ -5,6 +5,8 @@
     reason = "tests fail by panicking, and are short"
 )]
 
+mod relations;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -49,7 +51,8 @@ fn each_style_of_text_is_read() {
             Text {
                 style,
                 plain: "a\nb 👋".to_owned(),
-                formatted: None
+                formatted: None,
+                media: None,
             }
         );
     }
@@ -98,13 +101,24 @@ fn what_cannot_be_carried_yet_is_named() {
     let cases = [
         (
             "m.room.message",
-            json!({ "msgtype": "m.image", "body": "x", "url": "mxc://a/b" }),
+            json!({ "msgtype": "m.image", "body": "x", "url": "https://example.org/x" }),
             "m.image",
         ),
         (
             "m.room.message",
             json!({ "msgtype": "m.text", "body": "x", "m.relates_to": { "rel_type": "m.replace" } }),
-            "m.replace",
+            "m.replace without event_id",
+        ),
+        (
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": "x", "m.relates_to": { "rel_type": "m.replace", "event_id": "$x" } }),
+            "m.replace without m.new_content",
+        ),
+        (
+            "m.room.message",
+            json!({ "m.new_content": { "msgtype": "m.image", "body": "x" },
+                    "m.relates_to": { "rel_type": "m.replace", "event_id": "$x" } }),
+            "m.replace with m.image",
         ),
         ("m.room.message", Value::Null, "m.room.message without msgtype"),
         (
@@ -112,7 +126,7 @@ fn what_cannot_be_carried_yet_is_named() {
             json!({ "msgtype": "m.text", "body": 4 }),
             "m.room.message without body",
         ),
-        ("m.reaction", json!({}), "m.reaction"),
+        ("m.sticker", json!({}), "m.sticker without url"),
     ];
     for (event_type, content, expected) in cases {
         assert!(matches!(meaning(event_type, None, content), Meaning::NotYet { kind, .. } if kind == expected));
@@ -180,6 +194,12 @@ fn any_json() -> impl Strategy<Value = Value> {
             Just("body".to_owned()),
             Just("users".to_owned()),
             Just("m.relates_to".to_owned()),
+            Just("m.new_content".to_owned()),
+            Just("m.in_reply_to".to_owned()),
+            Just("rel_type".to_owned()),
+            Just("event_id".to_owned()),
+            Just("redacts".to_owned()),
+            Just("key".to_owned()),
             Just(MARKER.to_owned()),
             "[a-z]{1,3}",
         ];
@@ -196,7 +216,7 @@ proptest! {
         content in any_json(),
         event_type in prop::sample::select(vec![
             "m.room.message", "m.room.member", "m.room.create", "m.room.power_levels", "m.room.tombstone",
-            "m.room.name", "m.room.encrypted", "m.reaction", "x",
+            "m.room.name", "m.room.encrypted", "m.reaction", "m.room.redaction", "x",
         ]),
         state_key in prop::option::of(prop::sample::select(vec!["", "@a:x", "no id"])),
     ) {

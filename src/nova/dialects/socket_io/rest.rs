@@ -87,7 +87,7 @@ pub(super) fn router(state: DialectState) -> Router {
         .route("/api/calls/{id}/toggle-video", post(toggle_video));
     let nova = state.nova.clone();
     let both = Router::new().nest("/u/{token}", routes.clone()).merge(routes);
-    layers::around(both.with_state(state), &nova).with_state(nova)
+    layers::around(both.with_state(state), Router::new(), &nova).with_state(nova)
 }
 
 async fn servers(state: &DialectState, user: UserId) -> Vec<IceServer> {

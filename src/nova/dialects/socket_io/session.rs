@@ -20,7 +20,7 @@ use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{CallId, UserId};
 use crate::metrics::ClosedBecause;
 use crate::nova::error::ApiError;
-use crate::nova::hub::{Delivery, Membership};
+use crate::nova::hub::{Membership, Shown};
 use crate::store::feed;
 
 /// How long a socket may stay that has not said whose it is.
@@ -53,7 +53,7 @@ pub(super) struct End(pub(super) ClosedBecause);
 /// A user's place in the feed.
 struct Seat {
     member: Membership,
-    entries: mpsc::Receiver<Arc<Delivery>>,
+    entries: mpsc::Receiver<Arc<Shown>>,
     /// Everything up to here was looked at.
     cursor: Cursor,
     /// A call of theirs goes on while this is there.
@@ -156,7 +156,11 @@ impl Session {
                     return Ok(());
                 }
                 Some(heard) = events.recv() => self.hear(heard).await?,
-                Some(delivery) = next(&mut self.seat) => self.take(&delivery.entry).await?,
+                Some(shown) = next(&mut self.seat) => match &*shown {
+                    Shown::Entry(delivery) => self.take(&delivery.entry).await?,
+                    // Of these it has no words for.
+                    Shown::Live(_) => {}
+                },
                 () = sleep_until(wake) => {
                     if self.user.is_none() && opened.elapsed() > ANONYMOUS {
                         return Err(End(ClosedBecause::Unauthorized));
@@ -178,7 +182,7 @@ impl Session {
         seat.member.slot().came_to(entry.cursor);
         match &entry.event {
             FeedEvent::Change(Change::Call { call, news }) => self.tell(*call, news).await,
-            FeedEvent::Change(_) | FeedEvent::Message(_) => Ok(()),
+            FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Message(_) => Ok(()),
         }
     }
 
@@ -253,7 +257,7 @@ impl Session {
 }
 
 /// What the feed says next; nothing ever, where nobody has said whose socket it is.
-async fn next(seat: &mut Option<Seat>) -> Option<Arc<Delivery>> {
+async fn next(seat: &mut Option<Seat>) -> Option<Arc<Shown>> {
     match seat {
         Some(seat) => seat.entries.recv().await,
         None => std::future::pending().await,

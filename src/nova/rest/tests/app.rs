@@ -25,6 +25,7 @@ use crate::matrix::{self, Homeserver};
 use crate::metrics;
 use crate::nova::auth::tests::{authenticator, now, token};
 use crate::nova::limit::SendLimiter;
+use crate::nova::media::Links;
 use crate::nova::{NovaState, Settings, rest};
 use crate::store::Store;
 
@@ -118,8 +119,11 @@ impl App {
                 sender: user_id!("@nova-sender:example.org").to_owned(),
                 line: ruma::owned_room_alias_id!("#nova_line:example.org"),
                 permissions: crate::domain::bot::Permissions(std::collections::BTreeMap::new()),
+                receipts: crate::bridge::receipts::ReceiptsTold::Public,
+                presence: false,
                 calls: crate::bridge::calls::CallSettings::default(),
                 ice,
+                media: crate::bridge::media::MediaSettings::default(),
             },
             clock: Arc::<Standing>::clone(&clock),
             random: Arc::new(Counting(AtomicU64::new(1))),
@@ -134,7 +138,10 @@ impl App {
             messages_per_second: 1,
             burst: 1000,
         };
+        let day = Duration::from_hours(24);
+        let links = Links::new(&settings.public_url, b"as", day, Arc::<Standing>::clone(&clock));
         let state = NovaState {
+            links: Arc::new(links),
             bridge,
             auth: Arc::new(authenticator()),
             settings: Arc::new(settings),

@@ -44,15 +44,17 @@ async fn every_described_route_answers_below_each_of_its_addresses(pool: PgPool)
         };
         for prefix in prefixes {
             let path = format!("{prefix}{}", path.replace(['{', '}'], ""));
-            for method in item.as_object().unwrap().keys().filter(|name| *name != "servers") {
+            for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "servers") {
                 let method = method.to_uppercase();
+                let open = operation["security"] == json!([{}]) || path.starts_with("/avatars/");
                 let request = Request::builder()
                     .method(&*method)
                     .uri(&path)
                     .body(Body::empty())
                     .unwrap();
                 let status = app.send(request).await.status;
-                let expected = if path.starts_with("/avatars/") { 400 } else { 401 };
+                // Whoever has the address needs no token there; this one is none.
+                let expected = if open { 400 } else { 401 };
                 assert_eq!(status, expected, "{method} {path}");
             }
         }
@@ -65,11 +67,7 @@ async fn what_comes_later_is_not_there_yet(pool: PgPool) {
     let id = app.direct().await;
     let unknown = |answer: &super::Answer| answer.body["message"] == json!("no such path");
     for (method, path) in [
-        ("POST", format!("/conversations/{id}/read")),
         ("GET", format!("/conversations/{id}/encryption-key")),
-        ("POST", format!("/messages/{id}/reactions")),
-        ("GET", format!("/messages/{id}/attachments")),
-        ("POST", format!("/conversations/{id}/messages/{id}/recall")),
         ("POST", format!("/conversations/{id}/messages/{id}/forward")),
         ("GET", "/api/v1/nothing".to_owned()),
         ("GET", "/api/v2/chat".to_owned()),
@@ -77,9 +75,7 @@ async fn what_comes_later_is_not_there_yet(pool: PgPool) {
         let answer = app.raw(method, ALICE, &path, Body::empty()).await;
         assert!(answer.status == 404 && unknown(&answer), "{method} {path}: {answer:?}");
     }
-    let audio = format!("/conversations/{id}/messages/audio");
-    assert_eq!(app.post(ALICE, &audio, &json!({})).await.status, 405);
-    let answer = app.raw("PUT", ALICE, &format!("/messages/{id}"), Body::empty()).await;
+    let answer = app.raw("PATCH", ALICE, &format!("/messages/{id}"), Body::empty()).await;
     assert_eq!(answer.status, 405);
     insta::assert_json_snapshot!("wrong_method", answer.body);
     let answer = app.raw("DELETE", ALICE, "/api/v2/chat/messages", Body::empty()).await;
@@ -124,7 +120,7 @@ async fn a_panic_is_an_error_of_ours_and_the_metrics_know_routes_but_no_paths(po
         "/panic/{id}",
         get(async || -> &'static str { unreachable!("but it is") }),
     );
-    app.router = layers::around(panics, &app.state).with_state(app.state.clone());
+    app.router = layers::around(panics, Router::new(), &app.state).with_state(app.state.clone());
     let answer = app.get(ALICE, "/panic/1").await;
     assert_eq!(answer.status, 500);
     insta::assert_json_snapshot!("panic", answer.body);

@@ -52,7 +52,7 @@ impl Session {
                 call,
                 news: News::Initiated { .. },
             }) => self.rung.contains(call),
-            FeedEvent::Change(_) | FeedEvent::Message(_) => false,
+            FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Message(_) => false,
         }
     }
 

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::{End, Session, Tongue, database};
 use crate::bridge::CommandError;
-use crate::domain::ids::ConversationId;
-use crate::domain::message::Text;
+use crate::bridge::messages::Said;
+use crate::bridge::receipts::UpTo;
+use crate::domain::ids::{ConversationId, UserId};
 use crate::metrics::ClosedBecause;
 use crate::nova::dialects::call_frames::Kind;
 use crate::nova::error::ApiError;
@@ -95,12 +96,16 @@ impl Session {
             ClientFrame::Ping => self.write(socket, r#"{"type":"pong"}"#.into()).await?,
             ClientFrame::Ack(cursor) => self.acknowledge(cursor).await.map_err(|error| database(&error))?,
             ClientFrame::GetUnacked => self.resend(socket).await?,
-            ClientFrame::Send {
+            ClientFrame::Send { conversation, said } => {
+                return Ok(self.say(conversation, said).await.map(Some));
+            }
+            ClientFrame::Typing {
                 conversation,
-                text,
-                idempotency_key,
-            } => {
-                return Ok(self.say(conversation, text, idempotency_key).await.map(Some));
+                user,
+                typing,
+            } => self.types(conversation, user, typing).await,
+            ClientFrame::Read { conversation, up_to } => {
+                return Ok(self.mark_read(conversation, up_to).await.map(Some));
             }
             ClientFrame::Call(frame, body) => {
                 return Ok(Box::pin(self.in_call(frame, &body)).await.map(Some));
@@ -113,18 +118,55 @@ impl Session {
         Ok(Ok(None))
     }
 
-    pub(super) async fn say(
-        &self,
-        conversation: ConversationId,
-        text: Text,
-        idempotency_key: Option<String>,
-    ) -> Result<Value, Refused> {
-        let nova = &self.state.nova;
-        if let Some(only) = self.only
-            && only != conversation
-        {
-            return Err(Refused::invalid("this socket is for another conversation"));
+    /// Nobody is told that it does not work: it comes with every key that is pressed, and the next one comes soon.
+    async fn types(&mut self, conversation: Option<ConversationId>, user: Option<UserId>, typing: bool) {
+        let Ok(conversation) = self.place(conversation) else {
+            return;
+        };
+        if user.is_some_and(|user| user != self.user) {
+            return;
         }
+        let bridge = &self.state.nova.bridge;
+        if !typing {
+            self.typing.retain(|other| *other != conversation);
+            bridge.ends_typing(conversation, self.user);
+            return;
+        }
+        match bridge.begins_typing(conversation, self.user).await {
+            Ok(()) if !self.typing.contains(&conversation) => self.typing.push(conversation),
+            Ok(()) => {}
+            Err(error) => tracing::debug!(%error, "who types cannot be told"),
+        }
+    }
+
+    async fn mark_read(&self, conversation: Option<ConversationId>, up_to: UpTo) -> Result<Value, Refused> {
+        let conversation = self.place(conversation)?;
+        match self.state.nova.bridge.mark_read(self.user, conversation, up_to).await {
+            // Not the REST reply's `message`: an old client would take a frame with one for something said.
+            Ok(read) => Ok(json!({
+                "conversation_id": conversation,
+                "last_read_message_id": read.message,
+                "last_read_sequence": read.sequence,
+                "unread_count": read.unread,
+            })),
+            Err(error) => Err(refused("message.read", &error.into())),
+        }
+    }
+
+    /// Where a frame is meant to happen: in the conversation that it names, or else in the socket's own.
+    fn place(&self, named: Option<ConversationId>) -> Result<ConversationId, Refused> {
+        match (named, self.only) {
+            (Some(named), Some(only)) if named != only => {
+                Err(Refused::invalid("this socket is for another conversation"))
+            }
+            (Some(place), _) | (None, Some(place)) => Ok(place),
+            (None, None) => Err(Refused::invalid("conversation_id is missing")),
+        }
+    }
+
+    pub(super) async fn say(&self, conversation: ConversationId, said: Said) -> Result<Value, Refused> {
+        let nova = &self.state.nova;
+        self.place(Some(conversation))?;
         if let Err(wait) = nova.sends.check(self.user) {
             let detail = format!("too many messages; again in {} ms", wait.as_millis());
             return Err(Refused {
@@ -132,19 +174,21 @@ impl Session {
                 detail,
             });
         }
-        match nova
-            .bridge
-            .send_message(self.user, conversation, text, idempotency_key)
-            .await
-        {
-            Ok(message) => Ok(json!({
-                "id": message.id,
-                "sequence_number": message.sequence,
-                "conversation_id": message.conversation,
-                "sender_id": message.sender,
-                "created_at": frames::time(message.created_at),
-                "delivery_status": message.delivery,
-            })),
+        match nova.bridge.send_message(self.user, conversation, said).await {
+            Ok(message) => {
+                let mut fields = json!({
+                    "id": message.id,
+                    "sequence_number": message.sequence,
+                    "conversation_id": message.conversation,
+                    "sender_id": message.sender,
+                    "created_at": frames::time(message.created_at),
+                    "delivery_status": message.delivery,
+                });
+                if let (Some(target), Some(fields)) = (message.reply_to, fields.as_object_mut()) {
+                    fields.insert("reply_to_message_id".to_owned(), json!(target));
+                }
+                Ok(fields)
+            }
             Err(error) => Err(refusal(error)),
         }
     }

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -15,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::entrance::{Caller, intercept};
 use super::world::{Answer, forbid, refuse};
-use super::{Shared, push};
+use super::{Shared, files, push};
 
-type Server = State<Arc<Shared>>;
+pub(super) type Server = State<Arc<Shared>>;
 type Reply = Answer<Json<Value>>;
 
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
@@ -35,6 +32,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/joined_rooms", get(joined_rooms))
         .route("/rooms/{room}/{action}", post(act_on_room))
         .route("/rooms/{room}/send/{event_type}/{txn}", put(send))
+        .route("/rooms/{room}/redact/{event}/{txn}", put(redact))
         .route("/rooms/{room}/state", get(room_state))
         .route("/rooms/{room}/state/{event_type}", get(state_event).put(set_state))
         .route("/rooms/{room}/state/{event_type}/", get(state_event).put(set_state))
@@ -43,6 +41,9 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
             get(state_event).put(set_state),
         )
         .route("/rooms/{room}/messages", get(messages))
+        .route("/rooms/{room}/receipt/{kind}/{event}", post(receipt))
+        .route("/rooms/{room}/typing/{user}", put(typing))
+        .route("/presence/{user}/status", put(presence))
         .route("/directory/room/{alias}", get(resolve_alias).put(create_alias));
     Router::new()
         .route(
@@ -51,9 +52,13 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         )
         .nest("/_matrix/client/v3", client)
         .route("/_matrix/client/v1/appservice/{id}/ping", post(push::ping))
-        .route("/_matrix/media/v3/upload", post(upload))
-        .route("/_matrix/client/v1/media/thumbnail/{server}/{id}", get(media))
-        .route("/_matrix/client/v1/media/download/{server}/{id}", get(media))
+        .route("/_matrix/media/v3/upload", post(files::upload))
+        .route("/_matrix/client/v1/media/config", get(files::config))
+        .route(
+            "/_matrix/client/v1/media/thumbnail/{server}/{id}",
+            get(files::thumbnail),
+        )
+        .route("/_matrix/client/v1/media/download/{server}/{id}", get(files::download))
         .fallback(async || refuse::<()>(404, "M_UNRECOGNIZED", "Unrecognized request"))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(shared.clone(), intercept))
@@ -185,6 +190,25 @@ async fn send(
     })
 }
 
+async fn redact(
+    State(shared): Server,
+    Caller(user): Caller,
+    OriginalUri(uri): OriginalUri,
+    Path((room, event, _txn)): Path<(String, String, String)>,
+    body: Bytes,
+) -> Reply {
+    let body = read(&body)?;
+    shared.change(|world| {
+        if let Some(answer) = world.answered.get(uri.path()) {
+            return Ok(Json(answer.clone()));
+        }
+        let event_id = world.redact(&room, &user, &event, body["reason"].as_str())?;
+        let answer = json!({ "event_id": event_id });
+        world.answered.insert(uri.path().to_owned(), answer.clone());
+        Ok(Json(answer))
+    })
+}
+
 /// `{room}`, `{event_type}` and, unless it is empty, `{key}`.
 type StatePath = Path<HashMap<String, String>>;
 
@@ -230,6 +254,40 @@ async fn messages(
     Ok(Json(body))
 }
 
+async fn receipt(
+    State(shared): Server,
+    Caller(user): Caller,
+    Path((room, kind, event)): Path<(String, String, String)>,
+) -> Reply {
+    shared.change(|world| world.receipt(&room, &user, &kind, &event))?;
+    Ok(Json(json!({})))
+}
+
+async fn typing(
+    State(shared): Server,
+    Caller(user): Caller,
+    Path((room, target)): Path<(String, String)>,
+    body: Bytes,
+) -> Reply {
+    if user != target {
+        return forbid("Cannot set another user's typing state");
+    }
+    let body = read(&body)?;
+    let lasts = body["timeout"].as_u64().filter(|_| body["typing"] == true);
+    shared.change(|world| world.set_typing(&room, &user, lasts.is_some()))?;
+    Ok(Json(json!({})))
+}
+
+async fn presence(State(shared): Server, Caller(user): Caller, Path(target): Path<String>, body: Bytes) -> Reply {
+    if user != target {
+        return forbid("Cannot set another user's presence state");
+    }
+    let body = read(&body)?;
+    let state = text(&body, "presence")?;
+    shared.change(|world| world.set_presence(&user, state, state == "online"));
+    Ok(Json(json!({})))
+}
+
 async fn resolve_alias(State(shared): Server, Path(alias): Path<String>) -> Reply {
     let world = shared.lock();
     match world.aliases.get(&alias) {
@@ -242,20 +300,4 @@ async fn create_alias(State(shared): Server, Caller(user): Caller, Path(alias): 
     let body = read(&body)?;
     shared.change(|world| world.create_alias(&user, &alias, text(&body, "room_id")?))?;
     Ok(Json(json!({})))
-}
-
-async fn upload(State(shared): Server, _: Caller, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .map_or("application/octet-stream", |value| value.to_str().unwrap());
-    let uri = shared.change(|world| world.upload(content_type.to_owned(), body));
-    Json(json!({ "content_uri": uri }))
-}
-
-async fn media(State(shared): Server, _: Caller, Path((server, id)): Path<(String, String)>) -> Answer<Response> {
-    let world = shared.lock();
-    match world.media.get(&format!("mxc://{server}/{id}")) {
-        Some((content_type, bytes)) => Ok(([(CONTENT_TYPE, content_type.clone())], bytes.clone()).into_response()),
-        None => refuse(404, "M_NOT_FOUND", "Not found"),
-    }
 }

@@ -99,6 +99,11 @@ impl World {
         if key.is_some_and(|key| key.starts_with('@') && key != user) {
             return forbid("You are not allowed to set others state");
         }
+        let relation = &content["m.relates_to"];
+        let again = |event: &&Value| event["sender"] == user && event["content"]["m.relates_to"] == *relation;
+        if relation["rel_type"] == "m.annotation" && found.timeline.iter().any(|event| again(&event)) {
+            return refuse(400, "M_DUPLICATE_ANNOTATION", "Can't send same reaction twice");
+        }
         if let Some(same) = key.and_then(|key| found.state.get(&(event_type.to_owned(), key.to_owned())))
             && same["content"] == content
         {
@@ -109,6 +114,13 @@ impl World {
 
     pub(super) fn redact(&mut self, room: &str, user: &str, target: &str, reason: Option<&str>) -> Answer<String> {
         self.require_joined(room, user)?;
+        let found = self.room(room)?;
+        let Some(author) = found.timeline.iter().find(|event| event["event_id"] == target) else {
+            return refuse(404, "M_NOT_FOUND", format!("Could not find event {target}"));
+        };
+        if author["sender"] != user && power(found, user) < 50 {
+            return forbid("You don't have permission to redact events");
+        }
         let mut content = json!({ "redacts": target });
         if let Some(reason) = reason {
             content["reason"] = reason.into();
@@ -118,6 +130,7 @@ impl World {
         let events = &mut self.rooms.get_mut(room).unwrap().timeline;
         if let Some(event) = events.iter_mut().find(|event| event["event_id"] == target) {
             event["content"] = json!({});
+            event["unsigned"] = json!({ "redacted_because": { "event_id": id } });
         }
         Ok(id)
     }

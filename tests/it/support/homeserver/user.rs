@@ -133,14 +133,17 @@ impl User {
 
     /// Starts or stops typing.
     pub(crate) fn set_typing(&self, room: &str, typing: bool) {
-        let users = if typing { json!([self.id]) } else { json!([]) };
-        self.shared
-            .change(|world| world.ephemeral(room, "m.typing", &json!({ "user_ids": users })));
+        self.act("type", |world, id| world.set_typing(room, id, typing));
     }
 
     /// Says that everything up to this event was read.
     pub(crate) fn read_up_to(&self, room: &str, event_id: &str) {
-        let content = json!({ event_id: { "m.read": { &self.id: { "ts": 1_700_000_000_000_u64 } } } });
-        self.shared.change(|world| world.ephemeral(room, "m.receipt", &content));
+        self.act("read", |world, id| world.receipt(room, id, "m.read", event_id));
+    }
+
+    /// Is there, or not.
+    pub(crate) fn set_presence(&self, presence: &str, currently_active: bool) {
+        self.shared
+            .change(|world| world.set_presence(&self.id, presence, currently_active));
     }
 }

@@ -118,6 +118,9 @@ pub(crate) struct World {
     pub(crate) rooms: BTreeMap<String, Room>,
     pub(crate) aliases: BTreeMap<String, String>,
     pub(crate) media: BTreeMap<String, (String, Bytes)>,
+    /// Files that were too large to be kept: their size, and the sum of their bytes.
+    pub(crate) large: BTreeMap<String, (u64, u64)>,
+    pub(super) understands_ranges: bool,
     /// What a send answered, by path: the user is no part of the key, as in Synapse.
     pub(super) answered: HashMap<String, Value>,
     pub(super) faults: Faults,
@@ -128,6 +131,10 @@ pub(crate) struct World {
     pub(super) next_push: u64,
     pub(super) queue: VecDeque<Value>,
     pub(super) ephemeral: VecDeque<Value>,
+    /// The newest receipt by room, user and kind.
+    pub(crate) receipts: BTreeMap<(String, String, String), String>,
+    pub(crate) typing: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) presence: BTreeMap<String, String>,
     pub(super) asked_for: BTreeSet<String>,
     pub(crate) deliveries: Vec<Delivery>,
     counter: u64,
@@ -142,6 +149,8 @@ impl World {
             rooms: BTreeMap::new(),
             aliases: BTreeMap::new(),
             media: BTreeMap::new(),
+            large: BTreeMap::new(),
+            understands_ranges: false,
             answered: HashMap::new(),
             faults: Faults::default(),
             requests: Vec::new(),
@@ -151,6 +160,9 @@ impl World {
             next_push: 1,
             queue: VecDeque::new(),
             ephemeral: VecDeque::new(),
+            receipts: BTreeMap::new(),
+            typing: BTreeMap::new(),
+            presence: BTreeMap::new(),
             asked_for: BTreeSet::new(),
             deliveries: Vec::new(),
             counter: 0,
@@ -160,6 +172,7 @@ impl World {
     pub(super) fn restart(&mut self) {
         self.answered.clear();
         self.ephemeral.clear();
+        self.typing.clear();
     }
 
     pub(super) fn take_push_id(&mut self) -> u64 {
@@ -253,6 +266,43 @@ impl World {
     fn has_ghost(&self, room: &str) -> bool {
         self.room(room)
             .is_ok_and(|room| room.joined().iter().any(|user| self.in_namespace(user)))
+    }
+
+    /// Somebody has read a room up to an event. As in Synapse, the application service is told, of its own users too.
+    pub(super) fn receipt(&mut self, room: &str, user: &str, kind: &str, event: &str) -> Answer<()> {
+        self.require_joined(room, user)?;
+        if !self.room(room)?.timeline.iter().any(|it| it["event_id"] == event) {
+            return refuse(404, "M_NOT_FOUND", "Unknown event");
+        }
+        self.receipts
+            .insert((room.to_owned(), user.to_owned(), kind.to_owned()), event.to_owned());
+        let content = json!({ event: { kind: { user: { "ts": 1_700_000_000_000_u64 } } } });
+        self.ephemeral(room, "m.receipt", &content);
+        Ok(())
+    }
+
+    /// Somebody begins or ends to type. Everybody who types is told at once, and only what is new.
+    pub(super) fn set_typing(&mut self, room: &str, user: &str, typing: bool) -> Answer<()> {
+        self.require_joined(room, user)?;
+        let typists = self.typing.entry(room.to_owned()).or_default();
+        let news = if typing {
+            typists.insert(user.to_owned())
+        } else {
+            typists.remove(user)
+        };
+        if news {
+            let content = json!({ "user_ids": typists });
+            self.ephemeral(room, "m.typing", &content);
+        }
+        Ok(())
+    }
+
+    /// Somebody is there, or not.
+    pub(super) fn set_presence(&mut self, user: &str, presence: &str, currently_active: bool) {
+        self.presence.insert(user.to_owned(), presence.to_owned());
+        let content = json!({ "presence": presence, "currently_active": currently_active, "last_active_ago": 0 });
+        self.ephemeral
+            .push_back(json!({ "type": "m.presence", "sender": user, "content": content }));
     }
 
     /// Puts an ephemeral event into a room; nobody keeps it.

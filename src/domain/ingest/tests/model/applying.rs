@@ -75,7 +75,10 @@ impl Model {
         self.say(effects, &writable);
         self.hold_calls(effects, &writable);
         for id in &effects.done_jobs {
-            assert!(self.creating.remove(id).is_some());
+            // The job of an act may be done and gone when its echo comes.
+            if self.creating.remove(id).is_none() {
+                self.acts.sent.remove(&ActId(id.0));
+            }
         }
         for NewJob { lane, .. } in &effects.jobs {
             assert!(lane.conversation().is_none_or(|id| writable.contains(&id)));
@@ -143,10 +146,15 @@ impl Model {
             state.last_sequence = message.sequence;
             self.once(message.event_id.as_ref().unwrap());
             self.messages.push(message.clone());
+            self.acts.said(message);
         }
-        for (id, _) in &effects.echoes {
+        for (id, event) in &effects.echoes {
             let row = self.marked.get_mut(id).unwrap();
             assert!(!std::mem::replace(&mut row.delivered, true), "delivered once");
+            self.acts.echoed(*id, event);
+        }
+        for act in &effects.acts {
+            self.acts.apply(act);
         }
         for entry in &effects.feed {
             assert!(writable.contains(&entry.conversation), "the feed grows under the lock");

@@ -1,0 +1,120 @@
+//! Messages, and what is done to them. What is sent depends on how things are when its turn comes: the message before it
+//! in the lane has its event then, and what was taken back meanwhile is not sent at all.
+
+use ruma::UserId;
+use serde_json::Value;
+
+use super::{Done, JobError};
+use crate::bridge::Bridge;
+use crate::domain::ids::{ActId, MessageId};
+use crate::domain::job::{Redacted, StoredJob};
+use crate::matrix::translate::outbound;
+use crate::store::{acts, messages};
+
+/// How Synapse refuses a reaction that is there already.
+const DUPLICATE: &str = "M_DUPLICATE_ANNOTATION";
+
+impl Bridge {
+    /// Sends a message, or any other event of the conversation.
+    pub(super) async fn send_said(
+        &self,
+        job: &StoredJob,
+        ghost: &UserId,
+        event_type: &str,
+        mut content: Value,
+        answers: Option<MessageId>,
+    ) -> Result<Done, JobError> {
+        let mut connection = self.inner.store.read().await?;
+        if let Some(id) = job.message
+            && messages::find(&mut connection, id)
+                .await?
+                .is_some_and(|it| it.gone.is_some())
+        {
+            drop(connection);
+            return self.nothing_more(job, ghost, &id.to_string()).await;
+        }
+        if let Some(target) = answers
+            && let Some(target) = messages::find(&mut connection, target).await?
+            && let Some(event) = &target.event_id
+        {
+            content = outbound::answering(content, event, target.thread_root.as_deref());
+        }
+        drop(connection);
+        self.send_event(job, ghost, event_type, content).await
+    }
+
+    pub(super) async fn send_edit(&self, job: &StoredJob, ghost: &UserId, id: ActId) -> Result<Done, JobError> {
+        let mut connection = self.inner.store.read().await?;
+        let edit = acts::outgoing_edit(&mut connection, id).await?;
+        drop(connection);
+        // In Matrix the edit that is sent last is shown, so one that is no longer shown in Nova must not be sent.
+        match edit.filter(|edit| edit.is_shown) {
+            Some(acts::OutgoingEdit {
+                target: Some(target),
+                text,
+                ..
+            }) => {
+                let content = outbound::edit(id, &target, &text);
+                self.send_event(job, ghost, "m.room.message", content).await
+            }
+            // The message is not in Matrix: if it ever gets there, then with this text.
+            Some(_) => Ok(Done::Yes),
+            None => self.nothing_more(job, ghost, &id.to_string()).await,
+        }
+    }
+
+    pub(super) async fn send_reaction(&self, job: &StoredJob, ghost: &UserId, id: ActId) -> Result<Done, JobError> {
+        let mut connection = self.inner.store.read().await?;
+        let reaction = acts::outgoing_reaction(&mut connection, id).await?;
+        drop(connection);
+        let Some(reaction) = reaction else {
+            return self.nothing_more(job, ghost, &id.to_string()).await;
+        };
+        let Some(target) = reaction.target else {
+            return Ok(Done::Yes);
+        };
+        let content = outbound::reaction(id, &target, &reaction.emoji);
+        match self.send_event(job, ghost, "m.reaction", content).await {
+            // Made by the user's own Matrix client, whose event is pushed to us.
+            Err(JobError::Homeserver(error)) if error.errcode() == Some(DUPLICATE) => Ok(Done::Already),
+            other => other,
+        }
+    }
+
+    pub(super) async fn redact(&self, job: &StoredJob, ghost: &UserId, of: Redacted) -> Result<Done, JobError> {
+        let mut connection = self.inner.store.read().await?;
+        let event = acts::event_of(&mut connection, of).await?;
+        drop(connection);
+        let Some(event) = event else {
+            return Ok(Done::Yes);
+        };
+        let room = self.room_of(job).await?;
+        self.ensure_ghost(job.actor).await?;
+        let transaction = job.id.to_string();
+        let redact = || self.homeserver().redact(ghost, &room, &event, &transaction);
+        let redacted = match redact().await {
+            Err(error) if error.errcode() == Some("M_FORBIDDEN") => {
+                self.mend(job, ghost, &room, error).await?;
+                redact().await
+            }
+            other => other,
+        };
+        match redacted {
+            Ok(_) => Ok(Done::Yes),
+            // There is no such event, or no more.
+            Err(error) if error.status() == Some(404) => Ok(Done::Already),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nothing is to be sent any more. An earlier try may have sent it all the same, which whoever redacts it has to know.
+    pub(super) async fn nothing_more(&self, job: &StoredJob, ghost: &UserId, marker: &str) -> Result<Done, JobError> {
+        if job.uncertain {
+            let room = self.room_of(job).await?;
+            if let Some(event_id) = self.find_in(job, ghost, &room, marker).await? {
+                return Ok(Done::Sent(event_id));
+            }
+        }
+        Ok(Done::Yes)
+    }
+}
