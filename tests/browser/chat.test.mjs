@@ -288,6 +288,16 @@ test('what is read is told to both sides; what is unread is counted, and a line 
   assert.match(after, /One while you were away/);
   await row.getByTestId('unread').waitFor({ state: 'detached' });
   await until('the bridge knows', async () => (await user.get('/conversations')).conversations.every((one) => one.unread_count === 0));
+
+  // What is gone again before anybody saw it leaves nothing unread.
+  await page.getByTestId('conversation').filter({ hasText: ben.name }).click();
+  const soon = await element.say('Said too soon');
+  await row.getByText('Said too soon').waitFor();
+  await element.redact(soon);
+  await row.getByText('Two while you were away').waitFor();
+  await row.click();
+  await until('nothing is unread', async () => (await user.get('/conversations')).conversations.every((one) => one.unread_count === 0));
+  await row.getByTestId('unread').waitFor({ state: 'detached' });
   await end(it);
 });
 

@@ -19,7 +19,7 @@
  * @property {string} [description]
  * @property {string} [avatar_url]
  * @property {Member[]} members
- * @property {{id: string, content: string, sender_id: string, timestamp: string}} [last_message]
+ * @property {{id: string, content: string, sender_id: string, timestamp: string, gone?: boolean}} [last_message]
  * @property {string} [updated_at]
  * @property {number} unread_count
  * @property {boolean} [is_muted]
@@ -43,7 +43,7 @@ export function withList(state, rows) {
   const conversations = {};
   for (const row of rows) {
     const old = state.conversations[row.id];
-    const fresher = old?.last_message && isBefore(row.last_message?.timestamp ?? 0, old.last_message.timestamp);
+    const fresher = old?.last_message && !old.last_message.gone && isBefore(row.last_message?.timestamp ?? 0, old.last_message.timestamp);
     conversations[row.id] = {
       ...row,
       type: row.type ?? row.kind ?? 'group',
@@ -78,6 +78,11 @@ export function withNews(state, id, message, { known }) {
     const again = known || conversation.last_message?.id === message.id;
     return { last_message: last, unread_count: own ? 0 : conversation.unread_count + (again ? 0 : 1) };
   });
+}
+
+/** A message is gone. Which one is the newest now, only the list knows: what it says next counts, though it is older. */
+export function withGone(state, id, messageId) {
+  return withConversation(state, id, ({ last_message: last }) => (last?.id === messageId ? { last_message: { ...last, content: '', gone: true } } : {}));
 }
 
 /** Somebody has read up to a message. @param {number} sequence */

@@ -26,14 +26,20 @@ export function readers(entries, members, me) {
 
 /**
  * What is to be told as read now: nothing, unless somebody looks at the end of a conversation with something unread.
+ * Without a message where every one is gone: then it is everything.
  * @param {import('./store.js').State} state
- * @returns {{id: string, messageId: string, sequence: number}|null}
+ * @returns {{id: string, messageId?: string, sequence: number}|null}
  */
-export function toRead({ selected, conversations, threads, looking }) {
-  if (!selected || !looking.visible || !looking.atEnd || !(conversations[selected]?.unread_count > 0)) return null;
+export function toRead(state) {
+  const { selected, conversations, threads } = state;
   const thread = threads[selected];
-  const newest = thread?.state === 'ready' ? thread.messages.at(-1) : undefined;
-  return newest ? { id: selected, messageId: newest.id, sequence: newest.sequence } : null;
+  if (!isLookedAt(state, selected) || thread?.state !== 'ready' || !(conversations[selected]?.unread_count > 0)) return null;
+  const newest = thread.messages.at(-1);
+  return { id: selected, messageId: newest?.id, sequence: newest?.sequence ?? 0 };
+}
+
+function isLookedAt({ selected, looking }, id) {
+  return Boolean(id) && selected === id && looking.visible && looking.atEnd;
 }
 
 /** Tells the bridge what the user has read, and repeats what got lost on the way. */
@@ -65,10 +71,22 @@ export class Reading {
 
   async #tell(read) {
     this.#unsure.set(read.id, read);
-    const frame = { type: 'message.read', conversation_id: read.id, message_id: read.messageId };
-    const sent = this.#connection.status === 'online' ? this.#connection.request(frame) : this.#rest.markRead(read.id, read.messageId);
-    const error = await sent.then(() => null, (failure) => failure);
+    const outcome = await this.#send(read.id, read.messageId ? { message_id: read.messageId } : {}).then((answer) => ({ answer }), (error) => ({ error }));
     // What is refused would be refused again.
-    if (!error?.transient && this.#unsure.get(read.id) === read) this.#unsure.delete(read.id);
+    if (!outcome.error?.transient && this.#unsure.get(read.id) === read) this.#unsure.delete(read.id);
+    if (outcome.answer?.unread_count > 0) this.#tellRest(read, outcome.answer);
+  }
+
+  /** The bridge counts numbers, also of messages that are gone. Behind the last one that is there nothing is left to see. */
+  #tellRest({ id, messageId }, { last_read_sequence: read, unread_count: rest }) {
+    const { state } = this.#store;
+    if (!isLookedAt(state, id) || state.threads[id]?.messages.at(-1)?.id !== messageId) return;
+    this.#send(id, { sequence_number: read + rest }).catch(() => {}); // the next message tells it anyway
+  }
+
+  #send(id, upTo) {
+    return this.#connection.status === 'online'
+      ? this.#connection.request({ type: 'message.read', conversation_id: id, ...upTo })
+      : this.#rest.markRead(id, upTo);
   }
 }

@@ -101,9 +101,9 @@ export class NovaRest {
     return this.#call('DELETE', `messages/${id(messageId)}/reactions/${id(me)}?${new URLSearchParams({ emoji })}`);
   }
 
-  /** Up to and with this message. `message.read` does the same by the socket. */
-  markRead(conversationId, messageId) {
-    return this.#call('POST', `conversations/${id(conversationId)}/read`, { message_id: messageId });
+  /** `{message_id}` or `{sequence_number}`: up to and with this one; `{}` is everything. `message.read` does the same by the socket. */
+  markRead(conversationId, upTo) {
+    return this.#call('POST', `conversations/${id(conversationId)}/read`, upTo);
   }
 
   /** Messages with all the words, the newest first: in one conversation, or in all. */

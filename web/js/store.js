@@ -19,7 +19,7 @@
  * @property {import('./uploads.js').Upload[]} uploads
  */
 import {
-  ownMember, withConversation, withJoined, withLeft, withList, withMembers, withNews, withPeople, withRead, withRole, withSettings, without,
+  ownMember, withConversation, withGone, withJoined, withLeft, withList, withMembers, withNews, withPeople, withRead, withRole, withSettings, without,
 } from './conversations.js';
 import { edited, merge, readMessage, recalled } from './message.js';
 import { EMPTY_THREAD, withChanged, withDelivery, withMessage, withPage, withPending, withoutMessage } from './thread.js';
@@ -90,9 +90,10 @@ function withFrame(state, frame) {
     case 'message.edited':
       return withEdited(state, frame);
     case 'message.deleted':
-      return withKnownThread(state, id, (thread) => withoutMessage(thread, frame.message_id));
+      return withKnownThread(withGone(state, id, frame.message_id), id, (thread) => withoutMessage(thread, frame.message_id));
     case 'message.recalled':
-      return withKnownThread(state, id, (thread) => withChanged(thread, frame.message_id, (message) => recalled(message, frame)));
+      return withKnownThread(withGone(state, id, frame.message_id), id, (thread) => (
+        withChanged(thread, frame.message_id, (message) => recalled(message, frame))));
     case 'message.delivery':
       return withThread(state, id, (thread) => withDelivery(thread, frame));
     // `read_receipt` is the same by another name.

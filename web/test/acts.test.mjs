@@ -48,6 +48,16 @@ test('what only the list knows: the message before one that is gone, and how muc
   assert.equal(needsList(unread, frame('message.read', { user_id: 'bob', message_id: 'm3', last_read_sequence: 3 }).frame), false);
 });
 
+test('when the newest message is gone, the list says which one is the newest now, though it is older', () => {
+  const before = { id: 'm2', content: 'text 2', sender_id: 'bob', timestamp: '2026-01-08T09:00:02Z' };
+  const list = { type: 'list.loaded', conversations: [{ ...CONVERSATION, last_message: before }] };
+  for (const type of ['message.deleted', 'message.recalled']) {
+    assert.equal(run([news(3), list]).conversations.c.last_message.content, 'text 3');
+    assert.equal(run([news(3), frame(type, { message_id: 'm3' }), list]).conversations.c.last_message.content, 'text 2');
+    assert.equal(run([news(3), frame(type, { message_id: 'm3' }), news(4), list]).conversations.c.last_message.content, 'text 4');
+  }
+});
+
 test('receipts go forwards only, and those of another device of mine empty the badge', () => {
   const read = (state, user) => state.conversations.c.members.find((member) => member.user_id === user).last_read_sequence;
   const receipt = (user, n) => frame('message.read', { user_id: user, message_id: `m${n}`, last_read_sequence: n });

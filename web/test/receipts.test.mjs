@@ -39,8 +39,8 @@ test('only what is seen is read', () => {
 function reading(status, outcome = async () => ({})) {
   const store = createStore(opened(news(1)));
   const sent = [];
-  const connection = { status, request: (frame) => { sent.push(['socket', frame.message_id]); return outcome(); } };
-  const rest = { markRead: async (_id, message) => { sent.push(['rest', message]); } };
+  const connection = { status, request: ({ type: _type, conversation_id: _id, request_id: _request, ...upTo }) => { sent.push(['socket', upTo]); return outcome(); } };
+  const rest = { markRead: async (_id, upTo) => { sent.push(['rest', upTo]); } };
   return { store, sent, connection, it: new Reading({ store, connection, rest }) };
 }
 
@@ -50,11 +50,11 @@ test('it is told once, by the socket where there is one', async () => {
   it.check();
   await settled();
   it.again();
-  assert.deepEqual(sent, [['socket', 'm1']]);
+  assert.deepEqual(sent, [['socket', { message_id: 'm1' }]]);
   assert.equal(store.state.conversations.c.unread_count, 0);
   const offline = reading('waiting');
   offline.it.check();
-  assert.deepEqual(offline.sent, [['rest', 'm1']]);
+  assert.deepEqual(offline.sent, [['rest', { message_id: 'm1' }]]);
 });
 
 test('what got lost is told again when the connection is back, what was refused is not', async () => {
@@ -65,4 +65,23 @@ test('what got lost is told again when the connection is back, what was refused 
     it.again();
     assert.equal(sent.length, times);
   }
+});
+
+test('messages that are gone count for the bridge, but nobody can see them: they are read with the last that is there', async () => {
+  const { sent, it, store } = reading('online', async () => ({ last_read_sequence: 1, unread_count: 2 }));
+  it.check();
+  store.dispatch({ type: 'looking', looking: { visible: true } });
+  await settled();
+  assert.deepEqual(sent, [['socket', { message_id: 'm1' }], ['socket', { sequence_number: 3 }]]);
+  // But not where one has come meanwhile, and nobody looks any more.
+  const away = reading('online', async () => ({ last_read_sequence: 1, unread_count: 2 }));
+  away.it.check();
+  away.store.dispatch({ type: 'looking', looking: { visible: false } });
+  await settled();
+  assert.equal(away.sent.length, 1);
+});
+
+test('where every message is gone, everything is read', () => {
+  const state = opened({ type: 'list.loaded', conversations: [{ ...CONVERSATION, unread_count: 2 }] });
+  assert.deepEqual(toRead(state), { id: 'c', messageId: undefined, sequence: 0 });
 });

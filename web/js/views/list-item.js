@@ -35,6 +35,7 @@ export function drawConversation(button, conversation, state, where, time) {
 
 function preview(conversation, last, state) {
   if (!last) return 'No messages yet';
+  if (last.gone) return '…';
   const text = last.content.replace(/\s+/g, ' ').slice(0, 160);
   const author = personName(state.people[last.sender_id], last.sender_id);
   if (last.style === 'emote') return `${author} ${text}`;
