@@ -223,7 +223,7 @@ test('a voice message is recorded and sent, with its length and its waveform; fi
   await end(it);
 });
 
-test('sound, a film and a voice message play', { todo: "the page's Content-Security-Policy header (src/nova/pages.rs) has no media-src yet" }, async () => {
+test('sound, a film and a voice message play', async () => {
   const it = await chat();
   const { element, nova, page } = it;
   const tone = wav(2);
