@@ -1,6 +1,7 @@
 //! A Nova user says something, or does something to what was said.
 
 mod acts;
+mod forward;
 mod reactions;
 
 pub use acts::{Rewrite, Which};

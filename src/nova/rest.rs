@@ -9,6 +9,7 @@ mod audio;
 mod calls;
 mod conversations;
 mod failures;
+mod forward;
 mod gateway;
 pub(crate) mod layers;
 mod matrix;
