@@ -28,11 +28,13 @@ pub(super) struct Forward {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Forwarded {
     /// Its new id.
-    forwarded_message_id: Uuid,
+    #[serde(rename = "forwarded_message_id")]
+    message: Uuid,
     /// Where it is.
     target_conversation_id: Uuid,
     /// When it was said.
-    forwarded_at: Time,
+    #[serde(rename = "forwarded_at")]
+    at: Time,
 }
 
 /// Says a message again in another conversation, as the caller's own and with its file.
@@ -53,8 +55,8 @@ pub(super) async fn forward(
         .forward_message(caller.user, which, target, request.custom_note)
         .await?;
     Ok(Json(Forwarded {
-        forwarded_message_id: said.id.0,
+        message: said.id.0,
         target_conversation_id: said.conversation.0,
-        forwarded_at: Time(said.created_at),
+        at: Time(said.created_at),
     }))
 }
