@@ -21,5 +21,6 @@ pub mod power;
 pub mod presence;
 pub mod random;
 pub mod receipt;
+pub mod request;
 pub mod search;
 pub mod typing;

@@ -6,14 +6,16 @@ mod reactions;
 pub use acts::{Rewrite, Which};
 pub use reactions::Taken;
 
+use super::conversations::BLOCKED;
 use super::{Bridge, CommandError};
+use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
-use crate::domain::ingest::{Effects, NewEntry, NewMessage};
+use crate::domain::ingest::{Effects, LocationShare, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
 use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{Tx, conversations, messages};
+use crate::store::{Tx, conversations, messages, requests};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -35,8 +37,18 @@ impl Bridge {
     /// A message under a key that its sender has used before is not written again; the first one is the answer.
     ///
     /// # Errors
-    /// When the sender takes no part in the conversation, the text is empty or too long, or what it answers is not there.
+    /// When the sender takes no part in the conversation, the other one of a direct one blocks them, the text is empty or too long, or what it answers is not there.
     pub async fn send_message(
+        &self,
+        sender: UserId,
+        conversation: ConversationId,
+        said: Said,
+    ) -> Result<Message, CommandError> {
+        self.say(sender, conversation, said, false).await
+    }
+
+    /// As [`Self::send_message`]; `shares`: it says where the sender is, from now on.
+    pub(super) async fn say(
         &self,
         sender: UserId,
         conversation: ConversationId,
@@ -45,6 +57,7 @@ impl Bridge {
             idempotency_key,
             reply_to,
         }: Said,
+        shares: bool,
     ) -> Result<Message, CommandError> {
         let text = checked(text)?;
         if idempotency_key
@@ -75,6 +88,9 @@ impl Bridge {
                 ))
             };
         }
+        if place.is_blocked {
+            return Err(CommandError::Forbidden(BLOCKED));
+        }
         let answered = match reply_to {
             Some(target) => Some(answerable(&mut tx, conversation, target).await?),
             None => None,
@@ -98,6 +114,22 @@ impl Bridge {
             feed: vec![NewEntry::message(conversation, id)],
             ..Effects::default()
         };
+        if place.is_asking
+            && let Some(asked) = requests::silent(&mut tx, conversation, sender).await?
+        {
+            effects.feed.push(NewEntry {
+                audience: Some(asked),
+                message: Some(id),
+                ..NewEntry::change(conversation, Change::Requested { by: sender })
+            });
+        }
+        if shares {
+            effects.shares.push(LocationShare {
+                conversation,
+                user: sender,
+                message: id,
+            });
+        }
         if place.has_portal {
             let job = if message.text.media.is_some() {
                 Job::SendMedia

@@ -6,7 +6,7 @@ use super::file::{
     AdminSection, AppserviceSection, DatabaseSection, FeedSection, File, HomeserverSection, LoggingSection,
     MetricsSection, NovaSection, RoomsSection, SearchSection,
 };
-use super::{Config, CreateRooms, JwtKey, LogFormat, Receipts};
+use super::{Config, CreateRooms, DmPermission, JwtKey, LogFormat, Receipts};
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
@@ -70,6 +70,13 @@ impl Config {
                 }
                 .to_owned(),
                 presence: self.rooms.presence,
+                dm_permission: match self.rooms.dm_permission {
+                    DmPermission::Anyone => "anyone",
+                    DmPermission::Followers => "followers",
+                    DmPermission::Mutuals => "mutuals",
+                    DmPermission::Nobody => "nobody",
+                }
+                .to_owned(),
             },
             feed: FeedSection {
                 retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX),

@@ -172,7 +172,8 @@ pub async fn takes_part(
     .await?)
 }
 
-/// Of these people those who take part in a conversation, with their handles.
+/// Of these people those who take part in a conversation, with their handles. Not those whom the other one of a direct
+/// conversation blocks.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -184,7 +185,13 @@ pub async fn joined_among(
     let rows = sqlx::query!(
         r#"SELECT m.user_id, CASE WHEN u.is_nova THEN coalesce(u.username, u.mxid) ELSE u.mxid END AS "handle!"
            FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
-           WHERE m.conversation_id = $1 AND m.membership = 'joined' AND m.user_id = ANY ($2)"#,
+           WHERE m.conversation_id = $1 AND m.membership = 'joined' AND m.user_id = ANY ($2)
+             AND NOT EXISTS (
+                 SELECT FROM blocks AS b
+                 JOIN conversation_members AS other
+                   ON other.conversation_id = m.conversation_id AND other.user_id = b.blocker_id
+                 JOIN conversations AS c ON c.id = m.conversation_id AND c.kind = 'direct'
+                 WHERE b.blocked_id = m.user_id)"#,
         conversation.0,
         users
     )
@@ -225,6 +232,10 @@ pub async fn keep(
 pub struct Place {
     /// Whether the sender takes part.
     pub takes_part: bool,
+    /// Whether it is a direct conversation with somebody who blocks the sender.
+    pub is_blocked: bool,
+    /// Whether it is a direct conversation to which the sender asked somebody who has not answered.
+    pub is_asking: bool,
     /// Whether it has or shall have a room.
     pub has_portal: bool,
     /// The number of its newest message.
@@ -245,6 +256,13 @@ pub async fn place(
         r#"SELECT EXISTS (SELECT FROM conversation_members AS m
                           WHERE m.conversation_id = c.id AND m.user_id = $2 AND membership = 'joined')
                       AS "takes_part!",
+                  c.kind = 'direct' AND EXISTS (
+                      SELECT FROM conversation_members AS m JOIN blocks AS b ON b.blocker_id = m.user_id
+                      WHERE m.conversation_id = c.id AND b.blocked_id = $2) AS "is_blocked!",
+                  c.kind = 'direct' AND EXISTS (
+                      SELECT FROM conversation_members AS m
+                      WHERE m.conversation_id = c.id AND m.membership = 'invited' AND m.requested_by = $2)
+                      AS "is_asking!",
                   has_portal, last_sequence
            FROM conversations AS c WHERE c.id = $1 AND c.deleted_at IS NULL"#,
         id.0,

@@ -29,7 +29,8 @@ impl Planner<'_> {
             }
         }
         let member = |state: &crate::domain::conversation::Conversation| state.joined(sender).is_some();
-        if !self.context.conversations.get(&conversation).is_some_and(member) {
+        let counts = self.context.conversations.get(&conversation).is_some_and(member);
+        if !counts || self.is_hushed(conversation, sender) {
             return Verdict::Ignored;
         }
         let done = self.carry_out(EarlyAct {
