@@ -178,7 +178,7 @@ impl App {
         if let (Some(listener), Some(admin)) = (sockets.admin, admin) {
             serve(&lifecycle, "the admin listener", listener, admin);
         }
-        start_tasks(&lifecycle, &config, &bridge, hub, presence, tracker);
+        start_tasks(&lifecycle, &config, &bridge, &hub, presence, tracker);
         synapse::keep_in_touch(&lifecycle, &bridge, registration.id, turned_away, away);
         if let Some(path) = options.print_addresses_to {
             addresses.write(path).context("the addresses cannot be written")?;
@@ -315,7 +315,7 @@ fn start_tasks(
     lifecycle: &Lifecycle,
     config: &Config,
     bridge: &Bridge,
-    hub: Hub,
+    hub: &Hub,
     presence: Presence,
     sockets: TaskTracker,
 ) {
