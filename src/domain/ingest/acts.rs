@@ -30,7 +30,9 @@ impl Planner<'_> {
         }
         let member = |state: &crate::domain::conversation::Conversation| state.joined(sender).is_some();
         let counts = self.context.conversations.get(&conversation).is_some_and(member);
-        if !counts || self.is_hushed(conversation, sender) {
+        // Who takes something back is heard.
+        let hushed = *act != Act::Redact && self.is_hushed(conversation, sender);
+        if !counts || hushed {
             return Verdict::Ignored;
         }
         let done = self.carry_out(EarlyAct {

@@ -35,3 +35,68 @@ pub(super) fn shared(entry: &FeedEntry, message: &Message, place: &Place) -> Val
     });
     frame(entry, "location.shared", Some(message.sender), own)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::feed::{Change, Cursor, FeedEvent};
+    use crate::domain::ids::{ConversationId, MessageId};
+    use crate::domain::media::Media;
+    use crate::domain::message::Text;
+
+    const ALICE: UserId = UserId(Uuid::from_u128(0xA11CE));
+    const BOB: UserId = UserId(Uuid::from_u128(0xB0B));
+
+    fn entry() -> FeedEntry {
+        FeedEntry {
+            cursor: Cursor {
+                position: 1_767_863_730_123,
+                n: 2,
+            },
+            conversation: ConversationId(Uuid::from_u128(0xC0)),
+            audience: Some(BOB),
+            at: Utc.with_ymd_and_hms(2026, 1, 8, 9, 15, 30).unwrap(),
+            event: FeedEvent::Change(Change::Requested { by: ALICE }),
+        }
+    }
+
+    fn message(text: Text) -> Message {
+        Message {
+            id: MessageId(Uuid::from_u128(0xE5)),
+            conversation: ConversationId(Uuid::from_u128(0xC0)),
+            sender: ALICE,
+            sequence: 1,
+            text,
+            version: 1,
+            edited_at: None,
+            gone: None,
+            reply_to: None,
+            thread_root: None,
+            event_id: None,
+            delivery: None,
+            created_at: entry().at,
+        }
+    }
+
+    #[test]
+    fn requests_and_places_are_told() {
+        let place = Place::new(52.3676, 4.9041, Some(12.6)).unwrap();
+        let here = message(Text::carrying(Media::Place(place.clone()), "Here"));
+        let said = message(Text::plain("Hello"));
+        let gone = Message {
+            gone: Some(crate::domain::message::Gone::Deleted),
+            ..said.clone()
+        };
+        let preview = |message| requested(&entry(), ALICE, Some(message))["message_preview"].clone();
+        assert_eq!(preview(&gone), Value::Null, "what was taken back is not shown");
+        insta::assert_json_snapshot!([
+            requested(&entry(), ALICE, None),
+            requested(&entry(), ALICE, Some(&said)),
+            answered(&entry(), Answer::Withdrawn),
+            shared(&entry(), &here, &place),
+        ]);
+    }
+}

@@ -130,9 +130,9 @@ async fn a_request_that_is_rejected_leaves_the_room_and_may_come_again(pool: PgP
 async fn whoever_has_a_conversation_with_somebody_need_not_ask(pool: PgPool) {
     let bridge = asking(pool).await;
     let ana = bridge.account("ana").await;
+    let alice = bridge.homeserver.user(ALICE);
     let opened = ana.open(ALICE).await;
     let room = room_of(&bridge, &opened).await;
-    let alice = bridge.homeserver.user(ALICE);
     alice.join(&room);
     bridge.homeserver.wait_until_pushed().await;
     let another = alice.create_dm(&ana.mxid);

@@ -266,8 +266,9 @@ async fn groups_ask_those_who_want_it_and_those_who_block(pool: PgPool) {
 async fn who_is_blocked_can_neither_open_nor_write_nor_call_but_who_blocks_can_write(pool: PgPool) {
     let app = App::new(pool).await;
     let id = app.direct().await;
-    app.post(BOB, "/blocks", &json!({ "user_id": ALICE })).await;
     let messages = format!("/conversations/{id}/messages");
+    let own = app.post(ALICE, &messages, &json!({ "content": "before" })).await.id();
+    app.post(BOB, "/blocks", &json!({ "user_id": ALICE })).await;
     let call = json!({ "conversation_id": id, "initiator_sdp": "v=0" });
     for (path, body) in [
         ("/conversations", json!({ "user_a": ALICE, "user_b": BOB })),
@@ -285,7 +286,19 @@ async fn who_is_blocked_can_neither_open_nor_write_nor_call_but_who_blocks_can_w
             "{path}"
         );
     }
-    assert_eq!(app.post(BOB, &messages, &json!({ "content": "no" })).await.status, 200);
+    let no = app.post(BOB, &messages, &json!({ "content": "no" })).await;
+    assert_eq!(no.status, 200);
+    let react = format!("/messages/{}/reactions", no.id());
+    assert_eq!(app.post(ALICE, &react, &json!({ "emoji": "👍" })).await.status, 403);
+    let edit = app
+        .put(ALICE, &format!("/messages/{own}"), &json!({ "content": "otherwise" }))
+        .await;
+    assert_eq!(edit.status, 403);
+    assert_eq!(
+        app.delete(ALICE, &format!("/messages/{own}")).await.status,
+        200,
+        "taking back is no saying"
+    );
     app.delete(BOB, &format!("/blocks/{ALICE}")).await;
     assert_eq!(
         app.post(ALICE, &messages, &json!({ "content": "sorry" })).await.status,
