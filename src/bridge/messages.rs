@@ -15,7 +15,7 @@ use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
 use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{Tx, conversations, messages, requests};
+use crate::store::{Tx, conversations, messages};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -76,9 +76,7 @@ impl Bridge {
             return if first.conversation == conversation {
                 Ok(first)
             } else {
-                Err(CommandError::Invalid(
-                    "idempotency_key was used in another conversation".to_owned(),
-                ))
+                Err(key_was_used())
             };
         }
         if place.is_blocked {
@@ -103,26 +101,17 @@ impl Bridge {
             delivery: place.has_portal.then_some(Delivery::Pending),
             created_at: now,
         };
+        let share = LocationShare {
+            conversation,
+            user: sender,
+            message: id,
+        };
         let mut effects = Effects {
             feed: vec![NewEntry::message(conversation, id)],
+            shares: shares.then_some(share).into_iter().collect(),
             ..Effects::default()
         };
-        if place.is_asking
-            && let Some(asked) = requests::silent(&mut tx, conversation, sender).await?
-        {
-            effects.feed.push(NewEntry {
-                audience: Some(asked),
-                message: Some(id),
-                ..NewEntry::change(conversation, Change::Requested { by: sender })
-            });
-        }
-        if shares {
-            effects.shares.push(LocationShare {
-                conversation,
-                user: sender,
-                message: id,
-            });
-        }
+        effects.feed.extend(place.asked.map(|asked| told_by(asked, &message)));
         if place.has_portal {
             effects.jobs.push(NewJob {
                 id: self.id(now).into(),
@@ -140,9 +129,7 @@ impl Bridge {
         });
         effects.messages.push(message);
         match self.commit(tx, &effects, now).await {
-            Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(CommandError::Invalid(
-                "idempotency_key was used in another conversation".to_owned(),
-            )),
+            Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(key_was_used()),
             done => {
                 done?;
                 self.ends_typing(conversation, sender);
@@ -169,6 +156,19 @@ fn sending(message: &NewMessage) -> Job {
         event_type: "m.room.message".to_owned(),
         content: outbound::message(message.id, &message.text),
         answers: message.reply_to,
+    }
+}
+
+fn key_was_used() -> CommandError {
+    CommandError::Invalid("idempotency_key was used in another conversation".to_owned())
+}
+
+/// Tells whoever was asked to come what is said to them.
+fn told_by(asked: UserId, message: &NewMessage) -> NewEntry {
+    NewEntry {
+        audience: Some(asked),
+        message: Some(message.id),
+        ..NewEntry::change(message.conversation, Change::Requested { by: message.sender })
     }
 }
 

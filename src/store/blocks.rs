@@ -188,6 +188,7 @@ pub async fn set_permission(
 
 /// What two people are to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they do not depend on each other")]
 pub struct Relation {
     /// Whether the first takes part in a direct conversation with the second.
     pub follows: bool,

@@ -93,28 +93,6 @@ pub async fn asked(
     }))
 }
 
-/// Whoever is asked to come to a direct conversation by `by`, who has said nothing since.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn silent(
-    connection: &mut PgConnection,
-    conversation: ConversationId,
-    by: UserId,
-) -> Result<Option<UserId>, StoreError> {
-    let user = sqlx::query_scalar!(
-        "SELECT m.user_id FROM conversation_members AS m
-         WHERE m.conversation_id = $1 AND m.membership = 'invited' AND m.requested_by = $2
-           AND NOT EXISTS (SELECT FROM messages
-                           WHERE conversation_id = $1 AND sender_id = $2 AND created_at >= m.joined_at)",
-        conversation.0,
-        by.0
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(user.map(UserId))
-}
-
 /// The conversations to which `by` has asked `user`.
 ///
 /// # Errors

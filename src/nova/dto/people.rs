@@ -33,6 +33,7 @@ pub struct Outcome {
 
 /// Somebody who is blocked.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names that clients know")]
 pub struct Blocked {
     /// Who.
     user_id: Uuid,
@@ -59,6 +60,7 @@ impl From<blocks::Block> for Blocked {
 /// What somebody is to the caller. Follows are not known: who takes part in the direct conversation of the two counts as
 /// following.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields that clients know")]
 pub struct Relationship {
     /// Whether the caller takes part in it.
     is_following: bool,

@@ -9,7 +9,7 @@ use crate::domain::ingest::{LocationShare, NewRequest, plan_plain};
 use crate::domain::media::{Media, Place};
 use crate::domain::request::{Admission, DmPermission};
 use crate::store::blocks::{self, Relation};
-use crate::store::{context, feed, locations, requests};
+use crate::store::{context, conversations, feed, locations, requests};
 
 const ROOM: &str = "!one:example.org";
 
@@ -40,8 +40,11 @@ async fn a_request_is_there_until_it_is_answered(pool: PgPool) {
     let store = open(&pool).await;
     let id = asked(&store).await;
     let mut connection = store.read().await.unwrap();
-    let silent = requests::silent(&mut connection, id, alice()).await.unwrap();
-    assert_eq!(silent, Some(ANNA));
+    let asked = async |connection: &mut PgConnection, by| {
+        let place = conversations::place(connection, id, by).await.unwrap();
+        place.unwrap().asked
+    };
+    assert_eq!(asked(&mut connection, alice()).await, Some(ANNA));
     let said = [
         message(id, alice(), 1, "before"),
         message(id, alice(), 2, "Hello"),
@@ -64,7 +67,7 @@ async fn a_request_is_there_until_it_is_answered(pool: PgPool) {
         "what was said before they were asked is not shown"
     );
     assert_eq!(requests::list(&mut connection, alice()).await.unwrap(), []);
-    assert_eq!(requests::silent(&mut connection, id, alice()).await.unwrap(), None);
+    assert_eq!(asked(&mut connection, alice()).await, None, "they were told something");
     assert_eq!(requests::between(&mut connection, ANNA, alice()).await.unwrap(), [id]);
     let found = requests::asked(&mut connection, id, ANNA).await.unwrap();
     assert_eq!(found, Some((alice(), Membership::Invited)));
@@ -103,9 +106,8 @@ async fn whoever_is_asked_reads_of_the_feed_what_is_for_them_alone(pool: PgPool)
     let page = feed::of_user(&mut connection, ANNA, None, Cursor::default(), i64::MAX, 10)
         .await
         .unwrap();
-    let [alone, with] = &*page.entries else {
-        panic!("two entries: {page:?}");
-    };
+    let (alone, with) = (&page.entries[0], &page.entries[1]);
+    assert_eq!(page.entries.len(), 2);
     assert_eq!(alone.event, FeedEvent::Change(Change::Requested { by: alice() }));
     let by = alice();
     assert!(matches!(&with.event, FeedEvent::Requested { by: it, message } if *it == by && message.id == first.id));
