@@ -118,8 +118,10 @@ impl Bridge {
             // Who opens what they were asked to come to, comes.
             if conversation.members.contains_key(&user) && conversation.joined(user).is_none() {
                 drop(tx);
-                self.accept_request(user, found).await?;
-                return Ok(Some((found, false)));
+                return match self.accept_request(user, found).await {
+                    Ok(_) | Err(CommandError::NoSuchRequest) => Ok(None),
+                    Err(error) => Err(error),
+                };
             }
             let effects = self.reunite(&conversation, user, (other, place), now);
             self.commit(tx, &effects, now).await?;

@@ -124,8 +124,8 @@ async fn doors_are_shut_by_blocks_and_by_permissions(pool: PgPool) {
     let (join, ask, decline) = (Admission::Join, Admission::Ask, Admission::Decline);
     assert_eq!(admitted(&mut connection, DmPermission::Anyone).await, [join, join]);
     assert_eq!(admitted(&mut connection, DmPermission::Mutuals).await, [ask, ask]);
-    made(&store, Kind::Direct, &[ANNA, alice()]).await;
-    made(&store, Kind::Group, &[BERT, alice()]).await;
+    let direct = made(&store, Kind::Direct, &[ANNA, alice()]).await;
+    let group = made(&store, Kind::Group, &[ANNA, BERT, alice()]).await;
     assert_eq!(admitted(&mut connection, DmPermission::Followers).await, [join, ask]);
     assert_eq!(admitted(&mut connection, DmPermission::Nobody).await, [ask, ask]);
     blocks::set_permission(&mut connection, BERT, DmPermission::Anyone)
@@ -149,6 +149,13 @@ async fn doors_are_shut_by_blocks_and_by_permissions(pool: PgPool) {
         "it is no news"
     );
     assert_eq!(admitted(&mut connection, DmPermission::Anyone).await, [decline, join]);
+    // Of who types in the direct conversation nothing is shown.
+    let (mut types, them) = (Vec::new(), [ANNA.0, alice().0]);
+    for id in [direct, group] {
+        let among = conversations::joined_among(&mut connection, id, &them).await.unwrap();
+        types.push(among.len());
+    }
+    assert_eq!(types, [1, 2]);
     let listed = blocks::list(&mut connection, ANNA).await.unwrap();
     assert_eq!(
         (listed.len(), listed[0].reason.as_deref(), listed[0].since),
