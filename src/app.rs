@@ -153,14 +153,7 @@ impl App {
             .token
             .clone()
             .map(|token| nova::admin::router(nova.clone(), token, sessions(&hub)));
-        let dialects = socket_io::router(DialectState {
-            nova: nova.clone(),
-            hub: hub.clone(),
-            sockets: tracker.clone(),
-            stopping: lifecycle.soft(),
-            insecure_legacy: config.calls.insecure_legacy,
-            stun: config.calls.stun_uris.clone(),
-        })?;
+        let dialects = dialects(&config, &nova, &hub, &lifecycle, &tracker)?;
         let nova = nova::rest::router(nova.clone())
             .merge(dialects)
             .merge(ws::router(WsState {
@@ -388,6 +381,25 @@ fn start_tasks(
         sockets.wait().await;
         Ok(())
     });
+}
+
+/// The calls of clients that speak Socket.IO.
+fn dialects(
+    config: &Config,
+    nova: &NovaState,
+    hub: &Hub,
+    lifecycle: &Lifecycle,
+    sockets: &TaskTracker,
+) -> anyhow::Result<Router> {
+    socket_io::router(DialectState {
+        nova: nova.clone(),
+        hub: hub.clone(),
+        sockets: sockets.clone(),
+        stopping: lifecycle.soft(),
+        insecure_legacy: config.calls.insecure_legacy,
+        stun: config.calls.stun_uris.clone(),
+        away: socket_io::Away::default(),
+    })
 }
 
 fn sessions(hub: &Hub) -> nova::admin::Sessions {

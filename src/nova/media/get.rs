@@ -64,6 +64,7 @@ const SMALL: (u16, u16) = (320, 800);
     responses(
         (status = 200, description = "The file", content_type = "*/*"),
         (status = 206, description = "A part of it", content_type = "*/*"),
+        (status = 400, description = "It is no link to a file", body = ErrorBody),
         (status = 307, description = "It is not in Matrix yet, but still where it was put"),
         (status = 403, description = "The link is not good any more", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
@@ -124,6 +125,7 @@ pub(crate) struct Small {
     params(("id" = Uuid, Path, description = "The message, or the upload"), Signed, Small),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),
+        (status = 400, description = "It is no link to a file", body = ErrorBody),
         (status = 403, description = "The link is not good any more", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
     )
