@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::bot;
 use crate::direct_chat;
 use crate::support::nova::NovaUser;
 use crate::support::wait::until;
@@ -90,4 +91,24 @@ async fn whoever_is_blocked_is_declined_and_not_heard() {
         .collect();
     assert_eq!(said, ["hello again"]);
     assert_eq!(nova.api.get("/message-requests").await, json!([]));
+}
+
+#[tokio::test]
+async fn the_bot_opens_no_chat_with_whoever_wants_to_be_asked_or_blocks() {
+    let Some(world) = World::open().await else { return };
+    let bot = bot::bot(&world);
+    let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));
+    wants_to_be_asked(&nova).await;
+    let room = matrix.create_dm(&bot).await;
+    bot::answers(&matrix, &room, &bot, |count| count > 0).await;
+    let open = format!("open {}", nova.username);
+    let asked = bot::asks(&matrix, &room, &bot, &open).await;
+    assert!(
+        asked.contains("wants to be asked first") && asked.contains(&nova.mxid),
+        "{asked}"
+    );
+    nova.api.post("/blocks", &json!({ "user_id": matrix.id })).await;
+    let declined = bot::asks(&matrix, &room, &bot, &open).await;
+    assert!(declined.ends_with("cannot be reached."), "{declined}");
+    assert_eq!(nova.conversations().await, Vec::<Value>::new());
 }

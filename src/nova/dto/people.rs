@@ -172,8 +172,9 @@ pub struct ShareLocation {
     #[schema(example = 4.9041)]
     pub longitude: f64,
     /// How exact that is, in metres.
-    #[serde(alias = "accuracy")]
     pub accuracy_meters: Option<f64>,
+    /// The same, as the iOS app calls it.
+    pub accuracy: Option<f64>,
     /// What is there, in words.
     pub description: Option<String>,
     /// The client's own key: under it the place is said once.

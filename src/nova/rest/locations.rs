@@ -36,7 +36,8 @@ async fn share(
 ) -> Result<Json<SharedLocation>, ApiError> {
     state.sends.check(caller.user).map_err(ApiError::TooMany)?;
     let complaint = || ApiError::Invalid("latitude must be -90 to 90, longitude -180 to 180".to_owned());
-    let place = Place::new(request.latitude, request.longitude, request.accuracy_meters).ok_or_else(complaint)?;
+    let accuracy = request.accuracy_meters.or(request.accuracy);
+    let place = Place::new(request.latitude, request.longitude, accuracy).ok_or_else(complaint)?;
     let said = Said {
         text: media::said(
             Media::Place(place),

@@ -61,7 +61,10 @@ async fn block(
     params(("user_id" = String, Path, description = "Nova's id or a Matrix id")),
     responses((status = 200, body = Outcome), (status = 404, body = Outcome, description = "They were not blocked"),
         (status = 400, body = ErrorBody, description = "The request makes no sense"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not good")))]
+        (status = 401, body = ErrorBody, description = "The token is missing or not good"),
+        (status = 403, body = ErrorBody, description = "The caller may not do this"),
+        (status = 500, body = ErrorBody, description = "A bug"),
+        (status = 503, body = ErrorBody, description = "The database cannot be reached at the moment")))]
 async fn unblock(
     State(state): State<NovaState>,
     caller: Caller,
@@ -105,7 +108,7 @@ async fn privacy(State(state): State<NovaState>, caller: Caller) -> Result<Json<
 
 /// Not here any more: `PUT /settings/dm-permission`.
 #[utoipa::path(put, path = "/settings/privacy", tag = "people",
-    responses((status = 410, body = ErrorBody, description = "Always")))]
+    responses((status = 410, body = ErrorBody, description = "Always"), Failures))]
 async fn set_privacy(_caller: Caller) -> ApiError {
     ApiError::Moved("this is set at PUT /settings/dm-permission")
 }

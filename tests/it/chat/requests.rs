@@ -301,38 +301,3 @@ async fn where_somebody_is_goes_to_both_sides(pool: PgPool) {
     assert_eq!((status, &stopped["status"]), (200, &json!("stopped")));
     assert_eq!(socket.next("location.stopped").await["user_id"], json!(ana.id));
 }
-
-#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
-async fn the_bot_opens_no_chat_with_whoever_wants_to_be_asked_or_blocks(pool: PgPool) {
-    let bridge = asking(pool).await;
-    let ana = bridge.account("ana").await;
-    let alice = bridge.homeserver.user(ALICE);
-    let room = alice.create_dm("@novabot:example.org");
-    // The bot is no ghost: the fake homeserver does not push what is for it.
-    let pushed = async || bridge.homeserver.push_raw(bridge.homeserver.timeline(&room)).await;
-    assert_eq!(pushed().await, 200);
-    membership(&bridge, &room, "@novabot:example.org", "join").await;
-    let told = async |text: &str| {
-        let (room, text) = (room.clone(), text.to_owned());
-        bridge
-            .homeserver
-            .wait_for("the bot answers", |world| {
-                world
-                    .rooms
-                    .get(&room)?
-                    .texts()
-                    .into_iter()
-                    .find(|it| it.contains(&text))
-            })
-            .await
-    };
-    alice.send_text(&room, "chat ana");
-    assert_eq!(pushed().await, 200);
-    assert!(told("wants to be asked first").await.contains(&ana.mxid));
-    block(&ana, ALICE).await;
-    alice.send_text(&room, "chat ana");
-    assert_eq!(pushed().await, 200);
-    told("ANA cannot be reached").await;
-    assert_eq!(ana.get("/conversations").await.1["conversations"], json!([]));
-    assert_eq!(requests(&ana).await, Vec::<Value>::new());
-}
