@@ -12,10 +12,11 @@ use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, LocationShare, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
+use crate::domain::mention::with_pills;
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
 use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{Tx, conversations, messages};
+use crate::store::{Tx, conversations, messages, people};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -37,7 +38,8 @@ impl Bridge {
     /// A message under a key that its sender has used before is not written again; the first one is the answer.
     ///
     /// # Errors
-    /// When the sender takes no part in the conversation, the other one of a direct one blocks them, the text is empty or too long, or what it answers is not there.
+    /// When the sender takes no part in the conversation, the other one of a direct one blocks them, the text is empty or
+    /// too long, or what it answers is not there.
     pub async fn send_message(
         &self,
         sender: UserId,
@@ -59,7 +61,7 @@ impl Bridge {
         }: Said,
         shares: bool,
     ) -> Result<Message, CommandError> {
-        let text = checked(text)?;
+        let mut text = checked(text)?;
         check_key(idempotency_key.as_deref())?;
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
@@ -82,6 +84,7 @@ impl Bridge {
         if place.is_blocked {
             return Err(CommandError::Forbidden(BLOCKED));
         }
+        address(&mut tx, conversation, &mut text).await?;
         let answered = match reply_to {
             Some(target) => Some(answerable(&mut tx, conversation, target).await?),
             None => None,
@@ -145,6 +148,15 @@ async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) ->
     found
         .filter(|it| it.conversation == conversation && it.gone.is_none())
         .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
+}
+
+/// Makes pills of the names that are addressed, unless the client has formatted the text itself.
+async fn address(tx: &mut Tx, conversation: ConversationId, text: &mut Text) -> Result<(), CommandError> {
+    if text.formatted.is_none() && text.plain.contains('@') {
+        let people = people::named_in(tx, conversation, &text.plain).await?;
+        text.formatted = with_pills(&text.plain, &people).filter(|html| html.len() <= MAX_TEXT_BYTES);
+    }
+    Ok(())
 }
 
 /// How a message gets to Matrix.

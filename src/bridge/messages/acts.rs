@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::checked;
+use super::{address, checked};
 use crate::bridge::conversations::BLOCKED;
 use crate::bridge::{Bridge, CommandError};
 use crate::domain::act::{self, MessageAct, Version};
@@ -41,19 +41,21 @@ impl Bridge {
     /// Gives a message another text, here and in Matrix.
     ///
     /// # Errors
-    /// When the caller is blocked, it is not theirs, is gone, is older than 24 hours, or was edited since; or the text cannot be said.
+    /// When the caller is blocked, it is not theirs, is gone, is older than 24 hours, or was edited since; or the text cannot
+    /// be said.
     pub async fn edit_message(&self, user: UserId, which: Which, rewrite: Rewrite) -> Result<Message, CommandError> {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         let (mut message, _) = self.message_of(&mut tx, user, which).await?;
         heard(&mut tx, message.conversation, user).await?;
-        let text = checked(Text {
+        let mut text = checked(Text {
             style: rewrite.style.unwrap_or(message.text.style),
             plain: rewrite.plain,
             formatted: rewrite.formatted,
             media: message.text.media.clone(),
         })?;
         act::may_edit(&message, user, rewrite.version, now)?;
+        address(&mut tx, message.conversation, &mut text).await?;
         let id = ActId(self.id(now));
         let version = Version {
             // What is written now is the newest, whatever a Matrix client's clock said.
