@@ -166,6 +166,21 @@ pub struct Rooms {
     pub receipts: Receipts,
     /// Whether it is told who is there, both ways.
     pub presence: bool,
+    /// Who need not ask those Nova users who have not said so themselves.
+    pub dm_permission: DmPermission,
+}
+
+/// Who may open a chat with a Nova user, or add them to a group, without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DmPermission {
+    /// Everybody.
+    Anyone,
+    /// As `Mutuals`: follows are not known.
+    Followers,
+    /// Whoever they have a direct conversation with.
+    Mutuals,
+    /// Nobody.
+    Nobody,
 }
 
 /// When a conversation gets its Matrix room.

@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod apply;
+pub mod blocks;
 pub mod calls;
 pub mod connect;
 pub mod contacts;
@@ -13,6 +14,7 @@ pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
 pub mod lists;
+pub mod locations;
 pub mod management;
 pub mod media;
 pub mod messages;
@@ -21,6 +23,7 @@ pub mod outbox;
 pub mod people;
 pub mod plain;
 pub mod receipts;
+pub mod requests;
 pub mod search;
 pub mod server;
 

@@ -17,6 +17,7 @@ use crate::domain::bot::{Level, Permissions};
 use crate::domain::clock::SystemClock;
 use crate::domain::ghost::Ghosts;
 use crate::domain::random::SystemRandom;
+use crate::domain::request::DmPermission;
 use crate::matrix::profile_source::ProfileSource;
 use crate::matrix::{self, Homeserver, HomeserverError, Observer, StorageRules};
 use crate::metrics::Metrics;
@@ -106,6 +107,12 @@ pub fn bridge(
         ghosts: Ghosts::new(domain),
         settings: Settings {
             create_rooms,
+            dm_permission: match config.rooms.dm_permission {
+                config::DmPermission::Anyone => DmPermission::Anyone,
+                config::DmPermission::Followers => DmPermission::Followers,
+                config::DmPermission::Mutuals => DmPermission::Mutuals,
+                config::DmPermission::Nobody => DmPermission::Nobody,
+            },
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
             line: local_alias("line", domain)?,

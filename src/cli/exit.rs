@@ -74,6 +74,7 @@ impl Exit {
             CommandError::Homeserver(error) => Some(error.into()),
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchRequest
             | CommandError::NoSuchFile
             | CommandError::File(_)
             | CommandError::NoSuchDeadLetter

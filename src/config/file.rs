@@ -109,6 +109,7 @@ sections! {
         #[serde(deserialize_with = "word")]
         receipts: String = "public".to_owned(),
         presence: bool = false,
+        dm_permission: String = "anyone".to_owned(),
     }
 
     /// How long clients can resume.

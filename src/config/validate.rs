@@ -11,8 +11,8 @@ use super::file::{DatabaseSection, File, NovaSection};
 use super::secrets::{secret, text_file};
 use super::values::{Problems, choice, is_origin, keep, listen, optional, positive, required, web_url};
 use super::{
-    Admin, Appservice, Config, CreateRooms, Database, Feed, Homeserver, JwtKey, LogFormat, Logging, Metrics, Nova,
-    Receipts, RegistrationSettings, Rooms, Search,
+    Admin, Appservice, Config, CreateRooms, Database, DmPermission, Feed, Homeserver, JwtKey, LogFormat, Logging,
+    Metrics, Nova, Receipts, RegistrationSettings, Rooms, Search,
 };
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
@@ -39,6 +39,13 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         ],
         problems,
     );
+    let permissions = [
+        ("anyone", DmPermission::Anyone),
+        ("followers", DmPermission::Followers),
+        ("mutuals", DmPermission::Mutuals),
+        ("nobody", DmPermission::Nobody),
+    ];
+    let dm_permission = choice("rooms.dm_permission", &file.rooms.dm_permission, &permissions, problems);
     let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
     let media = super::media::media(&file.media, problems);
     let calls = super::calls::calls(&file.calls, problems);
@@ -55,6 +62,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
             create: create?,
             receipts: receipts?,
             presence: file.rooms.presence,
+            dm_permission: dm_permission?,
         },
         feed: Feed {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),

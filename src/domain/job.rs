@@ -54,7 +54,12 @@ pub enum Job {
         /// Which room.
         room: String,
     },
-    /// Invite somebody; a ghost then joins at once.
+    /// Read what was said in a room between the ghost's invite and its coming: nobody was pushed that.
+    ReadBack {
+        /// Which room.
+        room: String,
+    },
+    /// Invite somebody; a ghost then joins at once, unless it has to be asked.
     Invite {
         /// The Matrix id.
         target: String,
@@ -146,6 +151,7 @@ impl Job {
             Self::SendMedia => "send_media",
             Self::Join { .. } => "join",
             Self::SyncRoom { .. } => "sync_room",
+            Self::ReadBack { .. } => "read_back",
             Self::Invite { .. } => "invite",
             Self::Leave { .. } => "leave",
             Self::Kick { .. } => "kick",

@@ -6,7 +6,7 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, acts, calls, dead_letters, management, media, outbox, people, receipts};
+use super::{StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, receipts, requests};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -58,6 +58,7 @@ pub async fn apply(
     }
     encrypted(connection, effects, now).await?;
     members(connection, &effects.members, now).await?;
+    requests::ask(connection, &effects.requests).await?;
     departures(connection, effects).await?;
     edits(connection, &effects.edits, now).await?;
     echoes(connection, &effects.echoes).await?;
@@ -65,6 +66,7 @@ pub async fn apply(
     management::apply(connection, effects, now).await?;
     media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
+    locations::share(connection, &effects.shares, now).await?;
     acts::apply(connection, &effects.acts, now).await?;
     if !effects.reads.is_empty() {
         let newest: Vec<Read> = effects.reads.iter().copied().collect::<Reads>().newest().collect();

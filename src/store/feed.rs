@@ -95,6 +95,7 @@ impl TryFrom<Row> for FeedEntry {
         };
         let event = match (change, message) {
             (Some(Change::Edited { by }), Some(message)) => FeedEvent::Edited { by, message },
+            (Some(Change::Requested { by }), Some(message)) => FeedEvent::Requested { by, message },
             (None, Some(message)) => FeedEvent::Message(message),
             (Some(Change::Edited { .. }) | None, _) => return Err(wrong("message_id")),
             (Some(change), _) => FeedEvent::Change(change),
@@ -225,7 +226,8 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
     Ok((Page::read(entries.collect(), limit), horizon.held))
 }
 
-/// What one person may see after a cursor and below a horizon, in all their conversations or in one.
+/// What one person may see after a cursor and below a horizon, in all their conversations or in one: of those that they
+/// were only asked to come to, what is for them alone.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -251,12 +253,11 @@ pub async fn of_user(
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
                FROM conversation_feed
                WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
-                 AND (audience IS NULL OR audience = $1)
+                 AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
                ORDER BY position, n LIMIT $6
            ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
-           WHERE member.user_id = $1 AND member.membership = 'joined'
-             AND ($2::uuid IS NULL OR member.conversation_id = $2)
+           WHERE member.user_id = $1 AND ($2::uuid IS NULL OR member.conversation_id = $2)
            ORDER BY f.position, f.n LIMIT $6"#,
         user.0,
         only.map(|id| id.0),

@@ -233,7 +233,7 @@ async fn an_entry_that_cannot_be_read_is_skipped_and_counts_for_the_page(pool: P
         .iter()
         .map(|entry| match &entry.event {
             FeedEvent::Message(message) => message.sequence,
-            FeedEvent::Edited { .. } | FeedEvent::Change(_) => 0,
+            FeedEvent::Edited { .. } | FeedEvent::Requested { .. } | FeedEvent::Change(_) => 0,
         })
         .collect();
     assert_eq!(numbers, [1, 3]);

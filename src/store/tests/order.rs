@@ -105,7 +105,7 @@ async fn told(pool: &PgPool) -> Vec<MessageId> {
         .into_iter()
         .filter_map(|entry| match entry.event {
             FeedEvent::Message(message) => Some(message.id),
-            FeedEvent::Edited { .. } | FeedEvent::Change(_) => None,
+            FeedEvent::Edited { .. } | FeedEvent::Requested { .. } | FeedEvent::Change(_) => None,
         })
         .collect()
 }
