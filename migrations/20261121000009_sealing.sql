@@ -3,10 +3,9 @@
 
 -- The keys that rows are sealed by, so that nothing starts without one of them.
 CREATE TABLE seal_keys (
-    id       text PRIMARY KEY,
+    id    text PRIMARY KEY,
     -- A text that is sealed by it: opens it, then it is the same key still.
-    proof    text NOT NULL,
-    added_at timestamptz NOT NULL
+    proof text NOT NULL
 );
 
 -- Plain text that begins like sealed text carries a colon behind the mark.

@@ -105,7 +105,11 @@ impl Keyring {
         }
         let Some(key) = self.0.first() else {
             let escaped = text.starts_with(MARK);
-            return Ok(if escaped { format!("{MARK}:{text}") } else { text.to_owned() });
+            return Ok(if escaped {
+                format!("{MARK}:{text}")
+            } else {
+                text.to_owned()
+            });
         };
         let mut sealed = text.as_bytes().to_vec();
         let cipher = key.cipher();
@@ -136,13 +140,10 @@ impl Keyring {
         String::from_utf8(text.to_vec()).map_err(|_| damaged())
     }
 
-    /// Whether a stored text is as [`Keyring::seal`] would leave it: sealed by the first key.
+    /// How everything begins that the first key sealed; `None` without a key.
     #[must_use]
-    pub fn is_current(&self, stored: &str) -> bool {
-        match parts(stored) {
-            Parts::Plain(text) => text.is_empty() || self.0.is_empty(),
-            Parts::Sealed(id, _) => self.first() == Some(id),
-        }
+    pub fn prefix(&self) -> Option<String> {
+        self.first().map(|id| format!("{MARK}{id}:"))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod context;
 pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
+pub mod keys;
 pub mod lists;
 pub mod management;
 pub mod media;
@@ -21,6 +22,7 @@ pub mod outbox;
 pub mod people;
 pub mod plain;
 pub mod receipts;
+pub mod reseal;
 mod sealer;
 pub mod search;
 pub mod server;
@@ -31,13 +33,13 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
+use sqlx::Connection;
 pub use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::Connection;
 
-pub use sealer::Sealer;
 use crate::seal::SealError;
+pub use sealer::Sealer;
 use server::{Database, Server};
 pub use session::{Session, Tx};
 

@@ -20,11 +20,7 @@ use crate::domain::message::{Gone, Text};
 ///
 /// # Errors
 /// When Postgres fails.
-pub(super) async fn apply(
-    connection: &mut Session,
-    acts: &[MessageAct],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(super) async fn apply(connection: &mut Session, acts: &[MessageAct], now: Timestamp) -> Result<(), StoreError> {
     for act in acts {
         match act {
             MessageAct::Wrote {

@@ -174,9 +174,7 @@ pub async fn peek_event(connection: &mut Session, id: Uuid) -> Result<Option<Box
     .await?;
     let sealer = connection.sealer();
     payload
-        .map(|payload| {
-            RawValue::from_string(opened(sealer, id, payload)?).map_err(|_| unreadable(id))
-        })
+        .map(|payload| RawValue::from_string(opened(sealer, id, payload)?).map_err(|_| unreadable(id)))
         .transpose()
 }
 

@@ -4,9 +4,9 @@ use ruma::OwnedUserId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::conversations::{kind, member};
 use super::sealer::What;
 use super::{Session, StoreError};
-use super::conversations::{kind, member};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Kind, Member, Person};
 use crate::domain::ids::{ConversationId, UserId};

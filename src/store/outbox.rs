@@ -184,7 +184,10 @@ pub async fn head(connection: &mut Session, lane: Uuid) -> Result<Head, StoreErr
     };
     let job = connection.sealer().open_json(What::Job, row.id, row.job);
     let job = job.map_err(|error| report(What::Job, row.id, &error));
-    let job = job.ok().and_then(|job| serde_json::from_str(&job).ok()).ok_or_else(wrong)?;
+    let job = job
+        .ok()
+        .and_then(|job| serde_json::from_str(&job).ok())
+        .ok_or_else(wrong)?;
     head.job = Some(StoredJob {
         seq: row.seq,
         id: OutboxId(row.id),

@@ -6,8 +6,8 @@ use std::time::Instant;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::server::Run;
 use super::sealer::{Sealer, What};
+use super::server::Run;
 use super::{FRESH, Session, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ingest::{NewMessage, Plain};

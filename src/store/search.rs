@@ -134,6 +134,17 @@ pub async fn forget(connection: &mut PgConnection, ids: &[MessageId]) -> Result<
     Ok(())
 }
 
+/// Forgets all words, and how far the index had come.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("WITH progress AS (DELETE FROM search_progress) DELETE FROM message_search")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The conversations that somebody may search.
 ///
 /// # Errors

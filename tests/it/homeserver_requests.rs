@@ -104,7 +104,10 @@ async fn requests_about_events_leave_the_process_as_pinned() {
     client.room_state(ghost(), &room).await.unwrap();
     client.messages(ghost(), &room, None, 50).await.unwrap();
     client.messages(ghost(), &room, Some("t3"), 10).await.unwrap();
-    client.send_receipt(ghost(), &room, event.as_str(), false).await.unwrap();
+    client
+        .send_receipt(ghost(), &room, event.as_str(), false)
+        .await
+        .unwrap();
     client.send_receipt(ghost(), &room, event.as_str(), true).await.unwrap();
     client
         .set_typing(ghost(), &room, Some(Duration::from_secs(30)))

@@ -217,7 +217,13 @@ impl Message {
 
     /// Many of them, each with its note and the reactions to it.
     #[must_use]
-    pub fn list(messages: Vec<domain::Message>, viewer: UserId, notes: Vec<Note>, tallies: Vec<Tally>, links: &Links) -> Vec<Self> {
+    pub fn list(
+        messages: Vec<domain::Message>,
+        viewer: UserId,
+        notes: Vec<Note>,
+        tallies: Vec<Tally>,
+        links: &Links,
+    ) -> Vec<Self> {
         let mut reactions: BTreeMap<MessageId, Vec<ReactionCount>> = BTreeMap::new();
         for tally in tallies {
             reactions.entry(tally.message).or_default().push(tally.into());
