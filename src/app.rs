@@ -154,14 +154,7 @@ impl App {
             .token
             .clone()
             .map(|token| nova::admin::router(nova.clone(), token, sessions(&hub)));
-        let dialects = socket_io::router(DialectState {
-            nova: nova.clone(),
-            hub: hub.clone(),
-            sockets: tracker.clone(),
-            stopping: lifecycle.soft(),
-            insecure_legacy: config.calls.insecure_legacy,
-            stun: config.calls.stun_uris.clone(),
-        })?;
+        let dialects = dialects(&config, &nova, &hub, &lifecycle, &tracker)?;
         let nova = nova::rest::router(nova.clone())
             .merge(dialects)
             .merge(ws::router(WsState {
@@ -179,7 +172,7 @@ impl App {
         if let (Some(listener), Some(admin)) = (sockets.admin, admin) {
             serve(&lifecycle, "the admin listener", listener, admin);
         }
-        start_tasks(&lifecycle, &config, &bridge, hub, presence, tracker);
+        start_tasks(&lifecycle, &config, &bridge, &hub, presence, tracker);
         synapse::keep_in_touch(&lifecycle, &bridge, registration.id, turned_away, away);
         if let Some(path) = options.print_addresses_to {
             addresses.write(path).context("the addresses cannot be written")?;
@@ -316,7 +309,7 @@ fn start_tasks(
     lifecycle: &Lifecycle,
     config: &Config,
     bridge: &Bridge,
-    hub: Hub,
+    hub: &Hub,
     presence: Presence,
     sockets: TaskTracker,
 ) {
@@ -389,6 +382,25 @@ fn start_tasks(
         sockets.wait().await;
         Ok(())
     });
+}
+
+/// The calls of clients that speak Socket.IO.
+fn dialects(
+    config: &Config,
+    nova: &NovaState,
+    hub: &Hub,
+    lifecycle: &Lifecycle,
+    sockets: &TaskTracker,
+) -> anyhow::Result<Router> {
+    socket_io::router(DialectState {
+        nova: nova.clone(),
+        hub: hub.clone(),
+        sockets: sockets.clone(),
+        stopping: lifecycle.soft(),
+        insecure_legacy: config.calls.insecure_legacy,
+        stun: config.calls.stun_uris.clone(),
+        away: socket_io::Away::default(),
+    })
 }
 
 fn sessions(hub: &Hub) -> nova::admin::Sessions {

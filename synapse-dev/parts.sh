@@ -36,7 +36,7 @@ make_secrets() {
     (
       umask 077
       printf '%s=%s\n' DB_PASSWORD "$(random 16)" REGISTRATION_SHARED_SECRET "$(random 16)" \
-        ADMIN_TOKEN "$(random 24)" MACAROON_SECRET "$(random 16)" FORM_SECRET "$(random 16)" >"$state/secrets.new"
+        TURN_SECRET "$(random 16)" ADMIN_TOKEN "$(random 24)" MACAROON_SECRET "$(random 16)" FORM_SECRET "$(random 16)" >"$state/secrets.new"
       mv "$state/secrets.new" "$state/secrets"
     )
   fi
@@ -47,7 +47,7 @@ make_secrets() {
 }
 
 choose_ports() {
-  local saved names=(POSTGRES_PORT SYNAPSE_PORT NOVA_PORT APPSERVICE_PORT ADMIN_PORT METRICS_PORT) chosen
+  local saved names=(POSTGRES_PORT SYNAPSE_PORT NOVA_PORT APPSERVICE_PORT ADMIN_PORT METRICS_PORT TURN_PORT) chosen
   if anything_runs; then return 0; fi
   if [ -s "$state/ports" ]; then
     mapfile -t saved < <(cut -d= -f2 "$state/ports")
@@ -195,6 +195,13 @@ rc_reports: *free
 rc_user_directory: *free
 rc_profile: *free
 YAML
+    if [ "$with_turn" = yes ]; then
+      cat >>"$state/homeserver.yaml" <<YAML
+turn_uris: ["turn:127.0.0.1:$TURN_PORT?transport=udp", "turn:127.0.0.1:$TURN_PORT?transport=tcp"]
+turn_shared_secret: $TURN_SECRET
+turn_user_lifetime: 1h
+YAML
+    fi
     cat >"$state/synapse-log.yaml" <<'YAML'
 version: 1
 formatters: {line: {format: '%(asctime)s %(levelname)s %(name)s %(request)s %(message)s'}}
@@ -212,6 +219,20 @@ start_synapse() {
   [ -s "$state/signing.key" ] || "$python" -m synapse.app.homeserver --config-path "$state/homeserver.yaml" --generate-keys
   spawn "$run/synapse.pid" "$logs/synapse.log" "$python" -m synapse.app.homeserver --config-path "$state/homeserver.yaml"
   wait_for synapse 120
+}
+
+# ---- TURN --------------------------------------------------------------------------------------
+
+turn_healthy() { (: <"/dev/tcp/127.0.0.1/$TURN_PORT") 2>/dev/null; }
+
+# Both sides of a call are on this machine, so it has to relay to where it is itself.
+start_turn() {
+  if ! gone "$run/turn.pid"; then return 0; fi
+  spawn "$run/turn.pid" "$logs/turn.log" turnserver -n --listening-ip=127.0.0.1 --relay-ip=127.0.0.1 \
+    --listening-port="$TURN_PORT" --realm="$server_name" --use-auth-secret --static-auth-secret="$TURN_SECRET" \
+    --allow-loopback-peers --no-tls --no-dtls --no-cli --log-file=stdout --simple-log --pidfile="$run/turn-own.pid" \
+    --userdb="$run/turn.db"
+  wait_for turn 30
 }
 
 # ---- the bridge --------------------------------------------------------------------------------
@@ -290,7 +311,7 @@ part_runs() {
   if [ "$1" = postgres ]; then postgres_runs; else ! gone "$run/$1.pid"; fi
 }
 
-anything_runs() { part_runs bridge || part_runs synapse || part_runs postgres; }
+anything_runs() { part_runs bridge || part_runs synapse || part_runs turn || part_runs postgres; }
 everything_healthy() { exists && part_runs bridge && part_runs synapse && postgres_runs && postgres_healthy && synapse_healthy && bridge_healthy; }
 
 # stop_part PART: Synapse gets long, because it waits for its open connections.
@@ -304,6 +325,7 @@ stop_part() {
 stop_all() {
   stop_part bridge
   stop_part synapse
+  stop_part turn
   stop_part postgres
   rm -rf "$sockets"
 }

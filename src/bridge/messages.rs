@@ -47,14 +47,7 @@ impl Bridge {
         }: Said,
     ) -> Result<Message, CommandError> {
         let text = checked(text)?;
-        if idempotency_key
-            .as_ref()
-            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0'))
-        {
-            return Err(CommandError::Invalid(format!(
-                "idempotency_key must have 1 to {MAX_KEY_BYTES} bytes, and no NUL"
-            )));
-        }
+        check_key(idempotency_key.as_deref())?;
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         conversations::lock(&mut tx, &[conversation]).await?;
@@ -99,38 +92,15 @@ impl Bridge {
             ..Effects::default()
         };
         if place.has_portal {
-            let job = if message.text.media.is_some() {
-                Job::SendMedia
-            } else {
-                Job::SendEvent {
-                    event_type: "m.room.message".to_owned(),
-                    content: outbound::message(id, &message.text),
-                    answers: reply_to,
-                }
-            };
             effects.jobs.push(NewJob {
                 id: self.id(now).into(),
                 lane: Lane::Conversation(conversation),
                 actor: sender,
                 message: Some(id),
-                job,
+                job: sending(&message),
             });
         }
-        let answer = Message {
-            id,
-            conversation,
-            sender,
-            sequence: message.sequence,
-            text: message.text.clone(),
-            version: 1,
-            edited_at: None,
-            gone: None,
-            reply_to,
-            thread_root: message.thread_root.clone(),
-            event_id: None,
-            delivery: message.delivery,
-            created_at: now,
-        };
+        let answer = Message::from(&message);
         effects.reads.push(Read {
             conversation,
             user: sender,
@@ -156,6 +126,27 @@ async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) ->
     found
         .filter(|it| it.conversation == conversation && it.gone.is_none())
         .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
+}
+
+/// How a message gets to Matrix.
+fn sending(message: &NewMessage) -> Job {
+    if message.text.media.is_some() {
+        return Job::SendMedia;
+    }
+    Job::SendEvent {
+        event_type: "m.room.message".to_owned(),
+        content: outbound::message(message.id, &message.text),
+        answers: message.reply_to,
+    }
+}
+
+fn check_key(key: Option<&str>) -> Result<(), CommandError> {
+    match key {
+        Some(key) if key.is_empty() || key.len() > MAX_KEY_BYTES || key.contains('\0') => Err(CommandError::Invalid(
+            format!("idempotency_key must have 1 to {MAX_KEY_BYTES} bytes, and no NUL"),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn checked(text: Text) -> Result<Text, CommandError> {

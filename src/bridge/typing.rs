@@ -19,7 +19,7 @@ use crate::domain::typing::{News, TOLD_FOR_MS, Typing};
 use crate::store::{StoreError, conversations};
 
 /// How long nobody types before it is looked at again; whoever begins wakes.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// How long Matrix may take to hear of it, and how many it hears of at once.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,15 +52,14 @@ impl Bridge {
     /// When Postgres fails.
     pub async fn begins_typing(&self, conversation: ConversationId, user: UserId) -> Result<(), StoreError> {
         let known = self.inner.typists.now().knows(conversation, user);
-        let name: Arc<str> = match known {
-            Some(name) => name,
-            None => {
-                let mut connection = self.inner.store.read().await?;
-                let found = conversations::joined_among(&mut connection, conversation, &[user.0]).await?;
-                match found.into_iter().next() {
-                    Some((_, name)) => name.into(),
-                    None => return Ok(()),
-                }
+        let name: Arc<str> = if let Some(name) = known {
+            name
+        } else {
+            let mut connection = self.inner.store.read().await?;
+            let found = conversations::joined_among(&mut connection, conversation, &[user.0]).await?;
+            match found.into_iter().next() {
+                Some((_, name)) => name.into(),
+                None => return Ok(()),
             }
         };
         let news = self.inner.typists.now().begins(conversation, user, &name, self.now());

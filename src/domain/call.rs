@@ -155,6 +155,9 @@ pub struct Call {
     pub initiator: UserId,
     /// Their name.
     pub initiator_name: String,
+    /// Their picture, as it was known of them: `mxc://` or any other address.
+    #[serde(default)]
+    pub initiator_avatar: Option<String>,
     /// How many may take part.
     pub max_participants: u16,
     /// Where it stands.
@@ -260,6 +263,7 @@ impl Call {
         News::Initiated {
             by: self.initiator,
             name: self.initiator_name.clone(),
+            avatar: self.initiator_avatar.clone(),
             topology: self.topology,
             is_video: self.is_video,
             max_participants: self.max_participants,

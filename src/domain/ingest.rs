@@ -121,10 +121,12 @@ impl Planner<'_> {
         let Some(conversation) = self.context.conversations.get(&portal.conversation) else {
             return;
         };
-        let own = match &event.meaning {
-            Meaning::Message { marker, .. } => marker.and_then(|id| self.own(conversation.id, id, event)),
-            _ => None,
+        let marker = if let Meaning::Message { marker, .. } = &event.meaning {
+            *marker
+        } else {
+            None
         };
+        let own = marker.and_then(|id| self.own(conversation.id, id, event));
         let own = own.and_then(|id| self.context.marked.get(&id));
         self.effects.places.push(Place {
             event: event.id.clone(),

@@ -231,7 +231,9 @@ pub fn mime(text: &str) -> Option<String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || "!#$&^_.+-".contains(c);
         !word.is_empty() && word.chars().all(fits)
     };
-    (text.len() <= MAX_WORD_BYTES && word(family) && word(name)).then_some(text)
+    // Synapse's HTTP server would read a file of such a type as a form.
+    let form = family == "multipart" || text == "application/x-www-form-urlencoded";
+    (text.len() <= MAX_WORD_BYTES && word(family) && word(name) && !form).then_some(text)
 }
 
 /// A blurhash, if it may be one.
@@ -258,6 +260,9 @@ mod tests {
         assert_eq!(mime("Image/PNG; charset=\"x\"").as_deref(), Some("image/png"));
         for bad in ["", "image", "image/", "/png", "a/b/c", "image/p\r\nng", "image/<x>"] {
             assert_eq!(mime(bad), None, "{bad:?}");
+        }
+        for form in ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"] {
+            assert_eq!(mime(form), None, "{form:?}");
         }
         assert_eq!(mime(&format!("a/{}", "b".repeat(200))), None);
     }

@@ -220,14 +220,16 @@ mod tests {
         Arc::from("ana")
     }
 
-    fn said(typists: &[Typist]) -> Vec<(ConversationId, UserId, bool)> {
+    type Said = (ConversationId, UserId, bool);
+
+    fn said(typists: &[Typist]) -> Vec<Said> {
         typists.iter().map(|it| (it.conversation, it.user, it.typing)).collect()
     }
 
     #[test]
     fn a_list_is_told_as_what_is_new_in_it() {
         let mut typing = Typing::default();
-        let lists: [(&[UserId], &[(ConversationId, UserId, bool)]); 5] = [
+        let lists: [(&[UserId], &[Said]); 5] = [
             (&[ANA], &[(HERE, ANA, true)]),
             (&[ANA], &[]),
             (&[BEN, ANA], &[(HERE, BEN, true)]),

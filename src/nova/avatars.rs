@@ -22,11 +22,15 @@ const SIZES: std::ops::RangeInclusive<u16> = 96..=512;
 /// The link changes with the picture, so that it can be cached for good.
 #[must_use]
 pub fn shown(public_url: &Url, owner: Uuid, avatar: Option<&str>) -> Option<String> {
+    below(public_url.as_str().trim_end_matches('/'), owner, avatar)
+}
+
+/// The same, with links below an address that ends without a slash.
+pub(super) fn below(base: &str, owner: Uuid, avatar: Option<&str>) -> Option<String> {
     let avatar = avatar.filter(|avatar| !avatar.is_empty())?;
     if !avatar.starts_with("mxc://") {
         return Some(avatar.to_owned());
     }
-    let base = public_url.as_str().trim_end_matches('/');
     Some(format!("{base}/avatars/{owner}?v={}", version(avatar)))
 }
 

@@ -143,7 +143,7 @@ impl ApiError {
             File::TooLarge { .. } => TOO_LARGE,
             File::WrongType { .. } | File::Scriptable | File::TooManyPixels { .. } => UNSUITABLE,
             File::Disk(_) => UNAVAILABLE,
-            _ => INVALID,
+            File::Empty | File::Path | File::BrokenOff => INVALID,
         }
     }
 

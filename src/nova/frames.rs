@@ -88,7 +88,7 @@ pub fn of_entry(entry: &FeedEntry, ways: &Ways) -> Frames {
                 | Change::Kept { .. }
                 | Change::Delivery { .. } => None,
             };
-            let all = change_frames(entry, change).iter().map(text).collect();
+            let all = change_frames(entry, change, &ways.links).iter().map(text).collect();
             Frames {
                 all,
                 bare: None,
@@ -266,7 +266,7 @@ fn frame(entry: &FeedEntry, name: &str, by: Option<UserId>, own: Value) -> Value
     Value::Object(frame)
 }
 
-fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
+fn change_frames(entry: &FeedEntry, change: &Change, links: &Links) -> Vec<Value> {
     match change {
         Change::Created { by, kind, name } => {
             let own = json!({ "conversation": { "id": entry.conversation, "kind": kind, "type": kind, "name": name } });
@@ -308,7 +308,7 @@ fn change_frames(entry: &FeedEntry, change: &Change) -> Vec<Value> {
             Some(*by),
             json!({ "user_id": user, "old_role": old, "new_role": new }),
         )],
-        Change::Call { call, news } => calls::frames(entry, *call, news),
+        Change::Call { call, news } => calls::frames(entry, *call, news, links),
         Change::Kept { muted, archived } => vec![frame(
             entry,
             "conversation.updated",
@@ -360,7 +360,7 @@ pub fn greeting(user: UserId, connection: Uuid) -> Utf8Bytes {
 
 /// What a socket that opens is shown of a call that rings: as if it happened at the place that the socket is at.
 #[must_use]
-pub fn ringing(ringing: Ringing, user: UserId, cursor: Cursor) -> Vec<Utf8Bytes> {
+pub fn ringing(ringing: Ringing, user: UserId, cursor: Cursor, links: &Links) -> Vec<Utf8Bytes> {
     let entry = FeedEntry {
         cursor,
         conversation: ringing.conversation,
@@ -372,7 +372,7 @@ pub fn ringing(ringing: Ringing, user: UserId, cursor: Cursor) -> Vec<Utf8Bytes>
         }),
     };
     match &entry.event {
-        FeedEvent::Change(change) => change_frames(&entry, change).iter().map(text).collect(),
+        FeedEvent::Change(change) => change_frames(&entry, change, links).iter().map(text).collect(),
         FeedEvent::Message(_) | FeedEvent::Edited { .. } => Vec::new(),
     }
 }

@@ -45,7 +45,7 @@ pub struct Delivery {
 #[derive(Debug)]
 pub enum Shown {
     /// An entry of the feed.
-    Entry(Delivery),
+    Entry(Box<Delivery>),
     /// Something that is in no feed: frames that are shown now or never.
     Live(Vec<Utf8Bytes>),
 }
@@ -235,7 +235,7 @@ impl Hub {
             entry,
         };
         let frames = slots.len() * delivery.frames.all.len();
-        let delivery = Arc::new(Shown::Entry(delivery));
+        let delivery = Arc::new(Shown::Entry(Box::new(delivery)));
         for slot in slots {
             if !slot.is_lagging() && slot.queue.try_send(Arc::clone(&delivery)).is_err() {
                 slot.lagging.store(true, Ordering::SeqCst);

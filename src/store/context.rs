@@ -103,6 +103,10 @@ pub async fn enter(
 
 /// What the events name.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that may have to be read"
+)]
 struct Wanted {
     rooms: BTreeSet<String>,
     events: Vec<String>,

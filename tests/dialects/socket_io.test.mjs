@@ -202,6 +202,51 @@ test('two clients of the dialect', async () => {
   assert.equal(ana.count('video-toggled') + ana.count('audio-toggled'), 2, 'told once each');
 });
 
+test('a client that lost its socket in a call is shown what the other one did meanwhile', async () => {
+  const { ana: caller, ben: callee, conversation } = await two();
+  const [ana, ben] = [phone(caller), phone(callee)];
+  await Promise.all([ana, ben].map((it) => (it.register(), until('it is there', () => it.socket.connected))));
+  const { callId } = (await ana.initiate(conversation)).body;
+  ana.join(callId);
+  ana.emit('webrtc-offer', { callId, offer: offer(), targetUserId: 'all' });
+  await ben.next('incoming-call');
+  await ben.rest(`/${callId}/answer`);
+  ben.join(callId);
+  await ben.next('webrtc-offer');
+  ben.emit('webrtc-answer', { callId, answer: answer(), targetUserId: 'all' });
+  await ana.next('webrtc-answer');
+
+  ben.close();
+  ana.emit('ice-candidate', { callId, candidate: candidate(7), targetUserId: 'all' });
+  ana.emit('webrtc-offer', { callId, offer: offer('again'), targetUserId: 'all' });
+  ana.emit('toggle-audio', { callId, enabled: false });
+  await until('all of it was heard', async () => {
+    const { calls } = await caller.get('/calls/active');
+    return calls[0].participants.some((it) => it.user_id === caller.id && it.has_audio === false);
+  });
+  const back = phone(callee);
+  back.register();
+  back.join(callId);
+  assert.equal((await back.next('ice-candidate')).candidate.candidate, candidate(7).candidate);
+  assert.equal((await back.next('webrtc-offer')).offer.sdp, sdp('again'));
+  back.emit('webrtc-answer', { callId, answer: answer('again'), targetUserId: 'all' });
+  await until('it is answered', () => ana.heard.some((it) => it.event === 'webrtc-answer' && it.answer.sdp === sdp('again')));
+  back.emit('call-ended', { callId });
+  await ana.next('call-ended');
+});
+
+test('a caller without an offer is told that there is somebody, and given up after twenty seconds', async () => {
+  const { ana: caller, ben: callee, conversation } = await two();
+  const ana = phone(caller);
+  ana.register();
+  const { callId } = (await ana.initiate(conversation)).body;
+  ana.join(callId);
+  assert.equal((await ana.next('user-joined')).userId, callee.mxid);
+  assert.equal((await ana.next('call-ended', 25_000)).callId, callId);
+  assert.deepEqual((await caller.get('/calls/active')).calls, []);
+  assert.equal((await callee.get('/calls/active')).calls.length, 0, 'nobody was rung');
+});
+
 test('a call to a canonical client', async () => {
   const { ana: caller, ben: callee, conversation } = await two();
   const ana = phone(caller);

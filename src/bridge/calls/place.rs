@@ -173,6 +173,7 @@ impl Bridge {
             conversation: conversation.id,
             caller,
             caller_name: name,
+            caller_avatar: profiles.get(&caller).and_then(|it| it.avatar_url.clone()),
             topology: callees.topology,
             callees: callees.nova,
             peer: callees.peer.map(|person| Peer {

@@ -204,20 +204,17 @@ impl From<FileError> for CommandError {
 
 /// A name as it is, or made up from what the file is.
 fn named(name: Option<&str>, kind: Kind, mime: &str) -> String {
-    match name.map(str::trim).filter(|name| !name.is_empty()) {
-        Some(name) => file_name(name, kind),
-        None => {
-            let extension = match mime.rsplit_once('/').map_or("", |(_, name)| name) {
-                "jpeg" => "jpg",
-                "mpeg" => "mp3",
-                "quicktime" => "mov",
-                "octet-stream" => return kind.noun().to_owned(),
-                plain if plain.len() <= 4 => plain,
-                _ => return kind.noun().to_owned(),
-            };
-            format!("{}.{extension}", kind.noun())
-        }
+    if let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) {
+        return file_name(name, kind);
     }
+    let extension = match mime.rsplit_once('/').map_or("", |(_, name)| name) {
+        "jpeg" => "jpg",
+        "mpeg" => "mp3",
+        "quicktime" => "mov",
+        plain if plain.len() <= 4 => plain,
+        _ => return kind.noun().to_owned(),
+    };
+    format!("{}.{extension}", kind.noun())
 }
 
 async fn measured(

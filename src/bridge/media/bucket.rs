@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// A bucket that objects are put into and fetched from.
 #[derive(Debug, Clone)]
 pub struct Bucket {
-    bucket: rusty_s3::Bucket,
+    place: rusty_s3::Bucket,
     access_key: String,
     secret_key: SecretString,
 }
@@ -36,9 +36,9 @@ impl Bucket {
         access_key: &str,
         secret_key: SecretString,
     ) -> Result<Self, BadBucket> {
-        let bucket = rusty_s3::Bucket::new(endpoint.clone(), UrlStyle::Path, name.to_owned(), region.to_owned());
+        let place = rusty_s3::Bucket::new(endpoint.clone(), UrlStyle::Path, name.to_owned(), region.to_owned());
         Ok(Self {
-            bucket: bucket.map_err(|error| BadBucket(error.to_string()))?,
+            place: place.map_err(|error| BadBucket(error.to_string()))?,
             access_key: access_key.to_owned(),
             secret_key,
         })
@@ -64,19 +64,19 @@ impl Bucket {
     /// Where an object may be put, for so long.
     #[must_use]
     pub fn put(&self, key: &str, lifetime: Duration) -> Url {
-        PutObject::new(&self.bucket, Some(&self.credentials()), key).sign(lifetime)
+        PutObject::new(&self.place, Some(&self.credentials()), key).sign(lifetime)
     }
 
     /// Where an object may be fetched, for so long.
     #[must_use]
     pub fn get(&self, key: &str, lifetime: Duration) -> Url {
-        GetObject::new(&self.bucket, Some(&self.credentials()), key).sign(lifetime)
+        GetObject::new(&self.place, Some(&self.credentials()), key).sign(lifetime)
     }
 
     /// The key of the object that an address of this bucket names.
     #[must_use]
     pub fn key_of(&self, url: &Url) -> Option<String> {
-        let base = self.bucket.base_url();
+        let base = self.place.base_url();
         let same = url.scheme() == base.scheme()
             && url.host_str() == base.host_str()
             && url.port_or_known_default() == base.port_or_known_default();

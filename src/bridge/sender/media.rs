@@ -116,7 +116,12 @@ fn unfetched(job: &StoredJob, error: FileError) -> JobError {
         HomeserverError::Unsuitable(reason) => (*reason).to_owned(),
         HomeserverError::Refused(refusal) => format!("Nova's storage answered with status {}", refusal.status),
         HomeserverError::Timeout(_) => "Nova's storage did not answer in time".to_owned(),
-        _ => "Nova's storage cannot be reached".to_owned(),
+        HomeserverError::Setup(_)
+        | HomeserverError::Request(_)
+        | HomeserverError::Connect(_)
+        | HomeserverError::Broken(_)
+        | HomeserverError::Unreadable(_)
+        | HomeserverError::TooLarge { .. } => "Nova's storage cannot be reached".to_owned(),
     };
     match error.retry() {
         Retry::Never => JobError::Hopeless(reason),

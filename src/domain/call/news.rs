@@ -109,6 +109,9 @@ pub enum News {
         by: UserId,
         /// Their name.
         name: String,
+        /// Their picture, as it is known of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        avatar: Option<String>,
         /// Two people or several.
         topology: Topology,
         /// Whether it begins with video.

@@ -24,6 +24,8 @@ pub struct Place {
     pub caller: UserId,
     /// Their name.
     pub caller_name: String,
+    /// Their picture.
+    pub caller_avatar: Option<String>,
     /// Two people or several.
     pub topology: Topology,
     /// Who is called: the one other person, or the other Nova users of a group.
@@ -70,6 +72,8 @@ pub struct MatrixInvite {
     pub caller: UserId,
     /// Their name.
     pub caller_name: String,
+    /// Their picture.
+    pub caller_avatar: Option<String>,
     /// The call's id in Matrix.
     pub call: String,
     /// The caller's device.
@@ -143,6 +147,7 @@ impl Call {
             is_video: place.is_video.unwrap_or(false),
             initiator: place.caller,
             initiator_name: place.caller_name,
+            initiator_avatar: place.caller_avatar,
             max_participants: place.max_participants,
             phase: Phase::Preparing,
             created_at: now,
@@ -236,6 +241,7 @@ impl Call {
             is_video,
             initiator: invite.caller,
             initiator_name: invite.caller_name,
+            initiator_avatar: invite.caller_avatar,
             max_participants: 2,
             phase: Phase::Ringing,
             created_at: now,

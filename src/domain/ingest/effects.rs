@@ -10,7 +10,7 @@ use crate::domain::conversation::{Conversation, Member, Person};
 use crate::domain::feed::Change;
 use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 use crate::domain::job::NewJob;
-use crate::domain::message::{Delivery, Text};
+use crate::domain::message::{Delivery, Message, Text};
 use crate::domain::receipt::Read;
 
 /// Reasons of dead letters, as the admin sees them.
@@ -302,6 +302,26 @@ pub struct NewMessage {
     pub delivery: Option<Delivery>,
     /// When it was said.
     pub created_at: Timestamp,
+}
+
+impl From<&NewMessage> for Message {
+    fn from(new: &NewMessage) -> Self {
+        Self {
+            id: new.id,
+            conversation: new.conversation,
+            sender: new.sender,
+            sequence: new.sequence,
+            text: new.text.clone(),
+            version: 1,
+            edited_at: None,
+            gone: None,
+            reply_to: new.reply_to,
+            thread_root: new.thread_root.clone(),
+            event_id: new.event_id.clone(),
+            delivery: new.delivery,
+            created_at: new.created_at,
+        }
+    }
 }
 
 /// A feed entry about to be written. Its place is given in the order of writing.

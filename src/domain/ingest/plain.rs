@@ -157,6 +157,8 @@ fn assume(
 /// The messages of effects that are nothing else, each shown once, in order, to everybody.
 fn only_messages(mut effects: Effects) -> Option<Vec<NewMessage>> {
     let messages = std::mem::take(&mut effects.messages);
+    // What is no message here is the bot's, and repetitions: nobody reads up to them.
+    effects.places.clear();
     let feed = std::mem::take(&mut effects.feed);
     let shown = feed.len() == messages.len()
         && feed

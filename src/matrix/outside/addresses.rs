@@ -26,19 +26,16 @@ const fn v4(address: Ipv4Addr) -> bool {
 }
 
 fn v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let inner = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match (a, b) {
-        // ::, ::1, and addresses of version 4 in another coat.
-        (0, 0) if [c, d, e] == [0, 0, 0] && matches!(f, 0 | 0xffff) => address.is_loopback() || f == 0 || inner(g, h),
-        (0x64, 0xff9b) => inner(g, h) || [c, d, e, f] != [0, 0, 0, 0],
-        (0x2002, _) => inner(b, c),
+    let parts = address.segments();
+    let inner = |high: u16, low: u16| v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match parts {
+        // Addresses of version 4 in another coat.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            inner(high, low)
+        }
         // Only 2000::/3 is in use, and of it not what is for protocols and documentation.
-        (0x2001, ..0x200 | 0xdb8) | (0x3fff, ..0x1000) => true,
-        _ => a & 0xe000 != 0x2000,
+        [0x2001, ..0x200 | 0xdb8, ..] | [0x3fff, ..0x1000, ..] => true,
+        [first, ..] => first & 0xe000 != 0x2000,
     }
 }
 

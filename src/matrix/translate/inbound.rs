@@ -156,8 +156,8 @@ fn message(content: &Value, marker: Option<Uuid>) -> Result<Meaning, String> {
 fn said(content: &Value, mut text: Text, marker: Option<Uuid>) -> Meaning {
     let reply = relations::reply(content);
     if reply.is_some() {
-        let answer = relations::without_fallback(&text.plain);
-        text.plain = answer.to_owned();
+        let quoted = text.plain.len() - relations::without_fallback(&text.plain).len();
+        text.plain.drain(..quoted);
     }
     Meaning::Message {
         text,

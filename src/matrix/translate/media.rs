@@ -191,14 +191,14 @@ fn of_file(file: &File) -> Option<Value> {
         "msgtype": msgtype, "filename": file.name, "url": file.mxc()?, "info": info,
     });
     if let (Kind::Audio | Kind::Voice, Some(content)) = (file.kind, content.as_object_mut()) {
-        let mut audio = json!({});
+        let mut audio = Map::new();
         if let Some(duration) = file.duration_ms {
-            audio["duration"] = json!(duration);
+            audio.insert("duration".to_owned(), json!(duration));
         }
         if !file.waveform.is_empty() {
-            audio["waveform"] = json!(file.waveform);
+            audio.insert("waveform".to_owned(), json!(file.waveform));
         }
-        content.insert(AUDIO.to_owned(), audio);
+        content.insert(AUDIO.to_owned(), Value::Object(audio));
         if file.kind == Kind::Voice {
             content.insert(VOICE.to_owned(), json!({}));
         }

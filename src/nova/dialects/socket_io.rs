@@ -6,6 +6,7 @@
 //! that comes too early) is kept by the call itself and shown again.
 
 mod acts;
+mod away;
 mod hearing;
 mod proof;
 mod replay;
@@ -33,6 +34,7 @@ use super::super::hub::Hub;
 use super::super::rest::layers;
 use crate::domain::ids::UserId;
 
+pub use away::Away;
 use session::{Heard, Session};
 
 /// The largest packet that a client may send, in bytes: the longest SDP, escaped, with room for the rest.
@@ -62,6 +64,8 @@ pub struct DialectState {
     pub insecure_legacy: bool,
     /// The STUN servers that everybody may know.
     pub stun: Vec<String>,
+    /// Up to where those have heard who lost their socket in a call.
+    pub away: Away,
 }
 
 /// Whose socket it is, as its connection has proved; kept with the socket between the two steps of connecting.

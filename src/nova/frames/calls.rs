@@ -6,9 +6,10 @@ use super::{frame, time};
 use crate::domain::call::{Candidate, Description, DescriptionKind, News, Sdp, StreamMetadata};
 use crate::domain::feed::FeedEntry;
 use crate::domain::ids::CallId;
+use crate::nova::media::Links;
 
 /// The frames of one piece of news, in order.
-pub(super) fn frames(entry: &FeedEntry, call: CallId, news: &News) -> Vec<Value> {
+pub(super) fn frames(entry: &FeedEntry, call: CallId, news: &News, links: &Links) -> Vec<Value> {
     // What nobody did concerns the one who is told.
     let by = news.by().or(entry.audience);
     let one = |name: &str, own: Fields| {
@@ -17,7 +18,7 @@ pub(super) fn frames(entry: &FeedEntry, call: CallId, news: &News) -> Vec<Value>
         vec![frame(entry, name, by, Value::Object(own))]
     };
     match news {
-        News::Initiated { .. } => one("call.initiated", initiated(news)),
+        News::Initiated { .. } => one("call.initiated", initiated(news, links)),
         // Only that it is taken: the frame with what the callee sends follows.
         News::Answered { answer: None, .. } => Vec::new(),
         News::Answered {
@@ -116,10 +117,11 @@ impl Fields {
     }
 }
 
-fn initiated(news: &News) -> Fields {
+fn initiated(news: &News, links: &Links) -> Fields {
     let News::Initiated {
         by,
         name,
+        avatar,
         topology,
         is_video,
         max_participants,
@@ -132,9 +134,14 @@ fn initiated(news: &News) -> Fields {
     else {
         return Fields::default();
     };
+    // By both names that a picture has elsewhere.
+    let avatar = links.avatar(by.0, avatar.as_deref()).map(|it| json!(it));
+    let caller = Fields::of(json!({ "id": by, "name": name }))
+        .with("avatar", avatar.clone())
+        .with("avatar_url", avatar);
     let fields = Fields::of(json!({
         "initiator_id": by,
-        "caller": { "id": by, "name": name },
+        "caller": caller.0,
         "call_type": topology.as_str(),
         "max_participants": max_participants,
         "is_video": is_video,

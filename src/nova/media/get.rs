@@ -2,6 +2,7 @@
 //!
 //! What a file claims to be is only repeated where no browser runs it; everything else is for saving.
 
+use std::fmt::Write as _;
 use std::io;
 
 use axum::body::Body;
@@ -63,6 +64,7 @@ const SMALL: (u16, u16) = (320, 800);
     responses(
         (status = 200, description = "The file", content_type = "*/*"),
         (status = 206, description = "A part of it", content_type = "*/*"),
+        (status = 400, description = "It is no link to a file", body = ErrorBody),
         (status = 307, description = "It is not in Matrix yet, but still where it was put"),
         (status = 403, description = "The link is not good any more", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
@@ -123,6 +125,7 @@ pub(crate) struct Small {
     params(("id" = Uuid, Path, description = "The message, or the upload"), Signed, Small),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),
+        (status = 400, description = "It is no link to a file", body = ErrorBody),
         (status = 403, description = "The link is not good any more", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
     )
@@ -197,7 +200,7 @@ fn disposition(file: &File, shown: bool) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _never_fails = write!(encoded, "%{byte:02X}");
         }
     }
     let how = if shown { "inline" } else { "attachment" };
@@ -229,19 +232,15 @@ fn answer(stream: Stream, range: Option<Asked>) -> Response {
         }
         _ => None,
     };
-    let status = match part {
-        Some((first, last, size)) => {
-            insert(&mut headers, CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(last - first + 1));
-            StatusCode::PARTIAL_CONTENT
-        }
-        None => {
-            if let Some(size) = stream.length() {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
-            }
-            StatusCode::OK
-        }
+    let (status, length) = if let Some((first, last, size)) = part {
+        insert(&mut headers, CONTENT_RANGE, &format!("bytes {first}-{last}/{size}"));
+        (StatusCode::PARTIAL_CONTENT, Some(last - first + 1))
+    } else {
+        (StatusCode::OK, stream.length())
     };
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
     (status, headers, body(stream, cut)).into_response()
 }
 
@@ -275,7 +274,7 @@ mod tests {
         let file = File::new(Kind::Image, Source::Mxc(String::new()), "a \"b\";\r\n é.png");
         assert_eq!(
             disposition(&file, true),
-            "inline; filename=\"a__b_____.png\"; filename*=UTF-8''a%20_b_%3B%20%C3%A9.png"
+            "inline; filename=\"a__b____.png\"; filename*=UTF-8''a%20_b_%3B%20%C3%A9.png"
         );
         assert!(disposition(&file, false).starts_with("attachment;"));
     }

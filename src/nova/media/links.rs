@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
+use crate::nova::avatars;
 
 /// Links of one file stay the same for so long, so that they can be cached.
 const STEP: i64 = 3600;
@@ -74,6 +75,12 @@ impl Links {
         let exp = self.expiry(self.lifetime);
         let sig = self.sign(&of_file(id), exp);
         format!("{}/media/v1/{id}/thumbnail?exp={exp}&sig={sig}", self.base)
+    }
+
+    /// Where the picture of a person is, for who shows it without a token.
+    #[must_use]
+    pub fn avatar(&self, owner: Uuid, avatar: Option<&str>) -> Option<String> {
+        avatars::below(&self.base, owner, avatar)
     }
 
     /// Where somebody may put a file, once, for so long.

@@ -16,7 +16,7 @@ use crate::bridge::media::{BrokenOff, Claims};
 use crate::domain::ids::UserId;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
-use crate::nova::dto::media::{KindName, Upload};
+use crate::nova::dto::media::{Carried, KindName, Upload};
 use crate::nova::error::{ApiError, ErrorBody};
 use crate::nova::rest::extract::{Json, Params, Path};
 
@@ -55,7 +55,7 @@ pub(crate) async fn post(
     let kind = about.kind.map(|name| KindName::Name(name).kind()).transpose()?;
     let claims = Claims {
         name: about.file_name,
-        kind: kind.flatten().and_then(|kind| kind.file()),
+        kind: kind.flatten().and_then(Carried::file),
         ..claims(request.headers())
     };
     let (id, file) = state

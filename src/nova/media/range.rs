@@ -119,7 +119,7 @@ mod tests {
             let all: Vec<u8> = (0..size).map(|at| u8::try_from(at).unwrap()).collect();
             let first = first.min(size - 1);
             let last = (first + count - 1).min(size - 1);
-            let mut cut = Cut::new(first as u64, last as u64);
+            let mut cut = Cut::new(first.try_into().unwrap(), last.try_into().unwrap());
             let parts = all.chunks(step).flat_map(|bytes| cut.of(Bytes::copy_from_slice(bytes)));
             let parts: Vec<u8> = parts.collect();
             prop_assert_eq!(&parts, &all[first..=last]);

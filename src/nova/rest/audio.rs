@@ -149,7 +149,8 @@ struct Presign {
 #[derive(Debug, Serialize, ToSchema)]
 struct Presigned {
     /// Takes one `PUT` with the file as its body, and no token.
-    presigned_url: String,
+    #[serde(rename = "presigned_url")]
+    url: String,
     /// How long, in seconds.
     #[schema(example = 3600)]
     expiration: u64,
@@ -199,18 +200,15 @@ async fn presigned(
         return Err(crate::bridge::CommandError::from(Refused::Path).into());
     }
     let id = state.bridge.new_upload_id();
-    let (presigned_url, s3_key) = match state.bridge.bucket() {
-        Some(bucket) => {
-            let key = Bucket::new_key(caller.user, id, &request.file_name);
-            (bucket.put(&key, LIFETIME).to_string(), key)
-        }
-        None => {
-            let url = state.links.upload(caller.user, id, &request.file_name, LIFETIME);
-            (url, format!("{UPLOAD_KEY}{id}"))
-        }
+    let (url, s3_key) = if let Some(bucket) = state.bridge.bucket() {
+        let key = Bucket::new_key(caller.user, id, &request.file_name);
+        (bucket.put(&key, LIFETIME).to_string(), key)
+    } else {
+        let url = state.links.upload(caller.user, id, &request.file_name, LIFETIME);
+        (url, format!("{UPLOAD_KEY}{id}"))
     };
     Ok(Presigned {
-        presigned_url,
+        url,
         expiration: LIFETIME.as_secs(),
         s3_key,
     })

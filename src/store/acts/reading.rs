@@ -37,7 +37,7 @@ pub async fn tallies(
     let rows = sqlx::query!(
         r#"SELECT message_id, emoji, count(*) AS "count!", bool_or(user_id = $1) AS "is_own!"
            FROM message_reactions WHERE message_id = ANY ($2) AND removed_at IS NULL
-           GROUP BY message_id, emoji ORDER BY message_id, min(created_at), emoji"#,
+           GROUP BY message_id, emoji ORDER BY message_id, min(created_at), min(id::text)"#,
         viewer.0,
         &messages
     )

@@ -274,9 +274,8 @@ async fn the_feed_tells_of_an_edit_what_the_message_says_now(pool: PgPool) {
     write(&store, said.conversation, &effects).await;
     let mut connection = store.read().await.unwrap();
     let (page, _) = feed::after(&mut connection, Cursor::default(), 10).await.unwrap();
-    let [_, edited] = &page.entries[..] else {
-        panic!("{page:?}")
-    };
+    assert_eq!(page.entries.len(), 2);
+    let edited = &page.entries[1];
     let shown = found(&store, &said).await;
     assert_eq!(
         edited.event,

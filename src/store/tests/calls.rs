@@ -30,6 +30,7 @@ fn ringing(conversation: ConversationId, caller: UserId, to: UserId, matrix: Opt
         conversation,
         caller,
         caller_name: "Anna".to_owned(),
+        caller_avatar: None,
         topology: Topology::Direct,
         callees: vec![to],
         peer: matrix.map(|call| Peer {

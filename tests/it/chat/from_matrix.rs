@@ -113,7 +113,7 @@ async fn what_cannot_be_applied_is_kept_and_blocks_nothing(pool: PgPool) {
             message(
                 "$image",
                 &room,
-                json!({ "msgtype": "m.image", "body": "cat.png", "url": "mxc://example.org/cat" }),
+                json!({ "msgtype": "m.image", "body": "cat.png", "url": "https://example.org/cat" }),
             ),
             message("$elsewhere", "!unknown:example.org", text("lost?")),
             message("$2", &room, text(&"x".repeat(64 * 1024))),

@@ -67,7 +67,7 @@ async fn a_hundred_megabytes_pass_both_ways(pool: PgPool) {
         while let Some(piece) = bytes.next().await {
             let piece: Bytes = piece.unwrap();
             assert_eq!(piece.first().copied(), Some(pattern(at)));
-            at += piece.len() as u64;
+            at += u64::try_from(piece.len()).unwrap();
             assert_eq!(piece.last().copied(), Some(pattern(at - 1)));
         }
         assert_eq!(at, SIZE);

@@ -109,6 +109,7 @@ fn the_newest_edit_is_shown_whenever_it_comes_and_gives_way_when_it_is_redacted(
 
 #[test]
 fn a_reaction_counts_once_for_a_person_and_goes_with_its_redaction() {
+    use Outcome::{Applied, Ignored};
     let mut model = said();
     let (effects, outcomes) = model.run(&[
         event("$r1", ROOM, ALICE, reaction("$m", "👍")),
@@ -119,7 +120,6 @@ fn a_reaction_counts_once_for_a_person_and_goes_with_its_redaction() {
         event("$r6", ROOM, ALICE, reaction("$m", &"x".repeat(256))),
         event("$r7", ROOM, ALICE, reaction("$r1", "👍")),
     ]);
-    use Outcome::{Applied, Ignored};
     assert_eq!(changes(&effects), ["reacted"; 3]);
     assert_eq!(
         outcomes,

@@ -126,7 +126,7 @@ fn what_cannot_be_carried_yet_is_named() {
             json!({ "msgtype": "m.text", "body": 4 }),
             "m.room.message without body",
         ),
-        ("m.sticker", json!({}), "m.sticker"),
+        ("m.sticker", json!({}), "m.sticker without url"),
     ];
     for (event_type, content, expected) in cases {
         assert!(matches!(meaning(event_type, None, content), Meaning::NotYet { kind, .. } if kind == expected));

@@ -85,6 +85,7 @@ fn ringing() -> Call {
         conversation: ConversationId(Uuid::from_u128(0xC)),
         caller: ANA,
         caller_name: "Ana".to_owned(),
+        caller_avatar: None,
         topology: Topology::Direct,
         callees: vec![BEN],
         peer: None,
@@ -157,6 +158,7 @@ fn initiated() -> News {
     News::Initiated {
         by: ANA,
         name: "Ana".to_owned(),
+        avatar: None,
         topology: Topology::Direct,
         is_video: true,
         max_participants: 2,

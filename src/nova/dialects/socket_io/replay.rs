@@ -51,8 +51,13 @@ impl Session {
                 self.offer(call, user).await?;
                 self.plan(call.id, AGAIN.map(|after| (after, What::Offer)));
             }
-            Phase::Connected if calls => self.answer(call, user).await?,
-            Phase::Preparing | Phase::Ringing | Phase::Accepted | Phase::Connected | Phase::Ended => {}
+            Phase::Connected => {
+                if calls {
+                    self.answer(call, user).await?;
+                }
+                self.show_missed(call, user).await?;
+            }
+            Phase::Preparing | Phase::Ringing | Phase::Accepted | Phase::Ended => {}
         }
         Ok(())
     }

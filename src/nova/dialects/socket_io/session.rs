@@ -133,6 +133,9 @@ impl Session {
         let socket = self.socket.clone();
         let end = Box::pin(self.serve(events, gone)).await;
         let why = end.err().map_or(ClosedBecause::Client, |end| end.0);
+        if let (Some(user), Some(cursor), false) = (self.user, self.cursor(), self.joined.is_empty()) {
+            self.state.away.note(user, cursor);
+        }
         drop(self);
         // It may be closed already.
         drop(socket.disconnect());
@@ -170,6 +173,11 @@ impl Session {
             }
             self.catch_up().await?;
         }
+    }
+
+    /// Up to where it has looked at the feed.
+    pub(super) fn cursor(&self) -> Option<Cursor> {
+        self.seat.as_ref().map(|seat| seat.cursor)
     }
 
     /// Looks at an entry of the feed, unless it was looked at.
@@ -212,7 +220,7 @@ impl Session {
         }
     }
 
-    async fn read_feed(&self, user: UserId, from: Cursor) -> Result<feed::Page, ApiError> {
+    pub(super) async fn read_feed(&self, user: UserId, from: Cursor) -> Result<feed::Page, ApiError> {
         let store = self.state.nova.bridge.store();
         let mut connection = store.read().await?;
         // As for Nova's own sockets: what was published here is decided.

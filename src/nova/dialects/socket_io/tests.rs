@@ -46,6 +46,7 @@ fn placed(peer: Option<&str>) -> Call {
         conversation: ConversationId(Uuid::from_u128(0xC)),
         caller: ANA,
         caller_name: "Ana".to_owned(),
+        caller_avatar: None,
         topology: Topology::Direct,
         callees: vec![BEN],
         peer: peer.map(|mxid| Peer {

@@ -1,12 +1,15 @@
 //! Every piece of news, as the frames that leave the process.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::{TimeZone, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
 use crate::domain::call::{EndReason, Topology};
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{SystemClock, Timestamp};
 use crate::domain::feed::{Change, Cursor, FeedEvent};
 use crate::domain::ids::{ConversationId, ParticipantId, UserId};
 
@@ -33,7 +36,9 @@ fn shown(news: &News) -> Vec<Value> {
             news: news.clone(),
         }),
     };
-    frames(&entry, call, news)
+    let url = "https://nova.example.org/".parse().unwrap();
+    let links = Links::new(&url, b"secret", Duration::from_hours(24), Arc::new(SystemClock));
+    frames(&entry, call, news, &links)
 }
 
 fn sdp() -> Sdp {
@@ -49,6 +54,7 @@ fn initiated(topology: Topology) -> News {
     News::Initiated {
         by: ALICE,
         name: "Alice".to_owned(),
+        avatar: Some("mxc://example.org/alice".to_owned()),
         topology,
         is_video: direct,
         max_participants: if direct { 2 } else { 8 },

@@ -119,11 +119,6 @@ async fn an_edit_is_refused_that_is_late_old_or_not_theirs(pool: PgPool) {
     }
     let unknown = "/messages/00000000-0000-4000-8000-00000000dead";
     is(&app.put(ALICE, unknown, &edit).await, 404, "MESSAGE_NOT_FOUND");
-    is(
-        &app.put(ALICE, "/messages/search", &edit).await,
-        404,
-        "MESSAGE_NOT_FOUND",
-    );
     let elsewhere = format!("/conversations/{group}/messages/{id}");
     let patched = app.raw("PATCH", ALICE, &elsewhere, edit.to_string().into()).await;
     is(&patched, 404, "MESSAGE_NOT_FOUND");
@@ -242,8 +237,8 @@ async fn a_message_is_recalled_within_two_hours_and_once(pool: PgPool) {
             .map(|it| it["id"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(ids("").await, [second.clone()]);
-    assert_eq!(ids("?include_recalled=false").await, [second.clone()]);
+    assert_eq!(ids("").await, std::slice::from_ref(&second));
+    assert_eq!(ids("?include_recalled=false").await, std::slice::from_ref(&second));
     assert_eq!(ids("?include_recalled=true").await, [first.clone(), second]);
     insta::assert_json_snapshot!(
         "recalled_listed",

@@ -73,9 +73,8 @@ async fn messages_are_wrapped_and_the_newest_comes_first(pool: PgPool) {
     );
     for (field, value) in [
         ("message_type", json!(1)),
-        ("message_type", json!("text")),
         ("media_url", json!("https://example.org/x.png")),
-        ("reply_to_message_id", json!(last)),
+        ("reply_to_message_id", json!("x")),
         ("content", json!("")),
         ("conversation_id", json!("x")),
     ] {

@@ -37,7 +37,10 @@ impl Session {
                 Some(line) => line.ring(&news).await.map_err(|error| failed(&error))?,
                 None => None,
             };
-            let frames = own.unwrap_or_else(|| frames::ringing(news, self.user, self.cursor));
+            let frames = own.unwrap_or_else(|| {
+                let links = &self.state.hub.ways().links;
+                frames::ringing(news, self.user, self.cursor, links)
+            });
             for frame in frames {
                 in_time(futures_util::SinkExt::feed(socket, Message::Text(frame))).await?;
             }

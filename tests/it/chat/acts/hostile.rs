@@ -8,6 +8,7 @@ use super::{chat, dead_letters, edit, listed, reaction, text};
 use crate::support::bridge::TestBridge;
 
 /// An event as Synapse pushes it.
+#[expect(clippy::needless_pass_by_value, reason = "it is made for this")]
 fn pushed(id: &str, room: &str, sender: &str, event_type: &str, content: Value) -> Value {
     json!({
         "type": event_type, "event_id": id, "room_id": room, "sender": sender,

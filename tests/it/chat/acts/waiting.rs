@@ -17,7 +17,7 @@ async fn done(nova: &NovaUser, method: Method, path: String, body: Value) -> Val
 }
 
 /// The bodies of what the room was ever told, redacted or not.
-async fn texts(bridge: &TestBridge, room: &str) -> Vec<String> {
+fn texts(bridge: &TestBridge, room: &str) -> Vec<String> {
     bridge.homeserver.inspect(|world| world.rooms[room].texts())
 }
 
@@ -89,7 +89,7 @@ async fn a_message_that_is_deleted_before_it_was_sent_is_never_sent(pool: PgPool
     ana.say(&conversation, "after").await;
     bridge.homeserver.heal();
     sent(&bridge, &room, "m.room.message", 1).await;
-    assert_eq!(texts(&bridge, &room).await, ["after"]);
+    assert_eq!(texts(&bridge, &room), ["after"]);
     assert_eq!(ana.texts(&conversation).await, ["after"]);
     assert_eq!(dead_letters(&bridge).await, json!([]));
 }
@@ -202,7 +202,7 @@ async fn lost_answers_double_nothing(pool: PgPool) {
     }
     ana.say(&conversation, "end").await;
     sent(&bridge, &room, "m.room.message", 2).await;
-    assert_eq!(texts(&bridge, &room).await, ["* hello", "end"]);
+    assert_eq!(texts(&bridge, &room), ["* hello", "end"]);
     assert_eq!(ana.texts(&conversation).await, ["end"]);
     assert_eq!(dead_letters(&bridge).await, json!([]));
 }

@@ -66,7 +66,7 @@ pub(super) async fn upload(State(shared): Server, _: Caller, headers: HeaderMap,
         let Ok(bytes) = bytes else {
             return refuse(400, "M_UNKNOWN", "the upload broke off");
         };
-        read += bytes.len() as u64;
+        read += u64::try_from(bytes.len()).unwrap();
         sum += bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
         if !is_large {
             kept.extend_from_slice(&bytes);
