@@ -15,6 +15,7 @@ mod outbox;
 mod people;
 mod plain;
 mod receipts;
+mod sealing;
 mod server;
 
 use std::collections::BTreeMap;
