@@ -14,7 +14,8 @@ const CURE: &str = "`nova-bridge generate-key` prints a key; name it as { id: \"
 
 /// The section, or `None` with the reasons in `problems`.
 pub(super) fn encryption(section: &EncryptionSection, problems: Problems<'_>) -> Option<EncryptionAtRest> {
-    let keys: Vec<Option<Key>> = section.keys.iter().map(|entry| key(entry, problems)).collect();
+    let keys = section.keys.iter().enumerate();
+    let keys: Vec<Option<Key>> = keys.map(|(at, entry)| key(at, entry, problems)).collect();
     let keys = Keyring::new(keys.into_iter().collect::<Option<_>>()?);
     let files = section.keys.iter().map(|entry| {
         let file = entry.key_file.as_ref().map(PathBuf::from);
@@ -26,11 +27,12 @@ pub(super) fn encryption(section: &EncryptionSection, problems: Problems<'_>) ->
     })
 }
 
-fn key(entry: &MasterKeyEntry, problems: Problems<'_>) -> Option<Key> {
-    let name = format!("{KEY}[{}].key", entry.id);
+fn key(at: usize, entry: &MasterKeyEntry, problems: Problems<'_>) -> Option<Key> {
+    // By its place: what stands where the id should be may be a key.
+    let name = format!("{KEY}[{at}].key");
     let text = keep(secret(&name, entry.key.as_ref(), entry.key_file.as_deref()), problems)?;
     let Some(text) = text else {
-        problems.push(Problem::new(KEY, format!("holds {:?} without a key", entry.id), CURE));
+        problems.push(Problem::new(name, "is missing", CURE));
         return None;
     };
     let key = Key::parse(&entry.id, secrecy::ExposeSecret::expose_secret(&text));

@@ -173,6 +173,7 @@ sections! {
 
     /// Searching messages.
     SearchSection {
+        #[serde(deserialize_with = "switch")]
         enabled: Option<bool> = None,
     }
 
@@ -212,7 +213,7 @@ fn master_keys<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<MasterKeyEntry
     let entry = |written| match written {
         Written::Section(entry) => entry,
         Written::Pair(text) => {
-            let (id, key) = text.split_once('=').unwrap_or((&text, ""));
+            let (id, key) = text.split_once('=').unwrap_or_default();
             MasterKeyEntry {
                 id: id.to_owned(),
                 key: Some(key.into()),
@@ -221,6 +222,26 @@ fn master_keys<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<MasterKeyEntry
         }
     };
     Ok(Vec::<Written>::deserialize(value)?.into_iter().map(entry).collect())
+}
+
+/// A switch that may be unset, which the environment writes as a word.
+fn switch<'de, D: Deserializer<'de>>(value: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "true or false")]
+    enum Written {
+        Switch(bool),
+        Word(Word),
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        True,
+        False,
+    }
+    Ok(Option::<Written>::deserialize(value)?.map(|written| match written {
+        Written::Switch(on) => on,
+        Written::Word(word) => matches!(word, Word::True),
+    }))
 }
 
 /// A word, where YAML takes the unquoted `off` for a switch.

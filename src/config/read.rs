@@ -173,6 +173,7 @@ fn plain(expected: &str) -> &str {
     match expected {
         "u16" | "u32" | "u64" => "a whole number of 0 or more",
         "a boolean" => "true or false",
+        "a sequence" => "a list",
         other => other,
     }
 }

@@ -15,9 +15,9 @@ const LONGEST_ID: usize = 32;
 /// Why a key cannot be used. Never shows the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The id is none.
-    #[error("{0:?} is no id of a key: it has 1 to {LONGEST_ID} letters, digits, dots, dashes and underscores")]
-    Id(String),
+    /// The id is none. Not shown: somebody may have put the key there.
+    #[error("an id has 1 to {LONGEST_ID} letters, digits, dots, dashes and underscores")]
+    Id,
     /// Two keys have the same id.
     #[error("the id {0:?} is there twice")]
     Twice(String),
@@ -40,7 +40,7 @@ impl Key {
     pub fn parse(id: &str, text: &str) -> Result<Self, KeyError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if id.is_empty() || id.len() > LONGEST_ID || !id.chars().all(fits) {
-            return Err(KeyError::Id(id.to_owned()));
+            return Err(KeyError::Id);
         }
         let text = text.trim();
         let bytes = hex(text).or_else(|| BASE64.decode(text).ok()?.try_into().ok());

@@ -84,10 +84,7 @@ fn a_bad_key_is_refused_and_never_shown() {
     assert_eq!(refusal, KeyError::Text("a".to_owned()));
     assert!(!refusal.to_string().contains(short));
     for id in ["", "a:b", "ä", "a b", &"x".repeat(33)] {
-        assert_eq!(
-            Key::parse(id, &fresh([1; 32])).unwrap_err(),
-            KeyError::Id(id.to_owned())
-        );
+        assert_eq!(Key::parse(id, &fresh([1; 32])).unwrap_err(), KeyError::Id);
     }
     let twice = Keyring::new(vec![key("a", 1), key("a", 2)]).unwrap_err();
     assert_eq!(twice, KeyError::Twice("a".to_owned()));

@@ -79,12 +79,7 @@ async fn a_key_is_made_named_and_never_shown(database: PgPool) {
 async fn a_key_that_is_none_is_told_and_not_shown(database: PgPool) {
     let mut installation = Installation::new(&database);
     let mut told = String::new();
-    for keys in [
-        "one=hunter2",
-        "hunter2",
-        "a b=hunter2",
-        "one=hunter2hunter2,one=hunter2",
-    ] {
+    for keys in ["one=hunter2", "hunter2", "hunter2 hunter2="] {
         installation.set("encryption_at_rest.keys", keys);
         let answer = installation.run(&["check-config"]).await;
         assert_eq!(answer.code, 3);
@@ -106,5 +101,6 @@ async fn a_key_that_is_none_is_told_and_not_shown(database: PgPool) {
         told.push_str(&answer.err);
         told.push('\n');
     }
+    assert!(!told.contains("hunter2"), "{told}");
     insta::assert_snapshot!(told);
 }
