@@ -66,9 +66,9 @@ pub enum Command {
     GenerateConfig,
     /// Write a registration with new tokens, for Synapse and the bridge.
     GenerateRegistration(generate_registration::GenerateRegistrationArgs),
-    /// Print a fresh master key for encryption_at_rest.
+    /// Print a fresh master key for the encryption at rest.
     GenerateKey,
-    /// Seal what lies in the database by the first key of encryption_at_rest (also while the bridge runs).
+    /// Seal what lies in the database by the first master key (also while the bridge runs).
     Seal,
     /// Try each connection and name the broken one with its cure.
     Doctor,

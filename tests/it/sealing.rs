@@ -30,11 +30,10 @@ async fn open_columns(pool: &PgPool) -> Vec<String> {
     .await
     .unwrap();
     assert!(columns.len() > 100, "they are looked at");
-    let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut open = Vec::new();
     for (table, column) in columns {
         let found: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-            r#"SELECT EXISTS (SELECT FROM "{table}" WHERE "{column}"::text ILIKE '%{SECRET}%' OR "{column}"::text LIKE '%{hex}%')"#
+            r#"SELECT EXISTS (SELECT FROM "{table}" WHERE "{column}"::text ILIKE '%{SECRET}%' OR strpos("{column}"::text, encode('{SECRET}', 'hex')) > 0)"#
         )))
         .fetch_one(pool)
         .await
