@@ -10,6 +10,15 @@ ALTER TABLE conversation_members
 UPDATE conversation_members AS m SET read_sequence = c.last_sequence
 FROM conversations AS c WHERE c.id = m.conversation_id;
 
+-- What is gone is not unread.
+CREATE INDEX messages_gone ON messages (conversation_id, sequence_number)
+    WHERE deleted_at IS NOT NULL OR recalled_at IS NOT NULL;
+CREATE FUNCTION unread_messages(conversation uuid, read bigint, last bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT greatest(last - read - count(*), 0) FROM messages
+    WHERE conversation_id = conversation AND sequence_number > read
+      AND (deleted_at IS NOT NULL OR recalled_at IS NOT NULL)
+$$;
+
 -- Receipts of ghosts that their rooms have not got yet. One row however often somebody reads: only the newest is sent.
 CREATE TABLE receipts_to_send (
     conversation_id uuid NOT NULL REFERENCES conversations ON DELETE CASCADE,

@@ -134,6 +134,7 @@ impl App {
         let ways = Ways {
             bare: config.nova.bare_frames,
             links: Arc::clone(&links),
+            ghosts: bridge.ghosts().clone(),
         };
         let hub = Hub::new(store.clone(), metrics.clone(), ways, feed_end);
         let turned_away = Arc::new(AtomicBool::new(false));

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod ingest;
 pub mod job;
 pub mod media;
+pub mod mention;
 pub mod message;
 pub mod power;
 pub mod presence;

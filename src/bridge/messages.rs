@@ -10,10 +10,11 @@ use super::{Bridge, CommandError};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
+use crate::domain::mention::with_pills;
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
 use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{Tx, conversations, messages};
+use crate::store::{Tx, conversations, messages, people};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -46,7 +47,7 @@ impl Bridge {
             reply_to,
         }: Said,
     ) -> Result<Message, CommandError> {
-        let text = checked(text)?;
+        let mut text = checked(text)?;
         check_key(idempotency_key.as_deref())?;
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
@@ -68,6 +69,7 @@ impl Bridge {
                 ))
             };
         }
+        address(&mut tx, conversation, &mut text).await?;
         let answered = match reply_to {
             Some(target) => Some(answerable(&mut tx, conversation, target).await?),
             None => None,
@@ -126,6 +128,15 @@ async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) ->
     found
         .filter(|it| it.conversation == conversation && it.gone.is_none())
         .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
+}
+
+/// Makes pills of the names that are addressed, unless the client has formatted the text itself.
+async fn address(tx: &mut Tx, conversation: ConversationId, text: &mut Text) -> Result<(), CommandError> {
+    if text.formatted.is_none() && text.plain.contains('@') {
+        let people = people::named_in(tx, conversation, &text.plain).await?;
+        text.formatted = with_pills(&text.plain, &people).filter(|html| html.len() <= MAX_TEXT_BYTES);
+    }
+    Ok(())
 }
 
 /// How a message gets to Matrix.

@@ -85,7 +85,7 @@ impl Bridge {
         // Clients say it again and again; only what is news is worth a lock.
         if wanted <= place.read {
             let message = receipts::message_at(&mut connection, conversation, place.read).await?;
-            return Ok(so_far(message, place.read, place.last));
+            return Ok(so_far(message, &place));
         }
         drop(connection);
         let now = self.now();
@@ -109,7 +109,7 @@ impl Bridge {
         if owes {
             self.inner.receipts_wake.notify_one();
         }
-        Ok(so_far(message, place.read, place.last))
+        Ok(so_far(message, &place))
     }
 
     /// Notes receipts from Matrix, each with its room. A ghost's are what we said ourselves, which is no news, or come from
@@ -168,10 +168,10 @@ fn told(moved: &[(Read, MessageId)]) -> Effects {
     }
 }
 
-fn so_far(message: Option<MessageId>, read: i64, last: i64) -> ReadSoFar {
+fn so_far(message: Option<MessageId>, place: &receipts::Place) -> ReadSoFar {
     ReadSoFar {
-        message: message.filter(|_| read > 0),
-        sequence: read,
-        unread: (last - read).max(0),
+        message: message.filter(|_| place.read > 0),
+        sequence: place.read,
+        unread: place.unread,
     }
 }

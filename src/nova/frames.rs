@@ -16,8 +16,10 @@ use crate::bridge::calls::Ringing;
 use crate::bridge::live::Seen;
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, UpdatedField};
+use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::media::{Kind, Media};
+use crate::domain::mention::addressed;
 use crate::domain::message::{Message, Style};
 use crate::domain::typing::Typist;
 use crate::nova::dto::Time;
@@ -50,6 +52,8 @@ pub struct Ways {
     pub bare: bool,
     /// Links to files.
     pub links: Arc<Links>,
+    /// Whose Matrix ids are Nova's own.
+    pub ghosts: Ghosts,
 }
 
 /// Writes the frames of an entry.
@@ -60,11 +64,11 @@ pub fn of_entry(entry: &FeedEntry, ways: &Ways) -> Frames {
         FeedEvent::Message(message) if message.gone.is_some() => Frames::default(),
         FeedEvent::Edited { message, .. } if message.gone.is_some() => Frames::default(),
         FeedEvent::Edited { by, message } => Frames {
-            all: vec![text(&acts::edited(entry, *by, message))],
+            all: vec![text(&acts::edited(entry, *by, message, &ways.ghosts))],
             ..Frames::default()
         },
         FeedEvent::Message(message) => Frames {
-            all: message_frames(entry, message, &ways.links),
+            all: message_frames(entry, message, ways),
             bare: ways.bare.then(|| text(&bare_message(message))),
             author: Some(message.sender),
             gone: None,
@@ -126,6 +130,8 @@ struct MessageNew<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     matrix_event_id: Option<&'a str>,
     version_number: i64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<UserId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to_message_id: Option<MessageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,21 +172,22 @@ const TEXT: &str = "text";
 
 /// `message.new`, and beside it `message.audio_sent` for what is heard: the service sent only that, and clients that read
 /// both know a message by its number.
-fn message_frames(entry: &FeedEntry, message: &Message, links: &Links) -> Vec<Utf8Bytes> {
-    let mut all = vec![message_new(entry, message, links)];
+fn message_frames(entry: &FeedEntry, message: &Message, ways: &Ways) -> Vec<Utf8Bytes> {
+    let mut all = vec![message_new(entry, message, ways)];
     if let Some(Media::File(file)) = &message.text.media
         && matches!(file.kind, Kind::Audio | Kind::Voice)
     {
         let own = json!({
             "id": message.id, "sequence_number": message.sequence, "duration_ms": file.duration_ms.unwrap_or_default(),
-            "audio_codec": file.audio_codec(), "audio_url": links.file(message.id.0),
+            "audio_codec": file.audio_codec(), "audio_url": ways.links.file(message.id.0),
         });
         all.push(text(&frame(entry, "message.audio_sent", Some(message.sender), own)));
     }
     all
 }
 
-fn message_new(entry: &FeedEntry, message: &Message, links: &Links) -> Utf8Bytes {
+fn message_new(entry: &FeedEntry, message: &Message, ways: &Ways) -> Utf8Bytes {
+    let links = &ways.links;
     let media = message.text.media.as_ref();
     let message_type = media.map_or(TEXT, Media::message_type);
     let at = Time(message.created_at);
@@ -205,6 +212,7 @@ fn message_new(entry: &FeedEntry, message: &Message, links: &Links) -> Utf8Bytes
         created_at: &created_at,
         matrix_event_id: message.event_id.as_deref(),
         version_number: message.version,
+        mentions: addressed(&message.text, &ways.ghosts),
         reply_to_message_id: message.reply_to,
         thread_root_event_id: message.thread_root.as_deref(),
         shown: Shown::new(message.id.0, media, links),

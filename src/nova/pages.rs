@@ -15,7 +15,7 @@ use super::error::ApiError;
 
 /// Nothing but this origin runs or is asked; only pictures of people may live elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     img-src 'self' https: http: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+     img-src 'self' https: http: data:; media-src 'self' https: http: blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(RustEmbed)]
 #[folder = "web/"]

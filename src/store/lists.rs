@@ -85,7 +85,7 @@ pub async fn of_user(
         r#"SELECT c.id, c.kind, c.name, c.description, c.avatar_url, c.created_by, c.created_at, c.updated_at,
                   (SELECT count(*) FROM conversation_members WHERE conversation_id = c.id) AS "member_count!",
                   r.matrix_room_id AS "room?", m.id AS "message?", m.content AS "content?", m.sender_id AS "sender?",
-                  m.created_at AS "said_at?", greatest(c.last_sequence - member.read_sequence, 0) AS "unread!",
+                  m.created_at AS "said_at?", unread_messages(c.id, member.read_sequence, c.last_sequence) AS "unread!",
                   member.is_muted, member.is_archived
            FROM conversation_members AS member
            JOIN conversations AS c ON c.id = member.conversation_id

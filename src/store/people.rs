@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Person;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ConversationId, UserId};
 
 /// People by id.
 pub type Profiles = BTreeMap<UserId, Person>;
@@ -108,6 +108,34 @@ pub async fn profiles(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Pro
     rows.into_iter()
         .map(|row| Person::try_from(row).map(|person| (person.id, person)))
         .collect()
+}
+
+/// Who takes part in a conversation and has a name, or an id, that stands behind an `@` in this text, perhaps as a part of
+/// a longer one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn named_in(
+    connection: &mut PgConnection,
+    conversation: ConversationId,
+    text: &str,
+) -> Result<Vec<Person>, StoreError> {
+    sqlx::query_as!(
+        Row,
+        r#"SELECT u.id, u.mxid, u.is_nova, u.username, u.display_name, u.avatar_url
+           FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
+           WHERE m.conversation_id = $1 AND m.membership = 'joined'
+             AND EXISTS (SELECT FROM unnest(ARRAY[u.username, u.display_name, split_part(substr(u.mxid, 2), ':', 1)]) AS n (name)
+                         WHERE name <> '' AND position('@' || lower(name) IN $2) > 0)
+           ORDER BY u.id LIMIT 100"#,
+        conversation.0,
+        text.to_lowercase()
+    )
+    .fetch_all(connection)
+    .await?
+    .into_iter()
+    .map(Person::try_from)
+    .collect()
 }
 
 /// One person.

@@ -18,6 +18,8 @@ pub struct Place {
     pub last: i64,
     /// Whether the conversation has or shall have a room.
     pub has_portal: bool,
+    /// How many messages that are still there they have not read.
+    pub unread: i64,
 }
 
 /// Where somebody who takes part in a conversation is in it.
@@ -31,9 +33,10 @@ pub async fn place(
 ) -> Result<Option<Place>, StoreError> {
     Ok(sqlx::query_as!(
         Place,
-        "SELECT m.read_sequence AS read, c.last_sequence AS last, c.has_portal
+        r#"SELECT m.read_sequence AS read, c.last_sequence AS last, c.has_portal,
+                unread_messages(c.id, m.read_sequence, c.last_sequence) AS "unread!"
          FROM conversation_members AS m JOIN conversations AS c ON c.id = m.conversation_id
-         WHERE m.conversation_id = $1 AND m.user_id = $2 AND m.membership = 'joined' AND c.deleted_at IS NULL",
+         WHERE m.conversation_id = $1 AND m.user_id = $2 AND m.membership = 'joined' AND c.deleted_at IS NULL"#,
         conversation.0,
         user.0
     )

@@ -3,7 +3,8 @@
  * to it.
  *
  * Where things are: protocol.js and rest.js speak with the bridge (start there), store.js and thread.js hold the state
- * and say how frames change it, outbox.js and sender.js bring messages out, session.js ties these together for one
+ * and say how frames change it (message.js, conversations.js, typing.js and uploads.js are their parts), outbox.js and
+ * sender.js bring messages out, acts.js and receipts.js what is done to them, session.js ties these together for one
  * user. calls/ is all of calls: start with signaling.js, then voip.js and state.js. views/ draws the state; format.js and
  * timeline.js turn it into what people read.
  */
@@ -25,14 +26,20 @@ function start(token) {
   const session = new Session({
     token, identity, baseUrl: document.baseURI, storage: localStorage, memory: sessionStorage,
     onUnauthorized: () => signOut('The bridge no longer accepts this token. Sign in with a new one; unsent messages are kept.'),
+    onOpen: (id) => shell.open(id),
   });
   const shell = createShell(session, { onSignOut: () => signOut() });
-  const wake = () => document.visibilityState === 'visible' && session.reconnect();
+  const wake = () => {
+    const visible = document.visibilityState === 'visible';
+    session.look({ visible });
+    if (visible) session.reconnect();
+  };
   const listening = new AbortController();
   window.addEventListener('online', wake, { signal: listening.signal });
   document.addEventListener('visibilitychange', wake, { signal: listening.signal });
   running = { calls: session.calls, stop: () => { listening.abort(); shell.stop(); session.stop(); } };
   root.replaceChildren(shell.element);
+  session.look({ visible: document.visibilityState === 'visible' });
   session.start();
 }
 

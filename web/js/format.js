@@ -45,6 +45,22 @@ export function fullTime(time, { locale, timeZone } = {}) {
   return new Intl.DateTimeFormat(locale, { timeZone, dateStyle: 'long', timeStyle: 'short' }).format(new Date(time));
 }
 
+/** "48 kB", "3.2 MB": decimal, as most systems show it. */
+export function fileSize(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  const unit = Math.min(3, Math.floor(Math.log10(bytes) / 3));
+  const amount = bytes / 1000 ** unit;
+  return `${amount < 10 ? amount.toFixed(1).replace('.0', '') : Math.round(amount)} ${['B', 'kB', 'MB', 'GB'][unit]}`;
+}
+
+/** "0:07", "1:02:45". */
+export function duration(ms) {
+  const seconds = Math.max(0, Math.round((ms ?? 0) / 1000));
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (number) => String(number).padStart(2, '0');
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
 /** One or two letters for a person without a picture; whole graphemes, so that no emoji or accent is torn apart. */
 export function initials(name) {
   const local = String(name ?? '').replace(/^@([^:]*):.*$/u, '$1');

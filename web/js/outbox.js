@@ -9,6 +9,9 @@
  * @property {string} conversationId
  * @property {string} content
  * @property {string} [style]  notice or emote
+ * @property {string} [replyTo]  the id of the message that it answers
+ * @property {object} [media]  what it carries, as the API wants it
+ * @property {import('./message.js').File} [file]  the same, to be shown while it waits
  * @property {number} queuedAt  milliseconds since 1970
  * @property {number} afterSequence  the newest sequence number known when it was written
  * @property {string} [refused]  why the bridge said no, until the user decides

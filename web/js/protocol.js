@@ -21,6 +21,12 @@
  *    "created_at":"2026-01-08T09:15:30Z"}                       also to the author: that is how other devices learn it
  *   {"type":"message.delivery","stream_id":"…","conversation_id":"c7e4…","message_id":"5d90…","status":"sent"}
  *                                        to the author only; status: sent, retrying or failed (then with "detail")
+ *   {"type":"message.edited","conversation_id":"c7e4…","message_id":"5d90…","version_number":2,"content":"Hello!"}
+ *   {"type":"message.deleted","conversation_id":"c7e4…","message_id":"5d90…"}      message.recalled leaves a trace instead
+ *   {"type":"reaction.added","conversation_id":"c7e4…","message_id":"5d90…","user_id":"8a6d…","emoji":"👍"}
+ *   {"type":"message.read","conversation_id":"c7e4…","user_id":"8a6d…","last_read_sequence":42}
+ *   {"type":"typing.started","conversation_id":"c7e4…","user_id":"8a6d…","username":"bob"}    repeated while it lasts
+ *   {"type":"presence","user_id":"8a6d…","presence":"online"}
  *   {"type":"conversation.created","conversation_id":"c7e4…","conversation":{"id":"c7e4…","kind":"group","name":"Tea"}}
  *   {"type":"member.joined","conversation_id":"c7e4…","user_id":"8a6d…","username":"bob","role":"member"}
  *   {"type":"member.left","conversation_id":"c7e4…","user_id":"8a6d…"}
@@ -31,6 +37,8 @@
  *
  *   {"type":"ping"}                                             answered by {"type":"pong"}
  *   {"type":"message.send","request_id":"1","conversation_id":"c7e4…","content":"Hello","idempotency_key":"a1…"}
+ *   {"type":"message.read","request_id":"2","conversation_id":"c7e4…","message_id":"5d90…"}
+ *   {"type":"typing.start","conversation_id":"c7e4…"}           no answer, and again every few seconds; or typing.stop
  */
 import { REAL_CLOCK, backoff } from './backoff.js';
 import { NovaError } from './rest.js';
@@ -108,13 +116,14 @@ export class NovaConnection extends EventTarget {
   }
 
   /**
-   * Sends a text and resolves with the bridge's answer `{id, sequence_number, …}`. Over the socket when it is open,
+   * Sends a message and resolves with the bridge's answer `{id, sequence_number, …}`. Over the socket when it is open,
    * because frames of one socket keep their order; otherwise by REST. When this rejects with a transient error the
    * message may or may not have arrived: call again with the same idempotency key.
    */
-  sendMessage({ conversationId, content, idempotencyKey, style }) {
-    if (this.#status !== 'online') {
-      return this.#options.rest.sendMessage({ conversationId, content, idempotencyKey, style });
+  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media }) {
+    // What carries a file goes by REST alone.
+    if (this.#status !== 'online' || media) {
+      return this.#options.rest.sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media });
     }
     return this.request({
       type: 'message.send',
@@ -122,7 +131,13 @@ export class NovaConnection extends EventTarget {
       content,
       idempotency_key: idempotencyKey,
       ...(style && { style }),
+      ...(replyTo && { reply_to_message_id: replyTo }),
     });
+  }
+
+  /** Sends a frame that nobody answers, and that is not worth keeping: without a connection it is dropped. */
+  tell(frame) {
+    if (this.#status === 'online') this.#socket.send(JSON.stringify(frame));
   }
 
   /** Sends any frame and waits for the `ack` or `error` that names it. */

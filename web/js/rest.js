@@ -43,9 +43,9 @@ export class NovaRest {
     this.#fetch = fetch;
   }
 
-  /** Every conversation of the user, with members and last message. */
-  async conversations() {
-    const body = await this.#call('GET', 'conversations');
+  /** Every conversation of the user, with members and last message: those that are in use, or those that are put away. */
+  async conversations({ archived = false } = {}) {
+    const body = await this.#call('GET', archived ? 'conversations?archived=true' : 'conversations');
     return body?.conversations ?? [];
   }
 
@@ -54,21 +54,79 @@ export class NovaRest {
    * newest page comes.
    */
   async messages(conversationId, { before, limit = PAGE_SIZE } = {}) {
-    const query = new URLSearchParams({ limit: String(limit) });
+    const query = new URLSearchParams({ limit: String(limit), include_recalled: 'true' });
     if (before) query.set('before_message_id', before);
     return (await this.#call('GET', `conversations/${id(conversationId)}/messages?${query}`)) ?? [];
   }
 
+  /** One message as it is now: its reactions, and fresh links to its file. */
+  message(messageId) {
+    return this.#call('GET', `messages/${id(messageId)}`);
+  }
+
   /**
-   * Sends a text. The idempotency key makes repeating safe: the bridge answers a known key with the message that it
-   * already has, so a client that got no answer simply asks again with the same key.
+   * Sends a message. The idempotency key makes repeating safe: the bridge answers a known key with the message that it
+   * already has, so a client that got no answer simply asks again with the same key. `media` is what the message
+   * carries, in the words of the API: `{media_id, …}` of an upload, or `{latitude, longitude}`.
    */
-  sendMessage({ conversationId, content, idempotencyKey, style }) {
+  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media }) {
     return this.#call('POST', `conversations/${id(conversationId)}/messages`, {
       content,
       idempotency_key: idempotencyKey,
       ...(style && { style }),
+      ...(replyTo && { reply_to_message_id: replyTo }),
+      ...media,
     });
+  }
+
+  /** `version` is the one that the author has seen: 409 where it was edited since. */
+  editMessage(messageId, { content, version }) {
+    return this.#call('PUT', `messages/${id(messageId)}`, { content, version_number: version });
+  }
+
+  deleteMessage(messageId) {
+    return this.#call('DELETE', `messages/${id(messageId)}`);
+  }
+
+  recallMessage(messageId) {
+    return this.#call('POST', `messages/${id(messageId)}/recall`, {});
+  }
+
+  react(messageId, emoji) {
+    return this.#call('POST', `messages/${id(messageId)}/reactions`, { emoji });
+  }
+
+  /** Takes back one's own reaction. */
+  unreact(messageId, me, emoji) {
+    return this.#call('DELETE', `messages/${id(messageId)}/reactions/${id(me)}?${new URLSearchParams({ emoji })}`);
+  }
+
+  /** `{message_id}` or `{sequence_number}`: up to and with this one; `{}` is everything. `message.read` does the same by the socket. */
+  markRead(conversationId, upTo) {
+    return this.#call('POST', `conversations/${id(conversationId)}/read`, upTo);
+  }
+
+  /** Messages with all the words, the newest first: in one conversation, or in all. */
+  async search(words, { conversationId, limit = 30, offset = 0 } = {}) {
+    const query = new URLSearchParams({ q: words, limit: String(limit), offset: String(offset) });
+    const path = conversationId ? `conversations/${id(conversationId)}/messages/search` : 'messages/search';
+    return (await this.#call('GET', `${path}?${query}`)) ?? [];
+  }
+
+  /** `is_muted`, `is_archived`: for oneself. `name`, `description`: for everybody, by admins. */
+  changeSettings(conversationId, settings) {
+    return this.#call('PATCH', `conversations/${id(conversationId)}/settings`, settings);
+  }
+
+  /** For everybody, by an owner. */
+  deleteGroup(conversationId) {
+    return this.#call('DELETE', `conversations/${id(conversationId)}`);
+  }
+
+  /** A request of one's own making to `POST /media`, which takes the file itself; see uploads.js. */
+  uploadRequest({ name, kind }) {
+    const query = new URLSearchParams({ file_name: name, ...(kind && { kind }) });
+    return { url: new URL(`media?${query}`, this.#baseUrl).href, authorization: `Bearer ${this.#token}` };
   }
 
   /** All members, however many pages that takes. */
@@ -105,6 +163,11 @@ export class NovaRest {
 
   removeMember(conversationId, user) {
     return this.#call('DELETE', `conversations/${id(conversationId)}/members/${id(user)}`);
+  }
+
+  /** `role`: owner, admin, moderator, member. */
+  setRole(conversationId, user, role) {
+    return this.#call('PUT', `conversations/${id(conversationId)}/members/${id(user)}/role`, { role });
   }
 
   leave(conversationId) {
@@ -159,23 +222,29 @@ export class NovaRest {
       throw new NovaError({ code: 'CONNECTION_FAILED', detail: 'The bridge cannot be reached.', transient: true });
     }
     const text = await response.text().catch(() => '');
-    const decoded = decode(text);
-    if (response.ok) return decoded;
-    throw new NovaError({
-      code: decoded?.code ?? `HTTP_${response.status}`,
-      detail: decoded?.message ?? `The bridge answered ${response.status}.`,
-      status: response.status,
-      // 401 counts as transient: the message is fine, and goes out after the next sign-in.
-      transient: response.status >= 500 || [401, 408, 429].includes(response.status),
-    });
+    if (response.ok) return decode(text);
+    throw failure(response.status, text);
   }
+}
+
+/** What an answer that is no success says. */
+export function failure(status, text) {
+  const body = decode(text);
+  return new NovaError({
+    code: body?.code ?? `HTTP_${status}`,
+    detail: body?.message ?? `The bridge answered ${status}.`,
+    status,
+    // 401 counts as transient: the message is fine, and goes out after the next sign-in.
+    transient: status >= 500 || [401, 408, 429].includes(status),
+  });
 }
 
 function id(value) {
   return encodeURIComponent(value);
 }
 
-function decode(text) {
+/** @returns {any} null where the text is no JSON */
+export function decode(text) {
   try {
     return JSON.parse(text);
   } catch {

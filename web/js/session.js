@@ -4,15 +4,26 @@
  */
 import { NovaConnection } from './protocol.js';
 import { NovaRest, PAGE_SIZE } from './rest.js';
+import { Acts } from './acts.js';
 import { Calls } from './calls/calls.js';
+import { Groups } from './groups.js';
+import { Notifier, notice } from './notify.js';
 import { Outbox, newKey } from './outbox.js';
+import { Reading } from './receipts.js';
 import { Sender } from './sender.js';
-import { createStore, initialState, needsList } from './store.js';
+import { createStore, initialState, needsList, needsMessage } from './store.js';
+import { OwnTyping, TypingOfOthers } from './typing.js';
+import { Uploads, carried, shownFile } from './uploads.js';
+
+/** So many pages back, and no further, a message that is asked for is looked for. */
+const JUMP_PAGES = 40;
 
 export class Session {
   #rest;
   #connection;
   #sender;
+  #reading;
+  #othersType;
   #onUnauthorized;
   /** The list request under way, if any, and whether another one must follow. */
   #list = { running: null, again: false };
@@ -22,11 +33,12 @@ export class Session {
    * @param {string} options.token
    * @param {import('./token.js').Identity} options.identity
    * @param {string} options.baseUrl
-   * @param {Storage} options.storage  where unsent messages are kept
+   * @param {Storage} options.storage  where unsent messages and settings are kept
    * @param {Storage} options.memory  of this tab: which call it is in
    * @param {() => void} options.onUnauthorized
+   * @param {(conversationId: string) => void} options.onOpen  a notification was pressed
    */
-  constructor({ token, identity, baseUrl, storage, memory, onUnauthorized }) {
+  constructor({ token, identity, baseUrl, storage, memory, onUnauthorized, onOpen }) {
     this.store = createStore(initialState(identity));
     this.#onUnauthorized = onUnauthorized;
     this.#rest = new NovaRest({ baseUrl, token });
@@ -40,6 +52,14 @@ export class Session {
       me: identity.id, connection: this.#connection, rest: this.#rest, storage, memory,
       conversation: (id) => this.store.state.conversations[id],
     });
+    const { store } = this;
+    this.acts = new Acts({ rest: this.#rest, store });
+    this.groups = new Groups({ rest: this.#rest, store, refreshList: () => this.refreshList(), loadMembers: (id) => this.loadMembers(id) });
+    this.uploads = new Uploads({ rest: this.#rest, store, onReady: (upload) => this.#sendUpload(upload) });
+    this.typing = new OwnTyping({ tell: (frame) => this.#connection.tell(frame) });
+    this.notifier = new Notifier({ storage, onOpen });
+    this.#reading = new Reading({ store, connection: this.#connection, rest: this.#rest });
+    this.#othersType = new TypingOfOthers({ report: (action) => store.dispatch(action) });
     this.#connection.addEventListener('status', ({ detail }) => this.#onStatus(detail));
     this.#connection.addEventListener('frame', ({ detail }) => this.#onFrame(detail));
     this.#connection.addEventListener('unauthorized', onUnauthorized);
@@ -54,6 +74,9 @@ export class Session {
   stop() {
     this.#sender.stop();
     this.calls.stop();
+    this.uploads.stop();
+    this.typing.end();
+    this.#othersType.stop();
     this.#connection.close();
   }
 
@@ -66,6 +89,7 @@ export class Session {
     this.store.dispatch({ type: 'connection', connection });
     if (connection.status !== 'online') return;
     this.#sender.wake();
+    this.#reading.again();
     if (connection.resumed) return; // what we missed comes as frames
     this.store.dispatch({ type: 'threads.stale' });
     this.refreshList();
@@ -74,8 +98,20 @@ export class Session {
 
   #onFrame(frame) {
     const refresh = needsList(this.store.state, frame);
+    this.#othersType.onFrame(frame);
     this.store.dispatch({ type: 'frame', frame });
+    this.notifier.show(notice(this.store.state, frame, Date.now()));
     if (refresh) this.refreshList();
+    if (needsMessage(this.store.state, frame)) this.acts.reload(frame.conversation_id, frame.message_id);
+    this.#reading.check();
+  }
+
+  /** What the user can see: the page at all, and the end of the open conversation. Seen is read. */
+  look(looking) {
+    const now = this.store.state.looking;
+    if (Object.entries(looking).every(([name, value]) => now[name] === value)) return;
+    this.store.dispatch({ type: 'looking', looking });
+    this.#reading.check();
   }
 
   /** Loads the list. While one request runs, another one is due after it: the running one may have read too early. */
@@ -90,23 +126,42 @@ export class Session {
     do {
       this.#list.again = false;
       await this.#attempt(
-        async () => this.store.dispatch({ type: 'list.loaded', conversations: await this.#rest.conversations() }),
+        async () => {
+          const lists = await Promise.all([false, true].map((archived) => this.#rest.conversations({ archived })));
+          this.store.dispatch({ type: 'list.loaded', conversations: lists.flat() });
+        },
         (error) => this.store.dispatch({ type: 'list.failed', error }),
       );
     } while (this.#list.again);
+    this.#reading.check();
   }
 
   select(id) {
     if (id === this.store.state.selected) return;
+    this.typing.end();
     this.store.dispatch({ type: 'select', id });
     if (!id) return;
     const thread = this.store.state.threads[id];
     if (!thread || thread.state === 'new' || thread.state === 'failed') this.loadNewest(id);
     this.loadMembers(id);
+    this.#reading.check();
   }
 
-  loadNewest(id) {
-    return this.#loadPage(id, undefined);
+  async loadNewest(id) {
+    await this.#loadPage(id, undefined);
+    this.#reading.check();
+  }
+
+  /** Loads the history back to a message. @returns {Promise<boolean>} whether it is there */
+  async loadUntil(id, messageId) {
+    const has = () => this.store.state.threads[id]?.messages.some((message) => message.id === messageId) ?? false;
+    if (this.store.state.threads[id]?.state !== 'ready') await this.#loadPage(id, undefined);
+    for (let page = 0; page < JUMP_PAGES && !has(); page += 1) {
+      const thread = this.store.state.threads[id];
+      if (thread?.state !== 'ready' || !thread.hasMore || thread.error) break;
+      await this.#loadPage(id, thread.messages[0]?.id);
+    }
+    return has();
   }
 
   loadOlder(id) {
@@ -129,18 +184,26 @@ export class Session {
     return this.#attempt(async () => this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) }));
   }
 
-  /** @param {string} text what the user wrote; "/me waves" is an emote */
-  send(conversationId, text) {
+  /** @param {string} text what the user wrote; "/me waves" is an emote @param {{replyTo?: string}} [more] */
+  send(conversationId, text, { replyTo } = {}) {
     const emote = /^\/me\s+(\S[\s\S]*)$/.exec(text);
+    this.#queue(conversationId, { content: emote ? emote[1] : text, ...(emote && { style: 'emote' }), ...(replyTo && { replyTo }) });
+  }
+
+  sendLocation(conversationId, { latitude, longitude, accuracy }) {
+    const media = { message_type: 'location', latitude, longitude, accuracy_meters: accuracy };
+    this.#queue(conversationId, { content: '', media, location: { latitude, longitude } });
+  }
+
+  #sendUpload(upload) {
+    const { conversationId, send: { content, replyTo } } = upload;
+    this.#queue(conversationId, { content, media: carried(upload), file: shownFile(upload), ...(replyTo && { replyTo }) });
+  }
+
+  #queue(conversationId, message) {
     const messages = this.store.state.threads[conversationId]?.messages ?? [];
-    this.#sender.add({
-      key: newKey(),
-      conversationId,
-      content: emote ? emote[1] : text,
-      ...(emote && { style: 'emote' }),
-      queuedAt: Date.now(),
-      afterSequence: messages.at(-1)?.sequence ?? 0,
-    });
+    this.typing.end({ sent: true });
+    this.#sender.add({ key: newKey(), conversationId, ...message, queuedAt: Date.now(), afterSequence: messages.at(-1)?.sequence ?? 0 });
   }
 
   retry(item) {
@@ -151,34 +214,8 @@ export class Session {
     this.#sender.discard(item);
   }
 
-  /** @param {string} who a Matrix id or a Nova user id @returns {Promise<string>} the conversation's id */
-  async startChat(who) {
-    const conversation = who.startsWith('@')
-      ? await this.#rest.startMatrixChat(who)
-      : await this.#rest.startNovaChat(this.store.state.me.id, who);
-    await this.refreshList();
-    return conversation.id;
-  }
-
-  async createGroup(name, members) {
-    const conversation = await this.#rest.createGroup(name, members);
-    await this.refreshList();
-    return conversation.id;
-  }
-
-  async invite(id, users) {
-    for (const user of users) await this.#rest.addMember(id, user);
-    await this.loadMembers(id);
-  }
-
-  async removeMember(id, userId) {
-    await this.#rest.removeMember(id, userId);
-    await this.loadMembers(id);
-  }
-
-  async leave(id) {
-    await this.#rest.leave(id);
-    this.store.dispatch({ type: 'frame', frame: { type: 'member.left', conversation_id: id, user_id: this.store.state.me.id } });
+  search(words, options) {
+    return this.#rest.search(words, options);
   }
 
   async #attempt(work, onError = () => {}) {

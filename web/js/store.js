@@ -2,24 +2,8 @@
  * The whole state of the client and how frames change it. `reduce` is pure: no clock, no network, no DOM. The views
  * draw from the state, the session (session.js) does what must be done in the world.
  *
- * @typedef {object} Member
- * @property {string} user_id
- * @property {string} [username]
- * @property {string} [display_name]
- * @property {string} [avatar_url]
- * @property {string} [role]  owner, admin, moderator, member
- * @property {'joined'|'invited'} [membership]
- * @property {string} [matrix_user_id]  set for people who are on Matrix
- *
- * @typedef {object} Conversation
- * @property {string} id
- * @property {'direct'|'group'} type
- * @property {string} [name]
- * @property {string} [avatar_url]
- * @property {Member[]} members
- * @property {{content: string, sender_id: string, timestamp: string}} [last_message]
- * @property {string} [updated_at]
- * @property {boolean} [unread]  something came since it was last looked at, in this session
+ * @typedef {import('./conversations.js').Member} Member
+ * @typedef {import('./conversations.js').Conversation} Conversation
  *
  * @typedef {object} State
  * @property {{id: string, username: string}} me
@@ -29,14 +13,25 @@
  * @property {Record<string, import('./thread.js').Thread>} threads
  * @property {Record<string, Member>} people  everybody ever seen, so that who has left keeps a name
  * @property {string|null} selected
+ * @property {{visible: boolean, atEnd: boolean}} looking  whether the page is seen, and the end of the open conversation
+ * @property {{id: string, after: number}|null} marker  where the line "New messages" is: behind this number
+ * @property {Record<string, Record<string, string>>} typing  who types where: conversation → user → name
+ * @property {import('./uploads.js').Upload[]} uploads
  */
-import { EMPTY_THREAD, readMessage, withDelivery, withMessage, withPage, withPending } from './thread.js';
+import {
+  ownMember, withConversation, withGone, withJoined, withLeft, withList, withMembers, withNews, withPeople, withRead, withRole, withSettings, without,
+} from './conversations.js';
+import { edited, merge, readMessage, recalled } from './message.js';
+import { EMPTY_THREAD, withChanged, withDelivery, withMessage, withPage, withPending, withoutMessage } from './thread.js';
+import { withTyping } from './typing.js';
+import { withUpload } from './uploads.js';
 
 /** @returns {State} */
 export function initialState(me) {
   return {
     me, connection: { status: 'offline' }, list: { state: 'loading' },
     conversations: {}, threads: {}, people: {}, selected: null,
+    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [],
   };
 }
 
@@ -52,9 +47,18 @@ export function reduce(state, action) {
     case 'list.failed':
       return state.list.state === 'ready' ? state : { ...state, list: { state: 'failed', error: action.error } };
     case 'select':
-      return withConversation({ ...state, selected: action.id }, action.id, () => ({ unread: false }));
+      return withSelected(state, action.id);
+    case 'looking':
+      return { ...state, looking: { ...state.looking, ...action.looking } };
+    case 'read':
+      return withConversation(withRead(state, action.id, state.me.id, action.sequence), action.id, () => ({ unread_count: 0 }));
     case 'members.loaded':
-      return withPeople(withConversation(state, action.id, () => ({ members: action.members })), action.members);
+      return withMembers(state, action.id, action.members);
+    case 'message.loaded':
+      return withKnownThread(state, action.id, (thread) => withChanged(thread, action.row.id, (known) => merge(known, readMessage(action.row))));
+    case 'quoted.loaded':
+      return withKnownThread(state, action.id, (thread) => ({
+        ...thread, quoted: { ...thread.quoted, [action.messageId]: action.row ? readMessage(action.row) : null } }));
     case 'thread.loading':
       return withThread(state, action.id, (thread) => (
         action.older ? { ...thread, loadingOlder: true } : { ...thread, state: thread.state === 'ready' ? 'ready' : 'loading' }));
@@ -67,10 +71,13 @@ export function reduce(state, action) {
       return withStaleThreads(state);
     case 'frame':
       return withFrame(state, action.frame);
+    case 'typing':
+      return withTyping(state, action);
     default:
-      return action.type.startsWith('pending.')
-        ? withThread(state, action.item.conversationId, (thread) => withPending(thread, action, state.me.id))
-        : state;
+      if (action.type.startsWith('pending.')) {
+        return withThread(state, action.item.conversationId, (thread) => withPending(thread, action, state.me.id));
+      }
+      return action.type.startsWith('upload.') ? { ...state, uploads: withUpload(state.uploads, action) } : state;
   }
 }
 
@@ -80,18 +87,29 @@ function withFrame(state, frame) {
   switch (frame.type) {
     case 'message.new':
       return withNewMessage(state, id, readMessage(frame));
+    case 'message.edited':
+      return withEdited(state, frame);
+    case 'message.deleted':
+      return withKnownThread(withGone(state, id, frame.message_id), id, (thread) => withoutMessage(thread, frame.message_id));
+    case 'message.recalled':
+      return withKnownThread(withGone(state, id, frame.message_id), id, (thread) => (
+        withChanged(thread, frame.message_id, (message) => recalled(message, frame))));
     case 'message.delivery':
       return withThread(state, id, (thread) => withDelivery(thread, frame));
+    // `read_receipt` is the same by another name.
+    case 'message.read':
+      return withReceipt(state, frame);
+    case 'presence':
+      return state.people[frame.user_id] ? withPeople(state, [{ user_id: frame.user_id, presence: frame.presence }]) : state;
     case 'member.joined':
-      return withPeople(withConversation(state, id, ({ members }) => ({ members: upsert(members, readMember(frame)) })), [readMember(frame)]);
+      return withJoined(state, frame);
     case 'member.left':
     case 'member_left':
-      return frame.user_id === state.me.id
-        ? without(state, id)
-        : withConversation(state, id, ({ members }) => ({ members: members.filter((member) => member.user_id !== frame.user_id) }));
+      return withLeft(state, frame);
     case 'member.role_changed':
-      return withConversation(state, id, ({ members }) => ({
-        members: members.map((member) => (member.user_id === frame.user_id ? { ...member, role: frame.new_role } : member)) }));
+      return withRole(state, frame);
+    case 'conversation.updated':
+      return withSettings(state, frame);
     case 'group_deleted':
       return without(state, id);
     default:
@@ -101,47 +119,72 @@ function withFrame(state, frame) {
 
 /**
  * True when a frame tells of something whose details only the conversation list has: a conversation that we do not
- * know, or changed settings (the frame names the fields but not their values).
+ * know, changed settings (the frame names the fields but not their values), the message before one that is gone.
  * @param {State} state  before the frame was reduced
  */
 export function needsList(state, frame) {
-  if (frame.type === 'conversation.created' || frame.type === 'conversation.updated') return true;
-  return (frame.type === 'message.new' || frame.type === 'member.joined') && !state.conversations[frame.conversation_id];
+  const conversation = state.conversations[frame.conversation_id];
+  switch (frame.type) {
+    case 'conversation.created':
+      return true;
+    case 'conversation.updated':
+      return typeof frame.is_muted !== 'boolean';
+    case 'message.new':
+    case 'member.joined':
+      return !conversation;
+    case 'message.deleted':
+    case 'message.recalled':
+      return Boolean(conversation) && (conversation.unread_count > 0 || conversation.last_message?.id === frame.message_id);
+    case 'message.read':
+      // Read on another device, but not to the end: how much is left?
+      return frame.user_id === state.me.id && conversation?.unread_count > 0 && conversation.last_message?.id !== frame.message_id;
+    default:
+      return false;
+  }
+}
+
+/** True when a frame changes reactions to a message that is loaded: it does not say how many there are now. */
+export function needsMessage(state, frame) {
+  return frame.type.startsWith('reaction.')
+    && Boolean(state.threads[frame.conversation_id]?.messages.some((message) => message.id === frame.message_id));
+}
+
+function withSelected(state, id) {
+  const conversation = state.conversations[id];
+  const own = ownMember(conversation, state.me.id);
+  const unread = conversation?.unread_count > 0 && own;
+  const marker = unread ? { id, after: own.last_read_sequence ?? 0 } : null;
+  return { ...state, selected: id, marker, looking: { ...state.looking, atEnd: !unread } };
 }
 
 function withNewMessage(state, id, message) {
-  const own = message.senderId === state.me.id;
   const thread = state.threads[id];
+  const known = Boolean(thread?.messages.some((other) => other.id === message.id));
   // A thread that was never opened gets its history later; adding only the newest message would look complete.
-  const next = thread && thread.state !== 'new' ? withThread(state, id, () => withMessage(thread, message)) : state;
-  return withConversation(next, id, (conversation) => {
-    // After a resume old frames come again: they must not become the newest message of the list.
-    if (isBefore(message.createdAt, conversation.last_message?.timestamp)) return {};
-    const last = { content: message.content, sender_id: message.senderId, timestamp: message.createdAt, style: message.style };
-    const known = thread?.messages.some((other) => other.id === message.id);
-    return { last_message: last, unread: conversation.unread || (!own && !known && state.selected !== id) };
-  });
+  const next = withKnownThread(state, id, () => withMessage(thread, message));
+  const silent = withTyping(withNews(next, id, message, { known }), { conversation: id, user: message.senderId, typing: false });
+  return { ...silent, marker: markerAfter(state, id, message, known) };
 }
 
-function isBefore(time, other) {
-  return other !== undefined && Date.parse(time) < Date.parse(other);
+/** What comes while nobody looks at the end of the open conversation is below a line; an answer of one's own ends it. */
+function markerAfter({ selected, me, marker, looking }, id, message, known) {
+  if (id !== selected || known) return marker;
+  if (message.senderId === me.id) return null;
+  return marker ?? (looking.visible && looking.atEnd ? null : { id, after: message.sequence - 1 });
 }
 
-function withList(state, rows) {
-  const conversations = {};
-  for (const row of rows) {
-    const old = state.conversations[row.id];
-    const fresher = old?.last_message && isBefore(row.last_message?.timestamp ?? 0, old.last_message.timestamp);
-    conversations[row.id] = {
-      ...row,
-      type: row.type ?? row.kind ?? 'group',
-      members: row.members ?? old?.members ?? [],
-      last_message: fresher ? old.last_message : row.last_message ?? undefined,
-      unread: old?.unread ?? false,
-    };
-  }
-  const selected = conversations[state.selected] ? state.selected : null;
-  return withPeople({ ...state, list: { state: 'ready' }, conversations, selected }, rows.flatMap((row) => row.members ?? []));
+function withEdited(state, frame) {
+  const id = frame.conversation_id;
+  const next = withKnownThread(state, id, (thread) => withChanged(thread, frame.message_id, (message) => edited(message, frame)));
+  return withConversation(next, id, ({ last_message: last }) => (
+    last?.id === frame.message_id ? { last_message: { ...last, content: frame.content, style: frame.style } } : {}));
+}
+
+function withReceipt(state, frame) {
+  const id = frame.conversation_id;
+  const read = withRead(state, id, frame.user_id, frame.last_read_sequence);
+  const all = frame.user_id === state.me.id && state.conversations[id]?.last_message?.id === frame.message_id;
+  return all ? withConversation(read, id, () => ({ unread_count: 0 })) : read;
 }
 
 /** Frames were missed without a replay: every thread but the open one is loaded anew when it is looked at. */
@@ -150,46 +193,17 @@ function withStaleThreads(state) {
   for (const [id, thread] of Object.entries(state.threads)) {
     threads[id] = id === state.selected ? thread : { ...EMPTY_THREAD, pending: thread.pending, deliveries: thread.deliveries };
   }
-  return { ...state, threads };
-}
-
-function withConversation(state, id, change) {
-  const conversation = state.conversations[id];
-  if (!conversation) return state;
-  return { ...state, conversations: { ...state.conversations, [id]: { ...conversation, ...change(conversation) } } };
+  return { ...state, threads, typing: {} };
 }
 
 function withThread(state, id, change) {
   return { ...state, threads: { ...state.threads, [id]: change(state.threads[id] ?? EMPTY_THREAD) } };
 }
 
-function withPeople(state, members) {
-  const people = { ...state.people };
-  for (const member of members) people[member.user_id] = { ...people[member.user_id], ...member };
-  return { ...state, people };
-}
-
-function without(state, id) {
-  const { [id]: _gone, ...conversations } = state.conversations;
-  const { [id]: _thread, ...threads } = state.threads;
-  return { ...state, conversations, threads, selected: state.selected === id ? null : state.selected };
-}
-
-function upsert(members, member) {
-  const known = members.find((other) => other.user_id === member.user_id);
-  return known ? members.map((other) => (other === known ? { ...known, ...member } : other)) : [...members, member];
-}
-
-/** The fields of a member that a frame carries; what it leaves out must not erase what we know. @returns {Member} */
-function readMember({ user_id, username, display_name, avatar_url, role, membership = 'joined', matrix_user_id }) {
-  const member = { user_id, username, display_name, avatar_url, role, membership, matrix_user_id };
-  return Object.fromEntries(Object.entries(member).filter(([, value]) => value !== undefined));
-}
-
-/** Conversations, the one with the newest message first. @param {State} state @returns {Conversation[]} */
-export function sortedConversations(state) {
-  const time = ({ last_message, updated_at, created_at }) => Date.parse(last_message?.timestamp ?? updated_at ?? created_at ?? 0);
-  return Object.values(state.conversations).sort((a, b) => time(b) - time(a) || (a.id < b.id ? -1 : 1));
+/** Only where the messages of a conversation were asked for. */
+function withKnownThread(state, id, change) {
+  const thread = state.threads[id];
+  return thread && thread.state !== 'new' ? withThread(state, id, change) : state;
 }
 
 /** The state, `dispatch`, and who wants to know. Listeners run once per turn, however many actions came in it. */

@@ -5,18 +5,6 @@
  * answer to our own send. All go through `insert`, which knows a message by its id and orders by sequence number, so
  * it does not matter who comes first.
  *
- * @typedef {object} Message
- * @property {string} id
- * @property {string} senderId
- * @property {number} sequence
- * @property {string} content
- * @property {string} createdAt
- * @property {string} kind  text, or what later versions add (image, audio…)
- * @property {string} [style]  notice or emote
- * @property {string} [key]  the idempotency key, when this page has sent it
- * @property {'pending'|'sent'|'retrying'|'failed'} [delivery]  own messages: how far on the way to Matrix
- * @property {string} [detail]  why delivery is retried or has failed
- *
  * @typedef {object} Pending  an own message that the bridge has not acknowledged
  * @property {import('./outbox.js').OutboxItem} item
  * @property {'sending'|'waiting'|'refused'} status
@@ -30,48 +18,27 @@
  * @property {Message[]} messages  ascending
  * @property {Pending[]} pending  in the order of writing
  * @property {Record<string, {status: string, detail?: string, streamId?: string}>} deliveries  by message id
+ * @property {Record<string, true>} gone  deleted messages, which a page that was read earlier must not bring back
+ * @property {Record<string, Message|null>} quoted  messages that others answer, from before those that are loaded; null
+ *   where there is none (any more)
+ *
+ * @typedef {import('./message.js').Message} Message
  */
 import { compareStreamIds } from './protocol.js';
+import { merge, readMessage } from './message.js';
 
 /** @type {Thread} */
 export const EMPTY_THREAD = Object.freeze({
-  state: 'new', hasMore: true, loadingOlder: false, messages: [], pending: [], deliveries: {},
+  state: 'new', hasMore: true, loadingOlder: false, messages: [], pending: [], deliveries: {}, gone: {}, quoted: {},
 });
-
-/** Reads a message from a frame or a REST row: both use the same field names. @returns {Message} */
-export function readMessage(row) {
-  const kind = row.message_type === undefined || typeof row.message_type === 'number' ? row.type : row.message_type;
-  const style = row.style ?? (kind === 'notice' || kind === 'emote' ? kind : undefined);
-  return {
-    id: row.id,
-    senderId: row.sender_id,
-    sequence: row.sequence_number,
-    content: row.content ?? '',
-    createdAt: row.created_at ?? row.timestamp,
-    kind: !kind || style || kind.startsWith('message.') ? 'text' : kind,
-    ...(style && { style }),
-    ...(row.delivery_status && { delivery: row.delivery_status }),
-    ...(row.delivery_detail && { detail: row.delivery_detail }),
-    ...(row.idempotency_key && { key: row.idempotency_key }),
-  };
-}
 
 /** Puts a message in its place, or merges it into the one with the same id. @returns {Message[]} */
 export function insert(messages, message) {
   const known = messages.findIndex((other) => other.id === message.id);
-  if (known >= 0) {
-    const merged = { ...message, ...messages[known], ...(message.key && { key: message.key }) };
-    if (message.delivery) merged.delivery = laterDelivery(messages[known].delivery, message.delivery);
-    return messages.with(known, merged);
-  }
+  if (known >= 0) return messages.with(known, merge(messages[known], message));
   let place = messages.length;
   while (place > 0 && messages[place - 1].sequence > message.sequence) place -= 1;
   return messages.toSpliced(place, 0, message);
-}
-
-/** "sent" is final; a snapshot that was read before the frame must not take it back. */
-function laterDelivery(old, fresh) {
-  return old === 'sent' ? old : fresh;
 }
 
 /** @param {Thread} thread @param {Message[]} page ascending */
@@ -87,13 +54,24 @@ export function withPage(thread, page, { older, limit }) {
     error: undefined,
     loadingOlder: false,
     hasMore: isOldest ? full : thread.hasMore,
-    messages: page.reduce(insert, kept),
+    messages: page.filter(({ id }) => !thread.gone[id]).reduce(insert, kept),
   };
 }
 
 /** @param {Thread} thread */
 export function withMessage(thread, message) {
-  return { ...thread, messages: insert(thread.messages, message) };
+  return thread.gone[message.id] ? thread : { ...thread, messages: insert(thread.messages, message) };
+}
+
+/** Changes one message, where it is known. */
+export function withChanged(thread, id, change) {
+  const place = thread.messages.findIndex((message) => message.id === id);
+  return place < 0 ? thread : { ...thread, messages: thread.messages.with(place, change(thread.messages[place])) };
+}
+
+/** A `message.deleted` frame. */
+export function withoutMessage(thread, id) {
+  return { ...thread, gone: { ...thread.gone, [id]: true }, messages: thread.messages.filter((message) => message.id !== id) };
 }
 
 /** A `message.delivery` frame. May come before the message itself, and twice; the newer `stream_id` counts. */
@@ -117,8 +95,8 @@ export function withPending(thread, { type, item, status, detail, reply }, me) {
       };
     case 'pending.accepted': {
       const message = readMessage({
-        sender_id: me, delivery_status: 'pending', created_at: new Date(item.queuedAt).toISOString(), ...reply,
-        message_type: 'text', content: item.content, style: item.style, idempotency_key: item.key,
+        sender_id: me, delivery_status: 'pending', created_at: new Date(item.queuedAt).toISOString(), message_type: 'text',
+        content: item.content, reply_to_message_id: item.replyTo, ...reply, style: item.style, idempotency_key: item.key,
       });
       return { ...withMessage(thread, message), pending: others };
     }
@@ -146,15 +124,20 @@ export function entries(thread, me) {
     return { ...message, key: message.key ?? message.id, own, state, detail: news?.detail ?? message.detail };
   });
   for (const { item, status, detail } of thread.pending) {
-    const echo = echoes.findIndex((message) => message.sequence > item.afterSequence && message.content === item.content);
+    const echo = echoes.findIndex((message) => message.sequence > item.afterSequence && message.content === wording(item));
     if (status === 'sending' && echo >= 0) {
       echoes.splice(echo, 1);
       continue;
     }
     entry.push({
-      id: item.key, key: item.key, senderId: me, own: true, sequence: Infinity, content: item.content, kind: 'text',
-      style: item.style, createdAt: new Date(item.queuedAt).toISOString(), state: status, detail, pending: item,
+      id: item.key, key: item.key, senderId: me, own: true, sequence: Infinity, content: wording(item), kind: item.file?.kind ?? 'text',
+      file: item.file, location: item.location, replyTo: item.replyTo, style: item.style, createdAt: new Date(item.queuedAt).toISOString(), state: status, detail, pending: item,
     });
   }
   return entry;
+}
+
+/** What the bridge will have for content: a file without a caption has its name. */
+function wording(item) {
+  return item.content || item.file?.name || '';
 }

@@ -29,33 +29,41 @@ const GROUP_MS = 5 * 60_000;
  * @typedef {object} Row
  * @property {string} key
  * @property {string} [day]  a day's label; such a row is a separator and has nothing else
- * @property {import('./thread.js').Message & {own: boolean, state?: string}} [entry]
+ * @property {boolean} [marker]  the line "New messages", likewise
+ * @property {import('./conversations.js').Member[]} [readers]  who has read up to here, likewise
+ * @property {import('./message.js').Message & {own: boolean, state?: string}} [entry]
  * @property {boolean} [first]  of its group: shows the author
  * @property {boolean} [last]  of its group: shows time and picture
  *
  * @param {ReturnType<typeof import('./thread.js').entries>} entries
  * @param {import('./format.js').Where} where
+ * @param {object} [more]
+ * @param {number|null} [more.newAfter]  the first message of others behind this number is new
+ * @param {Map<string, import('./conversations.js').Member[]>} [more.readers]  by the key of an entry
  * @returns {Row[]}
  */
-export function rows(entries, where) {
+export function rows(entries, where, { newAfter = null, readers = new Map() } = {}) {
   const result = [];
+  const firstNew = newAfter === null ? undefined : entries.find(({ own, sequence, call }) => !own && !call && sequence > newAfter)?.key;
   let day = null;
   entries.forEach((entry, index) => {
     const today = dayKey(entry.createdAt, where);
     if (today !== day) result.push({ key: `day-${today}`, day: dayLabel(entry.createdAt, where) });
     day = today;
+    if (entry.key === firstNew) result.push({ key: 'new', marker: true });
     result.push({
       key: entry.key,
       entry,
-      first: !together(entries[index - 1], entry, where),
-      last: !together(entry, entries[index + 1], where),
+      first: entry.key === firstNew || !together(entries[index - 1], entry, where),
+      last: (firstNew !== undefined && entries[index + 1]?.key === firstNew) || !together(entry, entries[index + 1], where),
     });
+    if (readers.has(entry.key)) result.push({ key: `read-${entry.key}`, readers: readers.get(entry.key) });
   });
   return result;
 }
 
 function together(a, b, where) {
-  if (!a || !b || a.senderId !== b.senderId || a.style || b.style) return false;
+  if (!a || !b || a.senderId !== b.senderId || a.style || b.style || a.recalledAt || b.recalledAt) return false;
   // What went wrong has a line of its own below it.
   if (['failed', 'refused', 'retrying'].includes(a.state)) return false;
   return Date.parse(b.createdAt) - Date.parse(a.createdAt) < GROUP_MS && dayKey(a.createdAt, where) === dayKey(b.createdAt, where);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createStore, initialState, needsList, reduce, sortedConversations } from '../js/store.js';
+import { sortedConversations } from '../js/conversations.js';
+import { createStore, initialState, needsList, reduce } from '../js/store.js';
 import { entries } from '../js/thread.js';
 import { settled } from './helpers.mjs';
 
@@ -39,13 +40,13 @@ test('a message comes once, however often it is told', () => {
   assert.deepEqual(ids(state), ['m1', 'm2']);
 });
 
-test('frames replayed after a resume change neither order, nor preview, nor the unread dot', () => {
-  const before = run([messageNew(1), messageNew(2)]);
+test('frames replayed after a resume change neither order, nor preview, nor the unread count', () => {
+  const before = run([messageNew(1), messageNew(2), { type: 'read', id: 'c', sequence: 2 }]);
   const away = reduce(before, { type: 'select', id: null });
   const after = run([messageNew(1), messageNew(2)], away);
   assert.deepEqual(ids(after), ['m1', 'm2']);
   assert.equal(after.conversations.c.last_message.content, 'text 2');
-  assert.equal(after.conversations.c.unread, false);
+  assert.equal(after.conversations.c.unread_count, 0);
 });
 
 test('a live frame that arrives while the page loads is merged', () => {
@@ -79,13 +80,12 @@ test('a newest page inside the known messages does not forget that the beginning
   assert.equal(state.threads.c.hasMore, false);
 });
 
-test('unread: others, elsewhere, until it is opened', () => {
+test('unread: others are counted, once, until it is read; what one writes oneself says that one has read', () => {
   const elsewhere = listed();
-  const unread = run([messageNew(1)], elsewhere);
-  assert.equal(unread.conversations.c.unread, true);
-  assert.equal(reduce(unread, { type: 'select', id: 'c' }).conversations.c.unread, false);
-  assert.equal(run([messageNew(1, { sender_id: ME })], elsewhere).conversations.c.unread, false);
-  assert.equal(run([messageNew(1)]).conversations.c.unread, false);
+  const unread = run([messageNew(1), messageNew(2), messageNew(2)], elsewhere);
+  assert.equal(unread.conversations.c.unread_count, 2);
+  assert.equal(reduce(unread, { type: 'read', id: 'c', sequence: 2 }).conversations.c.unread_count, 0);
+  assert.equal(run([messageNew(3, { sender_id: ME })], unread).conversations.c.unread_count, 0);
 });
 
 test('an own message: sending, accepted, delivered; it never appears twice', () => {

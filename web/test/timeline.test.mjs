@@ -26,6 +26,22 @@ test('notices, emotes and trouble stand alone', () => {
   ]), ['Today', '(1)', '(2)', '(3', '4)', '(5)']);
 });
 
+test('a line stands above the first new message of others, and begins a group', () => {
+  const at = '2026-01-15T00:00:00Z';
+  const entries = [entry('1', 'a', at, { sequence: 1 }), entry('2', 'a', at, { sequence: 2 }), entry('3', 'a', at, { sequence: 3 })];
+  const keys = (newAfter, more = entries) => rows(more, WHERE, { newAfter }).map(({ key, first, last, marker }) => (marker ? '—' : `${first ? '(' : ''}${key}${last ? ')' : ''}`)).slice(1);
+  assert.deepEqual(keys(1), ['(1)', '—', '(2', '3)']);
+  assert.deepEqual(keys(null), ['(1', '2', '3)']);
+  assert.deepEqual(keys(3), ['(1', '2', '3)']);
+  assert.deepEqual(keys(1, entries.map((it) => ({ ...it, own: it.key === '2' }))).indexOf('—'), 2);
+});
+
+test('readers stand below their message', () => {
+  const entries = [entry('1', 'a', '2026-01-15T00:00:00Z'), entry('2', 'a', '2026-01-15T00:00:00Z')];
+  const keys = rows(entries, WHERE, { readers: new Map([['1', [{ user_id: 'bob' }]]]) }).map(({ key }) => key);
+  assert.deepEqual(keys.slice(1), ['1', 'read-1', '2']);
+});
+
 test('every state of an own message has words', () => {
   for (const state of ['sending', 'waiting', 'pending', 'sent', 'retrying', 'failed', 'refused']) assert.ok(deliveryLabel(state).label);
   assert.equal(deliveryLabel(undefined), null);

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::checked;
+use super::{address, checked};
 use crate::bridge::{Bridge, CommandError};
 use crate::domain::act::{self, MessageAct, Version};
 use crate::domain::clock::Timestamp;
@@ -45,13 +45,14 @@ impl Bridge {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         let (mut message, _) = self.message_of(&mut tx, user, which).await?;
-        let text = checked(Text {
+        let mut text = checked(Text {
             style: rewrite.style.unwrap_or(message.text.style),
             plain: rewrite.plain,
             formatted: rewrite.formatted,
             media: message.text.media.clone(),
         })?;
         act::may_edit(&message, user, rewrite.version, now)?;
+        address(&mut tx, message.conversation, &mut text).await?;
         let id = ActId(self.id(now));
         let version = Version {
             // What is written now is the newest, whatever a Matrix client's clock said.

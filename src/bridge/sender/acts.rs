@@ -9,7 +9,7 @@ use crate::bridge::Bridge;
 use crate::domain::ids::{ActId, MessageId};
 use crate::domain::job::{Redacted, StoredJob};
 use crate::matrix::translate::outbound;
-use crate::store::{acts, messages};
+use crate::store::{acts, messages, people};
 
 /// How Synapse refuses a reaction that is there already.
 const DUPLICATE: &str = "M_DUPLICATE_ANNOTATION";
@@ -37,7 +37,9 @@ impl Bridge {
             && let Some(target) = messages::find(&mut connection, target).await?
             && let Some(event) = &target.event_id
         {
-            content = outbound::answering(content, event, target.thread_root.as_deref());
+            let author = people::person(&mut connection, target.sender).await?;
+            let author = author.filter(|it| it.id != job.actor).map(|it| it.mxid);
+            content = outbound::answering(content, event, target.thread_root.as_deref(), author.as_deref());
         }
         drop(connection);
         self.send_event(job, ghost, event_type, content).await

@@ -11,6 +11,7 @@ use ruma::MxcUri;
 use serde_json::{Map, Value, json};
 
 use super::inbound::safe_html;
+use super::outbound::mentions;
 use crate::domain::media::{File, Kind, Media, Place, Source, Thumbnail, blurhash, file_name, mime, waveform};
 use crate::domain::message::{MAX_TEXT_BYTES, Style, Text, shortened, storable};
 
@@ -156,7 +157,7 @@ pub fn content(text: &Text) -> Option<Map<String, Value>> {
         content.insert("format".to_owned(), json!("org.matrix.custom.html"));
         content.insert("formatted_body".to_owned(), json!(safe_html(html)));
     }
-    content.insert("m.mentions".to_owned(), json!({}));
+    content.insert("m.mentions".to_owned(), mentions(text));
     Some(content)
 }
 

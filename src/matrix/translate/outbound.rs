@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ruma::UserId;
 use serde_json::{Map, Value, json};
 
 use super::media;
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::ids::{ActId, ConversationId, MessageId, OutboxId};
+use crate::domain::mention::mentioned;
 use crate::domain::message::{Style, Text, shortened};
 use crate::domain::power::Role;
 
@@ -18,6 +20,9 @@ pub const NOTICE_MARKER: &str = "social.nova.notice";
 
 /// The key of what an event has to do with another one.
 const RELATION: &str = "m.relates_to";
+
+/// The key of whom an event addresses.
+const MENTIONS: &str = "m.mentions";
 
 /// How much of an edited text is repeated for clients that know of no edits, in bytes.
 const FALLBACK_BYTES: usize = 1000;
@@ -32,9 +37,17 @@ pub fn message(id: MessageId, text: &Text) -> Value {
     with(said(text), MARKER, json!(id))
 }
 
-/// A message's content that answers the message of another event, in that one's thread.
+/// A message's content that answers the message of another event, in that one's thread. Its author is told, unless they
+/// answer themselves.
 #[must_use]
-pub fn answering(content: Value, target: &str, thread: Option<&str>) -> Value {
+pub fn answering(mut content: Value, target: &str, thread: Option<&str>, author: Option<&UserId>) -> Value {
+    if let Some(author) = author
+        && let Some(mentions) = content.get_mut(MENTIONS).and_then(Value::as_object_mut)
+        && let Some(people) = mentions.entry("user_ids").or_insert_with(|| json!([])).as_array_mut()
+        && !people.iter().any(|it| it == author.as_str())
+    {
+        people.push(json!(author));
+    }
     let answered = json!({ "event_id": target });
     let relation = match thread {
         Some(root) => json!({
@@ -57,6 +70,8 @@ pub fn edit(id: ActId, target: &str, text: &Text) -> Value {
         ..text.clone()
     });
     let new = said(text);
+    // Nobody is told of it once more.
+    let content = with(content, MENTIONS, json!({}));
     let content = with(content, "m.new_content", new);
     let relation = json!({ "rel_type": "m.replace", "event_id": target });
     with(with(content, RELATION, relation), MARKER, json!(id))
@@ -68,6 +83,16 @@ pub fn reaction(id: ActId, target: &str, emoji: &str) -> Value {
     json!({ RELATION: { "rel_type": "m.annotation", "event_id": target, "key": emoji }, MARKER: id })
 }
 
+/// Whom a text addresses, as `m.mentions`.
+pub(super) fn mentions(text: &Text) -> Value {
+    let people = text.formatted.as_deref().map(mentioned).unwrap_or_default();
+    if people.is_empty() {
+        json!({})
+    } else {
+        json!({ "user_ids": people })
+    }
+}
+
 fn said(text: &Text) -> Value {
     if let Some(content) = media::content(text) {
         return Value::Object(content);
@@ -77,7 +102,7 @@ fn said(text: &Text) -> Value {
         Style::Notice => "m.notice",
         Style::Emote => "m.emote",
     };
-    let content = json!({ "msgtype": msgtype, "body": text.plain, "m.mentions": {} });
+    let content = json!({ "msgtype": msgtype, "body": text.plain, "m.mentions": mentions(text) });
     match &text.formatted {
         Some(html) => with(
             with(content, "format", json!("org.matrix.custom.html")),
@@ -209,6 +234,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use ruma::user_id;
 
     fn conversation(kind: Kind) -> Conversation {
         Conversation {
@@ -283,8 +309,8 @@ mod tests {
         let id = ActId(Uuid::from_u128(10));
         let said = message(MessageId(Uuid::from_u128(9)), &Text::plain("yes"));
         insta::assert_json_snapshot!([
-            answering(said.clone(), "$question", None),
-            answering(said, "$question", Some("$root")),
+            answering(said.clone(), "$question", None, None),
+            answering(said, "$question", Some("$root"), Some(user_id!("@elena:example.org"))),
             edit(id, "$wrong", &text),
             reaction(id, "$funny", "👍"),
         ]);

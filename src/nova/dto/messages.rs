@@ -9,8 +9,10 @@ use uuid::Uuid;
 use super::Time;
 use super::media::{self, Attachment, Shown};
 use crate::domain::act;
+use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{MessageId, UserId};
 use crate::domain::media::Media;
+use crate::domain::mention::addressed;
 use crate::domain::message::{self as domain, Delivery, Gone, Style};
 use crate::nova::media::Links;
 use crate::store::acts::Tally;
@@ -156,6 +158,9 @@ pub struct Message {
     /// When it was taken back; its content is empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recalled_at: Option<Time>,
+    /// Whom it addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Uuid>,
     /// The message that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to_message_id: Option<Uuid>,
@@ -172,7 +177,7 @@ pub struct Message {
 impl Message {
     /// As `viewer` sees it.
     #[must_use]
-    pub fn new(message: domain::Message, viewer: UserId, note: Option<&Note>, links: &Links) -> Self {
+    pub fn new(message: domain::Message, viewer: UserId, note: Option<&Note>, links: &Links, ghosts: &Ghosts) -> Self {
         let own = message.sender == viewer;
         let delivery = message.delivery.filter(|_| own);
         let detail = match delivery {
@@ -186,6 +191,7 @@ impl Message {
         let at = Time(message.created_at);
         let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
         Self {
+            mentions: addressed(&message.text, ghosts).into_iter().map(|it| it.0).collect(),
             message_type: media.map_or("text", Media::message_type),
             shown: Shown::new(message.id.0, media, links),
             attachments: attachment.into_iter().collect(),
@@ -223,6 +229,7 @@ impl Message {
         notes: Vec<Note>,
         tallies: Vec<Tally>,
         links: &Links,
+        ghosts: &Ghosts,
     ) -> Vec<Self> {
         let mut reactions: BTreeMap<MessageId, Vec<ReactionCount>> = BTreeMap::new();
         for tally in tallies {
@@ -234,7 +241,7 @@ impl Message {
             let reactions = reactions.remove(&message.id).unwrap_or_default();
             Self {
                 reactions,
-                ..Self::new(message, viewer, note, links)
+                ..Self::new(message, viewer, note, links, ghosts)
             }
         };
         messages.into_iter().map(shown).collect()

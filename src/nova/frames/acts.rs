@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::{style, time};
 use crate::domain::feed::{Change, FeedEntry};
+use crate::domain::ghost::Ghosts;
 use crate::domain::ids::UserId;
+use crate::domain::mention::addressed;
 use crate::domain::message::Message;
 
 /// `message.edited`, with what the message says now.
-pub(super) fn edited(entry: &FeedEntry, by: UserId, message: &Message) -> Value {
+pub(super) fn edited(entry: &FeedEntry, by: UserId, message: &Message, ghosts: &Ghosts) -> Value {
+    let mentions = addressed(&message.text, ghosts);
     let mut own = json!({
         "message_id": message.id, "version_number": message.version, "content": message.text.plain,
     });
@@ -16,6 +19,7 @@ pub(super) fn edited(entry: &FeedEntry, by: UserId, message: &Message) -> Value 
         ("formatted_content", message.text.formatted.as_deref().map(Value::from)),
         ("style", style(message.text.style).map(Value::from)),
         ("edited_at", message.edited_at.map(time).map(Value::from)),
+        ("mentions", (!mentions.is_empty()).then(|| json!(mentions))),
     ];
     for (key, value) in optional {
         if let (Some(value), Some(own)) = (value, own.as_object_mut()) {

@@ -51,7 +51,7 @@ pub(super) async fn say(
     let conversation = ConversationId(conversation);
     let key = said.idempotency_key.clone();
     let said = state.bridge.send_message(caller.user, conversation, said).await?;
-    let mut message = Message::new(said, caller.user, None, &state.links);
+    let mut message = Message::new(said, caller.user, None, &state.links, state.bridge.ghosts());
     message.idempotency_key = key;
     Ok(message)
 }

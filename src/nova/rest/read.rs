@@ -214,7 +214,7 @@ pub(crate) async fn shown(
     let tallies = acts::tallies(&mut connection, user, &all).await?;
     let attached = media::attached(&mut connection, &all).await?;
     drop(connection);
-    let mut shown = Message::list(found, user, notes, tallies, &state.links);
+    let mut shown = Message::list(found, user, notes, tallies, &state.links, state.bridge.ghosts());
     for message in &mut shown {
         let added = attached.iter().filter(|it| it.to.0 == message.id);
         message

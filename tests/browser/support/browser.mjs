@@ -1,5 +1,5 @@
 // One Chromium for each page: several in one were seen to hang.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 
@@ -24,6 +24,21 @@ export async function open(url, { viewport = { width: 1100, height: 760 }, befor
   await before?.(page);
   await page.goto(url);
   return { browser, page, complaints };
+}
+
+const TYPES = { js: 'text/javascript', css: 'text/css' };
+
+/**
+ * With NOVA_WEB=<folder>, scripts and styles of the page come from there and not from the binary: no build for each
+ * change. The page itself does not: Chromium lets only one that really came from this machine speak to it.
+ */
+export async function fromDisk(page, base) {
+  const folder = process.env.NOVA_WEB;
+  if (!folder) return;
+  await page.route((url) => url.href.startsWith(base) && /^\/(js|css)\//.test(url.pathname), (route) => {
+    const { pathname } = new URL(route.request().url());
+    return route.fulfill({ contentType: TYPES[pathname.split('.').at(-1)], body: readFileSync(folder + pathname) });
+  });
 }
 
 /** Keeps a picture, where somebody wants pictures. */

@@ -1,5 +1,5 @@
 // Drives the reference client.
-import { open } from './browser.mjs';
+import { fromDisk, open } from './browser.mjs';
 import { env, until } from './world.mjs';
 
 export class Nova {
@@ -9,6 +9,7 @@ export class Nova {
     nova.cut = false;
     const before = async (page) => {
       await prepare?.(page);
+      await fromDisk(page, env.BRIDGE_URL);
       // So that a test can take the connection away.
       await page.routeWebSocket(/\/ws/, (socket) => {
         if (nova.cut) {

@@ -2,6 +2,7 @@
 
 mod from_matrix;
 mod hostile;
+mod mentions;
 mod to_matrix;
 mod waiting;
 

@@ -345,6 +345,26 @@ async fn receipts_can_be_off(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn what_is_gone_is_not_unread(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let (room, conversation) = direct(&bridge, &ana).await;
+    let alice = bridge.homeserver.user(ALICE);
+    let mut socket = ana.socket().await;
+    let regretted = alice.send_text(&room, "one");
+    let kept = alice.send_text(&room, "two");
+    alice.send(&room, "m.room.redaction", json!({ "redacts": regretted }));
+    socket.next("message.deleted").await;
+    assert_eq!(unread(&ana, &conversation).await, 1);
+    alice.send(&room, "m.room.redaction", json!({ "redacts": kept }));
+    socket.next("message.deleted").await;
+    assert_eq!(unread(&ana, &conversation).await, 0);
+    let path = format!("/conversations/{conversation}/read");
+    let (_, answer) = ana.post(&path, json!({ "sequence_number": 1 })).await;
+    assert_eq!(answer["unread_count"], 0);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn what_cannot_be_read_is_refused(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);

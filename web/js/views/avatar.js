@@ -1,5 +1,5 @@
 /** Pictures of people and groups: initials on a colour, covered by the picture once (and only if) it has loaded. */
-import { h } from '../dom.js';
+import { h, hidden } from '../dom.js';
 import { conversationName, initials, personName, tint } from '../format.js';
 
 function avatar({ id, name, url, group, size }) {
@@ -19,9 +19,17 @@ export function personAvatar(person, id, size) {
   return avatar({ id, name: personName(person, id), url: person?.avatar_url, size });
 }
 
+const PRESENCE = { online: 'Online', unavailable: 'Away', offline: 'Offline' };
+
+/** A picture with a dot that says whether they are there, where anybody knows. */
+export function withPresence(picture, presence) {
+  if (!PRESENCE[presence]) return picture;
+  return h('span', { class: 'with-presence' }, picture, h('span', { class: `presence ${presence}`, title: PRESENCE[presence], 'data-testid': 'presence' }, hidden(PRESENCE[presence])));
+}
+
 /** A direct conversation looks like the other person. */
-export function conversationAvatar(conversation, me, size) {
+export function conversationAvatar(conversation, me, { size, presence } = {}) {
   const other = conversation.members.find((member) => member.user_id !== me);
-  if (conversation.type === 'direct' && other) return personAvatar(other, other.user_id, size);
+  if (conversation.type === 'direct' && other) return withPresence(personAvatar(other, other.user_id, size), presence);
   return avatar({ id: conversation.id, name: conversationName(conversation, me), url: conversation.avatar_url, group: true, size });
 }

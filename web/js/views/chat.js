@@ -1,101 +1,115 @@
 /** The middle pane: header, messages, composer; or what stands there while there is nothing to show. */
 import { h, hidden, icon, iconButton, logo } from '../dom.js';
-import { conversationName } from '../format.js';
 import { EMPTY_THREAD } from '../thread.js';
-import { conversationAvatar } from './avatar.js';
+import { typingText } from '../typing.js';
+import { createChatHeader } from './chat-header.js';
 import { createComposer } from './composer.js';
+import { typingNames } from './list-item.js';
 import { createMessages } from './messages.js';
-import { isOnMatrix } from './members.js';
+import { createSearch } from './search.js';
+
+/** So long a word about what went wrong stays. */
+const TOAST_MS = 6_000;
 
 /**
  * @param {import('../session.js').Session} session
  * @param {{onBack: () => void, onMembers: () => void}} actions
  */
 export function createChat(session, { onBack, onMembers }) {
-  const heading = h('h2', { class: 'pane-title', tabindex: '-1', dir: 'auto' });
-  const subtitle = h('p', { class: 'subtitle' });
-  const picture = h('span', { class: 'picture' });
-  const voice = iconButton('phone', 'Voice call', () => session.calls.call(shown, { video: false }), { 'data-testid': 'call-voice' });
-  const video = iconButton('video', 'Video call', () => session.calls.call(shown, { video: true }), { 'data-testid': 'call-video' });
-  const join = h('button', { type: 'button', class: 'primary join', 'data-testid': 'call-join', 'aria-label': 'Join call', onclick: () => session.calls.call(shown) }, icon('phone'), h('span', {}, 'Join call'));
-  const callButtons = h('div', { class: 'call-buttons', role: 'group', 'aria-label': 'Calls' }, join, voice, video);
   let shown = null;
-  const membersButton = iconButton('people', 'Members', onMembers, { 'aria-controls': 'members' });
-  const messages = createMessages(session);
-  const composer = createComposer(session);
+  const header = createChatHeader(session, { onBack, onMembers, onSearch: toggleSearch });
+  const composer = createComposer(session, { say });
+  const messages = createMessages(session, { onReply: composer.reply, onEdit: composer.edit, say });
+  const search = createSearch(session, {
+    label: 'Search in this chat', id: 'chat-search', conversationId: () => shown, onOpen: (_id, messageId) => messages.jumpTo(messageId),
+  });
+  const searchBar = h('div', { class: 'chat-search', hidden: true, onkeydown: onSearchKey }, search.field, iconButton('close', 'Close search', () => toggleSearch()), search.results);
   const place = h('div', { class: 'chat-place' });
-  const conversation = h('div', { class: 'chat-conversation' },
-    h('header', { class: 'pane-header' },
-      iconButton('back', 'Back to chats', onBack, { class: 'icon-button back' }),
-      picture,
-      h('div', { class: 'grow' }, heading, subtitle),
-      callButtons, membersButton),
-    messages.element, place, composer.element);
+  const typing = h('p', { class: 'typing', role: 'status', 'data-testid': 'typing' });
+  const toast = h('p', { class: 'toast', role: 'alert', hidden: true });
+  const dropHere = h('div', { class: 'drop-here', 'aria-hidden': 'true' }, icon('attach'), 'Drop files to send them');
+  const conversation = h('div', { class: 'chat-conversation' }, header.element, searchBar, messages.element, place, toast, typing, composer.element, dropHere);
   const welcome = h('div', { class: 'welcome' }, logo(), h('p', {}, 'Choose a chat, or start a new one.'));
   const element = h('main', { class: 'pane chat-pane' }, conversation, welcome);
+  takeDrops(conversation, (files) => composer.attach(files));
 
   function render(state, calls, { membersOpen }) {
     const current = state.conversations[state.selected];
     conversation.hidden = !current;
     welcome.hidden = Boolean(current);
-    if (!current) return;
+    if (!current) {
+      shown = null;
+      return;
+    }
     const thread = state.threads[current.id] ?? EMPTY_THREAD;
+    if (current.id !== shown) closeSearch();
     shown = current.id;
-    drawHeader(current, state.me.id);
-    drawCallButtons(current, state.me.id, calls);
-    membersButton.setAttribute('aria-expanded', String(membersOpen));
+    header.render(state, current, calls, { membersOpen });
     messages.render(state, current, thread, calls);
     composer.render(state, current);
+    const types = typingText(typingNames(state, current.id));
+    if (typing.textContent !== types) typing.textContent = types;
     drawPlace(place, thread, calls.history.rows.some(({ conversationId }) => conversationId === current.id), () => session.loadNewest(current.id));
   }
 
-  function drawHeader(current, me) {
-    const drawn = JSON.stringify([current.id, current.name, current.avatar_url, current.members]);
-    if (element.dataset.drawn === drawn) return;
-    element.dataset.drawn = drawn;
-    picture.replaceChildren(conversationAvatar(current, me));
-    heading.textContent = conversationName(current, me);
-    subtitle.textContent = describe(current, me);
+  let toastTimer = null;
+  function say(text) {
+    clearTimeout(toastTimer);
+    toast.textContent = text;
+    toast.hidden = false;
+    toastTimer = setTimeout(() => { toast.hidden = true; }, TOAST_MS);
   }
 
-  function drawCallButtons(current, me, { active, ongoing }) {
-    const can = mayCall(current, me);
-    const running = can && current.type !== 'direct' && ongoing[current.id] && active?.conversationId !== current.id;
-    callButtons.hidden = !can;
-    join.hidden = !running;
-    for (const button of [voice, video]) {
-      button.hidden = Boolean(running);
-      button.disabled = Boolean(active);
+  function toggleSearch() {
+    if (!searchBar.hidden) {
+      closeSearch();
+      header.focusSearch();
+      return;
     }
-    join.disabled = Boolean(active);
-    for (const [button, what] of [[voice, 'Voice'], [video, 'Video']]) {
-      const label = `${what} call with ${conversationName(current, me)}`;
-      button.setAttribute('aria-label', label);
-      button.title = `${what} call`;
-    }
+    searchBar.hidden = false;
+    search.input.focus();
+  }
+
+  function onSearchKey(event) {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    toggleSearch();
+  }
+
+  function closeSearch() {
+    searchBar.hidden = true;
+    search.clear();
   }
 
   return {
     element,
     render,
+    jumpTo: messages.jumpTo,
     /** On a touch screen the keyboard would cover half of what was just opened, so the heading takes the focus. */
-    focus: () => (window.matchMedia('(pointer: coarse)').matches ? heading : composer.input).focus(),
-    focusMembersButton: () => membersButton.focus(),
+    focus: () => (window.matchMedia('(pointer: coarse)').matches ? header.heading : composer.input).focus(),
+    focusMembersButton: () => header.focusMembers(),
   };
 }
 
-/** A direct chat whose other side is there; or a group with somebody on Nova, since Matrix has no group calls that we share. */
-function mayCall(conversation, me) {
-  const others = conversation.members.filter((member) => member.user_id !== me && member.membership !== 'invited');
-  return conversation.type === 'direct' ? others.length === 1 : others.some((member) => !isOnMatrix(member));
-}
-
-function describe(conversation, me) {
-  const joined = conversation.members.filter((member) => member.membership !== 'invited').length;
-  if (conversation.type !== 'direct') return joined === 1 ? '1 member' : `${joined} members`;
-  const other = conversation.members.find((member) => member.user_id !== me);
-  if (other?.membership === 'invited') return 'Has not joined yet';
-  return other?.matrix_user_id ?? (other?.username ? `@${other.username} on Nova` : '');
+/** Files that are dragged over the conversation are attached. */
+function takeDrops(target, onFiles) {
+  /** Children are entered and left on the way; what counts is how many are not left yet. */
+  let depth = 0;
+  const show = (by) => {
+    depth = Math.max(0, depth + by);
+    target.classList.toggle('dropping', depth > 0);
+  };
+  const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+  target.addEventListener('dragenter', (event) => hasFiles(event) && show(1));
+  target.addEventListener('dragleave', (event) => hasFiles(event) && show(-1));
+  target.addEventListener('dragover', (event) => hasFiles(event) && event.preventDefault());
+  target.addEventListener('drop', (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    show(0);
+    onFiles(event.dataTransfer.files);
+  });
 }
 
 /** Loading, failed and empty, in the place of messages. */

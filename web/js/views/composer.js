@@ -1,29 +1,92 @@
-/** Writing a message. Enter sends, Shift+Enter starts a new line; a draft stays with its conversation. */
-import { h, icon } from '../dom.js';
-import { conversationName } from '../format.js';
+/**
+ * Writing a message, an answer, or an edit. Enter sends, Shift+Enter starts a new line, Escape gives up what the message
+ * answers or edits. What is written stays with its conversation.
+ */
+import { fill, h, icon, iconButton } from '../dom.js';
+import { conversationName, personName } from '../format.js';
+import { caption } from '../message.js';
+import { openMenu } from './menu.js';
+import { inShort } from './message/quote.js';
+import { createRecorder } from './recorder.js';
+import { createTray } from './tray.js';
 
-/** @param {import('../session.js').Session} session */
-export function createComposer(session) {
+/** @typedef {{text: string, reply?: object, edit?: object}} Draft  `edit` also remembers the text that it took the place of */
+
+/**
+ * @param {import('../session.js').Session} session
+ * @param {{say: (text: string) => void}} actions  tells the user what went wrong
+ */
+export function createComposer(session, { say }) {
+  /** @type {Map<string, Draft>} */
   const drafts = new Map();
   let shown = null;
-  const input = h('textarea', { id: 'composer', rows: '1', enterkeyhint: 'send', autocomplete: 'off', dir: 'auto' });
+  let uploads = [];
+  const input = h('textarea', { id: 'composer', rows: '1', enterkeyhint: 'send', autocomplete: 'off', dir: 'auto', 'data-testid': 'composer' });
   const label = h('label', { class: 'sr-only', for: 'composer' });
-  const button = h('button', { class: 'send', 'aria-label': 'Send', title: 'Send (Enter)' }, icon('send'));
-  const element = h('form', { class: 'composer', onsubmit: submit }, label, input, button);
+  const context = h('div', { class: 'composer-context', hidden: true });
+  const picker = h('input', { type: 'file', multiple: true, hidden: true, 'data-testid': 'file-input', onchange: onPicked });
+  const attachButton = iconButton('attach', 'Attach', openAttach, { 'aria-haspopup': 'menu', 'data-testid': 'attach' });
+  const voice = iconButton('mic', 'Record a voice message', () => recorder.start(), { 'data-testid': 'record' });
+  const button = h('button', { class: 'send', 'aria-label': 'Send', title: 'Send (Enter)', 'data-testid': 'send' }, icon('send'));
+  const tray = createTray(session);
+  const recorder = createRecorder({
+    onDone: ({ file, voice: heard }) => session.uploads.add(shown, file, { voice: heard, send: { content: '', replyTo: takeReply() } }),
+    onChange: (recording) => { row.hidden = recording; },
+    say,
+  });
+  const row = h('div', { class: 'composer-row' }, attachButton, label, input, voice, button, picker);
+  const element = h('form', { class: 'composer', onsubmit: submit }, context, tray.element, recorder.element, row);
+
+  const draft = () => drafts.get(shown) ?? { text: '' };
+  const change = (news) => {
+    drafts.set(shown, { ...draft(), ...news });
+    drawContext();
+  };
 
   function submit(event) {
     event.preventDefault();
     const text = input.value.replace(/\s+$/u, '').replace(/^\n+/, '');
-    if (text.trim() === '' || !shown) return;
-    session.send(shown, text);
-    input.value = '';
-    changed();
+    const { edit } = draft();
+    if (!shown || (text.trim() === '' && (edit || uploads.length === 0))) return;
+    if (edit) sendEdit(edit, text);
+    else sendAll(text);
     input.focus();
   }
 
+  /** The first of several files has the text for a caption. */
+  function sendAll(text) {
+    const replyTo = takeReply();
+    const files = uploads;
+    if (files.length === 0) session.send(shown, text, { replyTo });
+    files.forEach(({ id }, index) => session.uploads.send(id, { content: index === 0 ? text : '', ...(index === 0 && { replyTo }) }));
+    write('');
+  }
+
+  function sendEdit(edit, text) {
+    const conversation = shown;
+    endContext();
+    if (text === edit.entry.content) return;
+    session.acts.edit(conversation, edit.entry, text).catch((error) => say(`Not edited: ${error.detail ?? error.message}`));
+  }
+
+  function takeReply() {
+    const id = draft().reply?.id;
+    if (id) change({ reply: undefined });
+    return id;
+  }
+
+  function write(text) {
+    input.value = text;
+    changed();
+  }
+
   function changed() {
-    drafts.set(shown, input.value);
-    button.disabled = input.value.trim() === '';
+    change({ text: input.value });
+    const empty = input.value.trim() === '';
+    button.disabled = empty && (uploads.length === 0 || Boolean(draft().edit));
+    // The one or the other: there is no room for both on a phone.
+    voice.hidden = !button.disabled || !recorder.possible || Boolean(draft().edit);
+    button.hidden = button.disabled && !voice.hidden;
     // The height follows the text; the maximum is in the style sheet. While it is measured the form keeps its size:
     // the messages above would move otherwise.
     element.style.minHeight = `${element.offsetHeight}px`;
@@ -32,21 +95,93 @@ export function createComposer(session) {
     element.style.minHeight = '';
   }
 
-  input.addEventListener('input', changed);
+  input.addEventListener('input', () => {
+    changed();
+    if (!draft().edit) session.typing.key(shown, input.value.trim() === '');
+  });
   input.addEventListener('keydown', (event) => {
     // While an input method composes, Enter chooses a word.
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
+    const { reply, edit } = draft();
+    if (event.key !== 'Escape' || !(reply || edit)) return;
+    event.stopPropagation();
+    endContext();
+  });
+  input.addEventListener('paste', (event) => {
+    if (event.clipboardData.files.length === 0) return;
+    event.preventDefault();
+    attach(event.clipboardData.files);
   });
 
+  function openAttach() {
+    openMenu(attachButton, [
+      { label: 'Photo or file', icon: 'file', id: 'attach-file', run: () => picker.click() },
+      'geolocation' in navigator && { label: 'Where I am', icon: 'pin', id: 'attach-place', run: sendPlace },
+    ], { label: 'Attach' });
+  }
+
+  function sendPlace() {
+    const conversation = shown;
+    navigator.geolocation.getCurrentPosition(({ coords }) => session.sendLocation(conversation, coords), () => say('The browser does not tell where you are.'));
+  }
+
+  function onPicked() {
+    attach(picker.files);
+    picker.value = '';
+  }
+
+  function attach(files) {
+    for (const file of files) session.uploads.add(shown, file);
+    input.focus();
+  }
+
+  /** What is above the field: the message that this one answers, or that is edited. */
+  function drawContext() {
+    const { reply, edit } = draft();
+    const it = reply ?? edit?.entry;
+    context.hidden = !it;
+    if (!it) return;
+    const person = session.store.state.people[it.senderId];
+    const what = edit ? 'Edit message' : it.own ? 'Answer yourself' : `Answer ${personName(person, it.senderId)}`;
+    fill(context, icon(edit ? 'edit' : 'reply'), h('div', { class: 'grow' }, h('div', { class: 'context-what' }, what), h('div', { class: 'context-text', dir: 'auto' }, inShort(it))),
+      iconButton('close', edit ? 'Do not edit' : 'Do not answer', endContext, { 'data-testid': 'context-close' }));
+  }
+
+  function endContext() {
+    const { edit } = draft();
+    change({ reply: undefined, edit: undefined });
+    if (edit) write(edit.before);
+    input.focus();
+  }
+
   function render(state, conversation) {
-    const name = conversationName(conversation, state.me.id);
-    label.textContent = `Message to ${name}`;
+    label.textContent = `Message to ${conversationName(conversation, state.me.id)}`;
     input.placeholder = 'Write a message';
-    if (conversation.id === shown) return;
-    shown = conversation.id;
-    input.value = drafts.get(shown) ?? '';
+    uploads = state.uploads.filter((it) => it.conversationId === conversation.id && !it.send);
+    tray.render(state.uploads.filter((it) => it.conversationId === conversation.id));
+    const drawn = `${conversation.id} ${uploads.length}`;
+    if (drawn === element.dataset.drawn) return;
+    element.dataset.drawn = drawn;
+    if (conversation.id !== shown) {
+      recorder.cancel();
+      shown = conversation.id;
+      input.value = draft().text;
+      drawContext();
+    }
     changed();
   }
 
-  return { element, input, render };
+  return {
+    element, input, render, attach,
+    reply(entry) {
+      if (draft().edit) endContext();
+      change({ reply: entry });
+      input.focus();
+    },
+    edit(entry) {
+      change({ reply: undefined, edit: { entry, before: draft().edit?.before ?? input.value } });
+      write(caption(entry));
+      input.focus();
+    },
+  };
 }

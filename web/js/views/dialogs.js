@@ -105,10 +105,10 @@ export async function openNewChat(session, onOpened) {
     if (kind === 'person') {
       const ids = idsOf(who);
       if (ids.length > 1) throw new Error('A chat is with one person. For more, make a group.');
-      return session.startChat(ids[0]);
+      return session.groups.startChat(ids[0]);
     }
     if (name.value.trim() === '') throw new Error('A group needs a name.');
-    return session.createGroup(name.value.trim(), idsOf(members, { atLeastOne: false }));
+    return session.groups.create(name.value.trim(), idsOf(members, { atLeastOne: false }));
   }
 
   const id = await openForm({
@@ -123,7 +123,23 @@ export async function openNewChat(session, onOpened) {
 export function openInvite(session, conversation) {
   const who = textInput({ placeholder: '@alice:example.org', autofocus: true });
   return openForm({
-    title: 'Invite to the group', action: 'Invite', run: () => session.invite(conversation.id, idsOf(who)),
+    title: 'Invite to the group', action: 'Invite', run: () => session.groups.invite(conversation.id, idsOf(who)),
     body: [field('Person', who, 'Matrix ids or Nova user ids. People on Matrix get an invitation there.')],
+  });
+}
+
+/** @param {import('../session.js').Session} session @param {import('../store.js').Conversation} conversation */
+export function openRename(session, { id, name = '', description }) {
+  const called = textInput({ maxlength: '255', autocapitalize: 'sentences', autofocus: true });
+  const about = h('textarea', { rows: '3', maxlength: '1000' });
+  called.value = name ?? '';
+  about.value = description ?? '';
+  const run = async () => {
+    if (called.value.trim() === '') throw new Error('A group needs a name.');
+    await session.groups.change(id, { name: called.value.trim(), ...(about.value !== (description ?? '') && { description: about.value.trim() }) });
+  };
+  return openForm({
+    title: 'Change the group', action: 'Change', run,
+    body: [h('div', {}, field('Name of the group', called, 'Everybody in the group sees it.'), field('Description', about, 'What it is for.'))],
   });
 }

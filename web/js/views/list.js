@@ -1,46 +1,80 @@
-/** The left pane: who I am, my conversations, start a new one. */
+/** The left pane: who I am, my conversations, what I look for, start a new one. */
 import { h, hidden, icon, iconButton, reconcile } from '../dom.js';
 import { missedCount } from '../calls/state.js';
-import { conversationName, fullTime, listTime, personName } from '../format.js';
-import { sortedConversations } from '../store.js';
-import { conversationAvatar, personAvatar } from './avatar.js';
+import { conversationName, listTime, personName } from '../format.js';
+import { sortedConversations } from '../conversations.js';
+import { personAvatar } from './avatar.js';
 import { openNewChat } from './dialogs.js';
+import { drawConversation, shownOf } from './list-item.js';
+import { createSearch } from './search.js';
 
 const STATUS = { online: 'Connected', connecting: 'Connecting…', waiting: 'Reconnecting…', offline: 'Offline' };
 
 /**
  * @param {import('../session.js').Session} session
- * @param {{onSelect: (id: string) => void, onCalls: () => void, onSignOut: () => void}} actions
+ * @param {{onSelect: (id: string) => void, onFound: (id: string, messageId: string) => void, onCalls: () => void, onSignOut: () => void}} actions
  */
-export function createList(session, { onSelect, onCalls, onSignOut }) {
+export function createList(session, { onSelect, onFound, onCalls, onSignOut }) {
   const startChat = () => openNewChat(session, onSelect);
-  const list = h('ul', { class: 'conversations' });
+  /** What only this pane knows: whether it shows what was put away, and what the names must have in them. */
+  let archived = false;
+  let words = '';
+  const list = h('ul', { class: 'conversations', 'data-testid': 'conversations' });
   const place = h('div', { class: 'list-place' });
   const status = h('span', { class: 'status' });
   const self = h('div', { class: 'self' });
   const missed = h('span', { class: 'badge', hidden: true });
   const callsButton = iconButton('phone', 'Calls', onCalls, { class: 'icon-button with-badge', 'data-testid': 'call-history' });
   callsButton.append(missed);
+  const bell = iconButton('bellOff', 'Notifications', toggleNotices, { 'data-testid': 'notifications' });
+  const archive = h('button', { type: 'button', class: 'row-button archive', 'data-testid': 'archived', onclick: () => {
+    archived = !archived;
+    again();
+  } }, icon('archive'), h('span', {}));
+  const search = createSearch(session, {
+    label: 'Search', id: 'search', onOpen: onFound,
+    onWords: (text) => {
+      words = text;
+      again();
+    },
+  });
   const element = h('nav', { class: 'pane list-pane', 'aria-label': 'Conversations' },
     h('header', { class: 'pane-header' },
       h('h1', { class: 'pane-title' }, 'Chats'),
       callsButton,
       iconButton('plus', 'New chat', startChat, { class: 'icon-button accent' })),
-    h('div', { class: 'scroll' }, list, place),
-    h('footer', { class: 'list-footer' }, self,
+    search.field,
+    h('div', { class: 'scroll' }, list, place, archive, search.results),
+    h('footer', { class: 'list-footer' }, self, bell,
       iconButton('leave', 'Sign out', onSignOut)));
+
+  function again() {
+    render(session.store.state, session.calls.store.state);
+  }
 
   function render(state, calls) {
     drawMissed(missed, callsButton, missedCount(calls));
     drawSelf(self, status, state);
+    drawBell(bell, session.notifier.state);
     const where = { now: new Date() };
-    reconcile(list, sortedConversations(state), {
+    const away = sortedConversations(state, { archived: true });
+    if (away.length === 0) archived = false;
+    // Who looks for a name finds what is put away as well.
+    const all = words ? [...sortedConversations(state), ...away].filter((it) => named(it, state, words)) : archived ? away : sortedConversations(state);
+    reconcile(list, all, {
       key: ({ id }) => id,
-      signature: (conversation) => JSON.stringify([conversation, conversation.id === state.selected, listTime(timeOf(conversation), where)]),
-      create: ({ id }) => h('li', {}, h('button', { type: 'button', class: 'conversation', onclick: () => onSelect(id) })),
-      draw: (node, conversation) => drawConversation(node.firstChild, conversation, state, where),
+      signature: (conversation) => JSON.stringify([conversation, shownOf(conversation, state), listTime(timeOf(conversation), where)]),
+      create: ({ id }) => h('li', {}, h('button', { type: 'button', class: 'conversation', 'data-testid': 'conversation', onclick: () => onSelect(id) })),
+      draw: (node, conversation) => drawConversation(node.firstChild, conversation, state, where, timeOf(conversation)),
     });
-    drawPlace(place, state, list.childElementCount, { startChat, retry: () => session.refreshList() });
+    archive.hidden = Boolean(words) || away.length === 0;
+    archive.lastChild.textContent = archived ? 'Back to all chats' : `Archived (${away.length})`;
+    drawPlace(place, state, words ? 1 : list.childElementCount + away.length, { startChat, retry: () => session.refreshList() });
+  }
+
+  async function toggleNotices() {
+    await session.notifier.toggle();
+    drawBell(bell, session.notifier.state);
   }
 
   /** Puts the focus on a conversation, for who comes back from it. */
@@ -52,14 +86,30 @@ export function createList(session, { onSelect, onCalls, onSignOut }) {
   return { element, render, focus };
 }
 
+function named(conversation, state, words) {
+  return conversationName(conversation, state.me.id).toLocaleLowerCase().includes(words.toLocaleLowerCase());
+}
+
+function timeOf(conversation) {
+  return conversation.last_message?.timestamp ?? conversation.updated_at ?? conversation.created_at;
+}
+
 function drawMissed(badge, button, count) {
   badge.hidden = count === 0;
   badge.textContent = count > 9 ? '9+' : String(count);
   button.setAttribute('aria-label', count === 0 ? 'Calls' : count === 1 ? 'Calls, 1 missed' : `Calls, ${count} missed`);
 }
 
-function timeOf(conversation) {
-  return conversation.last_message?.timestamp ?? conversation.updated_at ?? conversation.created_at;
+function drawBell(button, state) {
+  if (button.dataset.state === state) return;
+  button.dataset.state = state;
+  const label = { on: 'Notifications are on', off: 'Notifications are off', denied: 'The browser forbids notifications' }[state];
+  button.hidden = state === 'impossible';
+  button.disabled = state === 'denied';
+  button.setAttribute('aria-pressed', String(state === 'on'));
+  button.setAttribute('aria-label', label ?? '');
+  button.title = label ?? '';
+  button.replaceChildren(icon(state === 'on' ? 'bell' : 'bellOff'));
 }
 
 function drawSelf(self, status, state) {
@@ -72,31 +122,6 @@ function drawSelf(self, status, state) {
   status.textContent = STATUS[connection.status];
   self.replaceChildren(personAvatar(person, me.id),
     h('div', { class: 'grow' }, h('div', { class: 'name' }, personName(person, me.id)), status));
-}
-
-function drawConversation(button, conversation, state, where) {
-  const { last_message: last, unread } = conversation;
-  const time = timeOf(conversation);
-  button.setAttribute('aria-current', conversation.id === state.selected ? 'true' : 'false');
-  button.classList.toggle('unread', Boolean(unread));
-  button.replaceChildren(
-    conversationAvatar(conversation, state.me.id),
-    h('span', { class: 'grow' },
-      h('span', { class: 'line' },
-        h('span', { class: 'name', dir: 'auto' }, conversationName(conversation, state.me.id)),
-        time && h('time', { class: 'time', datetime: time, title: fullTime(time) }, listTime(time, where))),
-      h('span', { class: 'line' },
-        h('span', { class: 'preview', dir: 'auto' }, preview(conversation, last, state)),
-        unread && h('span', { class: 'dot' }, hidden('Unread messages')))));
-}
-
-function preview(conversation, last, state) {
-  if (!last) return 'No messages yet';
-  const text = last.content.replace(/\s+/g, ' ').slice(0, 160);
-  const author = personName(state.people[last.sender_id], last.sender_id);
-  if (last.style === 'emote') return `${author} ${text}`;
-  if (last.sender_id === state.me.id) return `You: ${text}`;
-  return conversation.type === 'direct' ? text : `${author}: ${text}`;
 }
 
 /** What stands in the list when there is nothing to list. */

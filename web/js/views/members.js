@@ -1,10 +1,19 @@
-/** The right pane: who is in the conversation, and what may be done about it. */
+/** The right pane: how the conversation is kept, who is in it, and what may be done about it. */
 import { fill, h, icon, iconButton, reconcile } from '../dom.js';
 import { conversationName, personName } from '../format.js';
-import { personAvatar } from './avatar.js';
+import { personAvatar, withPresence } from './avatar.js';
 import { confirm, openInvite } from './dialogs.js';
+import { openMenu } from './menu.js';
+import { createSettings } from './settings.js';
 
 const RANK = { owner: 3, admin: 2, moderator: 1, member: 0 };
+const ROLES = ['owner', 'admin', 'moderator', 'member'];
+const ROLE_TEXT = {
+  owner: 'Owners may do everything, also delete the group. It cannot be taken back from them.',
+  admin: 'Admins change the group, its members and their roles, and delete messages.',
+  moderator: 'Moderators may remove members.',
+  member: 'Members write and read.',
+};
 /** Nova's own users on Matrix are the bridge's ghosts; they are Nova users to people. */
 const GHOST = /^@nova-[0-9a-f]{8}-[0-9a-f-]{27}:/;
 
@@ -20,19 +29,20 @@ export function isOnMatrix(member) {
 export function createMembers(session, { onClose }) {
   let current = null;
   const list = h('ul', { class: 'members' });
-  const close = iconButton('close', 'Close members', onClose);
+  const settings = createSettings(session);
+  const close = iconButton('close', 'Close members and settings', onClose);
   const invite = h('button', { type: 'button', class: 'row-button', onclick: () => openInvite(session, current) }, icon('invite'), 'Invite someone');
   const leave = h('button', { type: 'button', class: 'row-button danger', onclick: onLeave }, icon('leave'), h('span', {}));
   const count = h('span', { class: 'count' });
   const element = h('aside', { class: 'pane members-pane', id: 'members', 'aria-label': 'Members' },
     h('header', { class: 'pane-header' }, h('h2', { class: 'pane-title' }, 'Members ', count), close),
-    h('div', { class: 'scroll' }, invite, list, leave));
+    h('div', { class: 'scroll' }, settings.element, invite, list, leave));
 
   async function onLeave() {
     const conversation = current;
     const name = conversationName(conversation, session.store.state.me.id);
     await confirm({
-      title: `Leave “${name}”?`, action: 'Leave', run: () => session.leave(conversation.id),
+      title: `Leave “${name}”?`, action: 'Leave', run: () => session.groups.leave(conversation.id),
       text: 'You will no longer get its messages. Somebody who is in it can invite you again.',
     });
   }
@@ -45,20 +55,40 @@ export function createMembers(session, { onClose }) {
     const group = current.type !== 'direct';
     const own = current.members.find((member) => member.user_id === me.id);
     count.textContent = String(current.members.filter((member) => member.membership !== 'invited').length);
+    settings.render(current, own);
     invite.hidden = !group;
     leave.lastChild.textContent = group ? 'Leave group' : 'Leave chat';
     reconcile(list, sorted(current.members, me.id), {
       key: ({ user_id }) => user_id,
-      signature: (member) => JSON.stringify([member, own?.role, current.id]),
+      signature: ({ last_read_sequence: _, ...member }) => JSON.stringify([member, own?.role, current.id, state.people[member.user_id]?.presence]),
       create: () => h('li', { class: 'member' }),
-      draw: (node, member) => drawMember(node, member, { me: me.id, removable: group && mayRemove(own, member), onRemove }),
+      draw: (node, member) => drawMember(node, member, {
+        me: me.id, presence: state.people[member.user_id]?.presence, below: group && isBelow(own, member), onMenu: (anchor) => openMemberMenu(anchor, member, own),
+      }),
+    });
+  }
+
+  /** Roles below one's own may be given to those below it; owners also make owners. */
+  function openMemberMenu(anchor, member, own) {
+    const roles = ROLES.filter((role) => role !== (member.role ?? 'member') && (RANK[role] < RANK[own.role] || own.role === 'owner'));
+    const { id } = current;
+    openMenu(anchor, [
+      ...roles.map((role) => ({ label: `Make ${role}`, icon: 'people', id: `role-${role}`, run: () => askRole(id, member, role) })),
+      { label: 'Remove from group', icon: 'remove', danger: true, id: 'member-remove', run: () => onRemove(member) },
+    ], { label: `Actions for ${personName(member)}` });
+  }
+
+  function askRole(id, member, role) {
+    return confirm({
+      title: `Make ${personName(member)} ${role}?`, action: 'Change', run: () => session.groups.setRole(id, member.user_id, role),
+      text: ROLE_TEXT[role],
     });
   }
 
   function onRemove(member) {
     const conversation = current;
     return confirm({
-      title: `Remove ${personName(member)}?`, action: 'Remove', run: () => session.removeMember(conversation.id, member.user_id),
+      title: `Remove ${personName(member)}?`, action: 'Remove', run: () => session.groups.remove(conversation.id, member.user_id),
       text: 'They will no longer get the messages of this group.',
     });
   }
@@ -66,7 +96,7 @@ export function createMembers(session, { onClose }) {
   return { element, render, focus: () => close.focus() };
 }
 
-function mayRemove(own, member) {
+function isBelow(own, member) {
   return own !== undefined && own.user_id !== member.user_id && (RANK[own.role] ?? 0) > (RANK[member.role] ?? 0);
 }
 
@@ -78,7 +108,7 @@ function sorted(members, me) {
   });
 }
 
-function drawMember(node, member, { me, removable, onRemove }) {
+function drawMember(node, member, { me, presence, below, onMenu }) {
   const name = personName(member);
   const mine = member.user_id === me;
   const chips = [
@@ -88,10 +118,15 @@ function drawMember(node, member, { me, removable, onRemove }) {
   ].filter(Boolean);
   const address = isOnMatrix(member) ? member.matrix_user_id : member.username && `@${member.username}`;
   fill(node,
-    personAvatar(member, member.user_id),
+    withPresence(personAvatar(member, member.user_id), mine ? undefined : presence),
     h('div', { class: 'grow' },
       h('div', { class: 'name', dir: 'auto' }, mine ? `${name} (you)` : name),
       address && h('div', { class: 'address', title: address }, address),
       chips.length > 0 && h('div', { class: 'chips' }, ...chips.map(([kind, text]) => h('span', { class: `chip ${kind}` }, text)))),
-    removable && iconButton('close', `Remove ${name}`, () => onRemove(member), { class: 'icon-button quiet' }));
+    below && menuButton(name, onMenu));
+}
+
+function menuButton(name, onMenu) {
+  const button = iconButton('more', `Actions for ${name}`, () => onMenu(button), { class: 'icon-button quiet', 'aria-haspopup': 'menu', 'data-testid': 'member-menu' });
+  return button;
 }

@@ -22,7 +22,7 @@ export function createShell(session, { onSignOut }) {
   let wanted = fromAddress();
   let shown = null;
 
-  const list = createList(session, { onSelect: open, onCalls: () => calls.openHistory(), onSignOut });
+  const list = createList(session, { onSelect: open, onFound: openAt, onCalls: () => calls.openHistory(), onSignOut });
   const chat = createChat(session, { onBack: back, onMembers: toggleMembers });
   const members = createMembers(session, { onClose: toggleMembers });
   const calls = createCalls(session, { onOpen: open, onCovered: (covered) => { panes.inert = covered; }, onUncovered: () => chat.focus() });
@@ -33,7 +33,7 @@ export function createShell(session, { onSignOut }) {
   const listening = new AbortController();
   window.addEventListener('popstate', () => select(fromAddress()), { signal: listening.signal });
   document.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
+    if (event.key !== 'Escape' || document.querySelector('dialog[open], :popover-open')) return;
     if (membersOpen && !ROOMY.matches) toggleMembers();
     else if (session.store.state.selected && NARROW.matches) back();
   }, { signal: listening.signal });
@@ -49,6 +49,12 @@ export function createShell(session, { onSignOut }) {
     if (fromAddress() !== id) history.pushState({ fromList: true }, '', `#chat=${encodeURIComponent(id)}`);
     select(id);
     chat.focus();
+  }
+
+  /** A message that was found. */
+  function openAt(id, messageId) {
+    open(id);
+    chat.jumpTo(messageId);
   }
 
   function back() {
@@ -98,6 +104,7 @@ export function createShell(session, { onSignOut }) {
   render(session.store.state);
   return {
     element,
+    open,
     stop() {
       listening.abort();
       for (const end of unsubscribe) end();
@@ -112,7 +119,7 @@ function fromAddress() {
 
 function title({ conversations, selected, me }, { rings }) {
   if (rings.length > 0) return `${rings[0].callerName ?? 'Somebody'} is calling · Nova`;
-  const unread = Object.values(conversations).filter((conversation) => conversation.unread).length;
+  const unread = Object.values(conversations).filter(({ unread_count: count, is_muted: muted, is_archived: away }) => count > 0 && !muted && !away).length;
   const name = selected && conversations[selected] ? `${conversationName(conversations[selected], me.id)} · Nova` : 'Nova';
   return unread > 0 ? `(${unread}) ${name}` : name;
 }

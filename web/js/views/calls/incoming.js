@@ -70,7 +70,7 @@ function drawRing(node, ring, state, calls, session) {
   const words = h('p', { class: 'ring-what', id: `ring-${ring.id}` }, icon(ring.video ? 'video' : 'phone'), h('span', {}, what));
   node.setAttribute('aria-label', `${what} from ${name}`);
   fill(node,
-    h('div', { class: 'ring-picture' }, group ? conversationAvatar(conversation, state.me.id, 'huge') : personAvatar(caller, ring.callerId, 'huge')),
+    h('div', { class: 'ring-picture' }, group ? conversationAvatar(conversation, state.me.id, { size: 'huge' }) : personAvatar(caller, ring.callerId, 'huge')),
     h('h2', { class: 'ring-name', dir: 'auto' }, group ? conversationName(conversation, state.me.id) : name),
     group && h('p', { class: 'muted' }, `${name} is calling`),
     words,

@@ -80,7 +80,7 @@ export function createCallScreen(session, { onMinimise }) {
     const drawn = JSON.stringify([call.conversationId, conversation?.avatar_url, conversation?.name]);
     if (face.dataset.drawn === drawn) return;
     face.dataset.drawn = drawn;
-    fill(face, conversation && conversationAvatar(conversation, state.me.id, 'giant'));
+    fill(face, conversation && conversationAvatar(conversation, state.me.id, { size: 'giant' }));
   }
 
   function drawActive(now, active) {

@@ -1,0 +1,68 @@
+/** How a conversation is kept: muted and archived for oneself; its name and its end for everybody. */
+import { h, icon } from '../dom.js';
+import { conversationName } from '../format.js';
+import { confirm, openRename } from './dialogs.js';
+
+/** @param {import('../session.js').Session} session */
+export function createSettings(session) {
+  let current = null;
+  /** The request under way: the newest one, where somebody is quick. */
+  let changing = null;
+  const about = h('p', { class: 'about muted', dir: 'auto' });
+  const muted = toggle('is_muted', 'bellOff', 'Mute', 'No notifications, and nothing in the title');
+  const archived = toggle('is_archived', 'archive', 'Archive', 'Out of the list, but not gone');
+  const rename = h('button', { type: 'button', class: 'row-button', 'data-testid': 'rename', onclick: () => openRename(session, current) }, icon('edit'), 'Name and description');
+  const destroy = h('button', { type: 'button', class: 'row-button danger', 'data-testid': 'delete-group', onclick: askDelete }, icon('trash'), 'Delete for everybody');
+  const problem = h('p', { class: 'notice problem', role: 'alert', hidden: true });
+  const element = h('section', { class: 'settings', 'aria-label': 'Settings' }, about, muted.element, archived.element, problem, rename, destroy);
+
+  function toggle(name, picture, label, hint) {
+    const box = h('input', { type: 'checkbox', role: 'switch', 'data-testid': name, onchange: () => change({ [name]: box.checked }) });
+    return { box, element: h('label', { class: 'switch' }, icon(picture), h('span', { class: 'grow' }, label, h('span', { class: 'hint' }, hint)), box) };
+  }
+
+  async function change(settings) {
+    const { id } = current;
+    problem.hidden = true;
+    const request = session.groups.change(id, settings);
+    changing = request;
+    const error = await request.then(() => null, (failure) => failure);
+    if (changing !== request) return;
+    changing = null;
+    problem.textContent = error?.detail ?? error?.message ?? '';
+    problem.hidden = !error;
+    drawToggles();
+  }
+
+  /** A switch that was just pressed stays so until the bridge has answered, whatever is drawn meanwhile. */
+  function drawToggles() {
+    if (changing) return;
+    muted.box.checked = Boolean(current.is_muted);
+    archived.box.checked = Boolean(current.is_archived);
+  }
+
+  function askDelete() {
+    const { id } = current;
+    return confirm({
+      title: `Delete “${conversationName(current, session.store.state.me.id)}”?`, text: 'Everybody loses it, with all its messages.', action: 'Delete',
+      run: () => session.groups.delete(id),
+    });
+  }
+
+  /** @param {import('../conversations.js').Conversation} conversation @param {import('../conversations.js').Member|undefined} own */
+  function render(conversation, own) {
+    if (conversation.id !== current?.id) {
+      problem.hidden = true;
+      changing = null;
+    }
+    current = conversation;
+    drawToggles();
+    about.hidden = !conversation.description;
+    about.textContent = conversation.description ?? '';
+    const group = conversation.type !== 'direct';
+    rename.hidden = !group || !['admin', 'owner'].includes(own?.role);
+    destroy.hidden = !group || own?.role !== 'owner';
+  }
+
+  return { element, render };
+}
