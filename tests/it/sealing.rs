@@ -68,6 +68,7 @@ async fn talk(bridge: &TestBridge, ana: &NovaUser, room: &str, conversation: &st
     let mxc = bridge.homeserver.keep("text/plain", SECRET);
     let file = json!({ "msgtype": "m.file", "body": format!("the {SECRET}"), "filename": format!("{SECRET}.txt"), "url": mxc });
     alice.send(room, "m.room.message", file);
+    bridge.homeserver.wait_until_pushed().await;
     // Put aside: without a sender.
     let event =
         json!({ "type": "m.room.message", "event_id": format!("$bad{n}"), "room_id": room, "content": body(SECRET) });
@@ -80,7 +81,6 @@ async fn talk(bridge: &TestBridge, ana: &NovaUser, room: &str, conversation: &st
         .bring(&format!("file_name={SECRET}.txt"), "text/plain", SECRET)
         .await;
     assert!(status < 300, "{brought}");
-    bridge.homeserver.wait_until_pushed().await;
 }
 
 /// What the conversation shows of one round of [`talk`].
