@@ -38,6 +38,7 @@ impl Config {
                 url_file: self.database.url_file.as_ref().map(path),
                 max_connections: self.database.max_connections,
             },
+            encryption_at_rest: self.encryption_at_rest.to_section(),
             appservice: AppserviceSection {
                 listen: self.appservice.listen.to_string(),
                 url: self.appservice.url.to_string(),
@@ -64,7 +65,7 @@ impl Config {
             media: self.media.to_section(),
             calls: self.calls.to_section(),
             search: SearchSection {
-                enabled: self.search.enabled,
+                enabled: Some(self.search.enabled),
             },
             bot: self.bot.to_section(),
             admin: AdminSection {

@@ -22,6 +22,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     // Every section is looked at before the first `?` gives up.
     let homeserver = homeserver(file, problems);
     let database = database(&file.database, problems);
+    let encryption = super::encryption::encryption(&file.encryption_at_rest, problems);
     let appservice = appservice(file, problems);
     let nova = nova(&file.nova, problems);
     let told = [
@@ -53,6 +54,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     let admin = admin(file, problems);
     let metrics = listen("metrics.listen", &file.metrics.listen, problems);
     let logging = logging(file, problems);
+    let encryption_at_rest = encryption?;
     Some(Config {
         homeserver: homeserver?,
         database: database?,
@@ -70,8 +72,9 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         media: media?,
         calls: calls?,
         search: Search {
-            enabled: file.search.enabled,
+            enabled: (file.search.enabled).unwrap_or(encryption_at_rest.keys.first().is_none()),
         },
+        encryption_at_rest,
         bot: bot?,
         admin: admin?,
         metrics: Metrics { listen: metrics? },

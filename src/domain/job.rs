@@ -137,6 +137,15 @@ impl Job {
         matches!(self, Self::Signal { .. })
     }
 
+    /// Whether it holds what people said, and not only what is to be done.
+    #[must_use]
+    pub const fn holds_words(&self) -> bool {
+        matches!(
+            self,
+            Self::SendEvent { .. } | Self::Leave { notice: Some(_), .. } | Self::Command { .. }
+        )
+    }
+
     /// A short name for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
-use super::{StoreError, blocks, calls, management, people};
+use super::{Session, StoreError, blocks, calls, management, people};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
@@ -22,7 +22,7 @@ use crate::domain::request::{DmPermission, Doors};
 /// # Errors
 /// When Postgres fails.
 pub async fn enter(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     ghosts: Ghosts,
     bots: Vec<String>,
     events: &[RawEvent],
@@ -289,7 +289,7 @@ async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
 
 /// What the events do something to, what waits for them, and the places of those who act.
 async fn acted(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     wanted: &Wanted,
     awaited: bool,
     context: &mut Context,

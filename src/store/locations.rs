@@ -1,9 +1,8 @@
 //! Where people are who let a conversation know.
 
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::StoreError;
+use super::{Session, StoreError, media};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::ingest::LocationShare;
@@ -71,9 +70,9 @@ pub async fn stop(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn around(connection: &mut PgConnection, user: UserId) -> Result<Vec<Shared>, StoreError> {
+pub async fn around(connection: &mut Session, user: UserId) -> Result<Vec<Shared>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT DISTINCT ON (s.user_id) s.user_id, s.conversation_id, s.shared_at, u.username, u.display_name,
+        r#"SELECT DISTINCT ON (s.user_id) s.user_id, s.conversation_id, s.shared_at, s.message_id, u.username, u.display_name,
                   media.media::text AS "media!"
            FROM conversation_members AS own
            JOIN location_shares AS s ON s.conversation_id = own.conversation_id AND s.user_id <> $1
@@ -88,20 +87,11 @@ pub async fn around(connection: &mut PgConnection, user: UserId) -> Result<Vec<S
            ORDER BY s.user_id, s.shared_at DESC"#,
         user.0
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?;
-    let place = |id: Uuid, media: &str| match serde_json::from_str(media) {
-        Ok(Media::Place(place)) => Ok(Some(place)),
-        Ok(Media::File(_)) => Ok(None),
-        Err(_) => Err(StoreError::Inconsistent {
-            table: "message_media",
-            column: "media",
-            row: id.to_string(),
-        }),
-    };
     let mut shared = Vec::with_capacity(rows.len());
     for row in rows {
-        if let Some(place) = place(row.user_id, &row.media)? {
+        if let Some(Media::Place(place)) = media::opened(connection.sealer(), row.message_id, Some(row.media))? {
             shared.push(Shared {
                 user: UserId(row.user_id),
                 username: row.username,

@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::sealer::What;
+use super::{Session, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Membership;
 use crate::domain::ids::{ConversationId, UserId};
@@ -36,15 +37,15 @@ pub struct Request {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Request>, StoreError> {
+pub async fn list(connection: &mut Session, user: UserId) -> Result<Vec<Request>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT m.conversation_id, c.kind, c.name, u.id AS "by!", u.username, u.display_name, u.mxid AS "mxid!",
-                  m.joined_at, said.content AS "said?"
+                  m.joined_at, said.id AS "message?", said.content AS "said?"
            FROM conversation_members AS m
            JOIN conversations AS c ON c.id = m.conversation_id AND c.deleted_at IS NULL
            JOIN users AS u ON u.id = coalesce(m.requested_by, c.created_by)
            LEFT JOIN LATERAL (
-               SELECT content FROM messages
+               SELECT id, content FROM messages
                WHERE conversation_id = c.id AND sender_id = u.id AND created_at >= m.joined_at AND deleted_at IS NULL
                  AND recalled_at IS NULL AND c.kind = 'direct'
                ORDER BY sequence_number LIMIT 1
@@ -53,8 +54,9 @@ pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Req
            ORDER BY m.joined_at DESC, m.conversation_id"#,
         user.0
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?;
+    let shown = |(id, said): (Uuid, String)| connection.sealer().shown(What::Content, id, &said);
     let requests = rows.into_iter().map(|row| Request {
         conversation: ConversationId(row.conversation_id),
         kind: row.kind,
@@ -63,7 +65,7 @@ pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Req
         username: row.username,
         display_name: row.display_name,
         mxid: row.mxid,
-        said: row.said,
+        said: row.message.zip(row.said).map(shown),
         since: row.joined_at,
     });
     Ok(requests.collect())

@@ -211,7 +211,7 @@ async fn of_what_is_gone_nothing_is_left(pool: PgPool) {
     let liked = MessageAct::Reacted(reaction(&said, 2, ANNA, "👍", None));
     acted(&store, &said, &[edit, liked]).await;
     let mut connection = store.read().await.unwrap();
-    let page = async |connection: &mut PgConnection, with_recalled| {
+    let page = async |connection: &mut Session, with_recalled| {
         let page = Page::Newest { offset: 0 };
         let found = messages::page(connection, said.conversation, page, with_recalled, 9).await;
         found.unwrap().len()

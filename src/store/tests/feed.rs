@@ -61,7 +61,7 @@ async fn a_person_reads_what_is_theirs_and_nothing_else(pool: PgPool) {
     };
     write(&store, group, &private).await;
     let mut connection = store.read().await.unwrap();
-    let read = async |connection: &mut PgConnection, user, only, limit| {
+    let read = async |connection: &mut Session, user, only, limit| {
         let entries = feed::of_user(connection, user, only, Cursor::default(), i64::MAX, limit)
             .await
             .unwrap()

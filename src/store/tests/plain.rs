@@ -240,7 +240,7 @@ async fn what_a_sender_notes_meanwhile_is_noticed_and_nothing_is_written(pool: P
     tx.commit().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     sqlx::query("UPDATE messages SET matrix_event_id = '$1'")
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await
         .unwrap();
     let (done, ()) = tokio::join!(short(&store, vec![said("$1", ROOM, ALICE)]), async {

@@ -275,7 +275,7 @@ async fn places_are_seen_by_those_in_the_conversation_until_they_are_stopped(poo
     shares(ours, 1, 1.0).await;
     shares(ours, 2, 2.0).await;
     let mut connection = store.read().await.unwrap();
-    let seen = async |connection: &mut PgConnection, user| {
+    let seen = async |connection: &mut Session, user| {
         let around = locations::around(connection, user).await.unwrap();
         around
             .iter()
