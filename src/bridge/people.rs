@@ -5,7 +5,7 @@ use crate::domain::ids::UserId;
 use crate::domain::message::storable;
 use crate::domain::request::{Admission, DmPermission};
 use crate::store::blocks::{self, Block, Relation};
-use crate::store::{StoreError, people, requests};
+use crate::store::{people, requests};
 
 /// The longest reason of a block, in characters.
 const MAX_REASON: usize = 255;
@@ -37,7 +37,7 @@ impl Bridge {
         }
         let news = blocks::block(&mut tx, user, other.id, reason.as_deref(), now).await?;
         let asked = requests::between(&mut tx, user, other.id).await?;
-        tx.commit().await.map_err(StoreError::from)?;
+        tx.commit().await?;
         for conversation in asked {
             match self.reject_request(user, conversation).await {
                 // Answered or taken back in the meantime.
