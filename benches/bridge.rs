@@ -18,6 +18,7 @@ mod homeserver;
 mod line;
 mod peer;
 mod process;
+mod reading;
 mod results;
 mod runs;
 mod sockets;
@@ -36,8 +37,8 @@ use sqlx::postgres::PgConnection;
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 struct Options {
-    /// Only these parts: throughput, backlog, burst, send, calls, idle.
-    #[arg(value_parser = ["throughput", "backlog", "burst", "send", "calls", "idle"])]
+    /// Only these parts: throughput, backlog, burst, send, calls, reading, idle.
+    #[arg(value_parser = ["throughput", "backlog", "burst", "send", "calls", "reading", "idle"])]
     parts: Vec<String>,
     /// Fewer rounds and smaller ones.
     #[arg(long)]
@@ -98,6 +99,9 @@ async fn measure(options: &Options) -> ExitCode {
     }
     if wants("calls") {
         bench.calls().await;
+    }
+    if wants("reading") {
+        bench.reading(&bridge).await;
     }
     if wants("idle") {
         bench.idle().await;

@@ -90,23 +90,25 @@ impl BridgeProcess {
         }
     }
 
-    /// Where the socket of a user is, with a token that Nova could have signed.
-    #[expect(clippy::disallowed_methods, reason = "Nova has its own clock")]
+    /// Where the socket of a user is, with their token.
     pub(crate) fn socket(&self, number: usize) -> String {
+        format!("/ws?token={}", self.token(number))
+    }
+
+    /// A token of a user that Nova could have signed.
+    #[expect(clippy::disallowed_methods, reason = "Nova has its own clock")]
+    pub(crate) fn token(&self, number: usize) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let claims = json!({
             "sub": town::user(number), "iat": now, "exp": now + 36_000, "token_type": "access",
             "username": format!("user{number}"), "email": "user@bench.example", "jti": Uuid::new_v4(),
         });
-        format!(
-            "/ws?token={}",
-            encode(&Header::new(Algorithm::RS256), &claims, &self.key).unwrap()
-        )
+        encode(&Header::new(Algorithm::RS256), &claims, &self.key).unwrap()
     }
 
     /// A conversation of a user, of which there may be more.
     pub(crate) async fn conversation(&self, number: usize) -> String {
-        let token = self.socket(number).replace("/ws?token=", "");
+        let token = self.token(number);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client
             .get(format!("http://{}/conversations", self.nova))

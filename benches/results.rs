@@ -25,12 +25,17 @@ impl Results {
         self.rounds.entry(name.into()).or_default().push(value);
     }
 
-    /// The median and the 99th percentile of acknowledgements, in milliseconds.
-    pub(crate) fn add_times(&mut self, name: &str, mut times: Vec<Duration>) {
+    /// The median and the 99th percentile of how long something took, in milliseconds.
+    pub(crate) fn add_times(&mut self, name: &str, times: Vec<Duration>) {
+        self.add_times_to(name, 99, times);
+    }
+
+    /// The median and another percentile, in milliseconds.
+    pub(crate) fn add_times_to(&mut self, name: &str, percentile: usize, mut times: Vec<Duration>) {
         times.sort_unstable();
         let at = |part: usize| times[(times.len() - 1) * part / 100].as_secs_f64() * 1000.0;
         self.add(format!("{name}, p50 ms"), at(50));
-        self.add(format!("{name}, p99 ms"), at(99));
+        self.add(format!("{name}, p{percentile} ms"), at(percentile));
     }
 
     /// The median over the rounds.

@@ -31,11 +31,11 @@ const SQUARE: &str = "!square:bench.example";
 /// How much is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Sizes {
-    rounds: usize,
+    pub(crate) rounds: usize,
     floor: usize,
     /// Transactions in a round, for each of [`BATCHES`].
     transactions: [usize; 3],
-    rooms: [usize; 2],
+    pub(crate) rooms: [usize; 2],
     backlog: usize,
     crowd: usize,
     idle: usize,
@@ -78,12 +78,12 @@ impl Sizes {
 
 /// Everything that runs, and what was measured so far.
 pub(crate) struct Bench {
-    sizes: Sizes,
+    pub(crate) sizes: Sizes,
     homeserver: Homeserver,
     floor: Floor,
-    bridge: BridgeProcess,
+    pub(crate) bridge: BridgeProcess,
     peer: Option<Peer>,
-    results: Results,
+    pub(crate) results: Results,
     /// How many rooms and accounts there are.
     rooms: usize,
     accounts: usize,
@@ -167,7 +167,7 @@ impl Bench {
         }
     }
 
-    async fn measure_floor(&mut self, rooms: usize) {
+    pub(crate) async fn measure_floor(&mut self, rooms: usize) {
         let count = self.sizes.floor;
         let from = i64::try_from(self.transactions).unwrap();
         self.transactions += count;
@@ -389,7 +389,7 @@ impl Bench {
     }
 
     /// Makes accounts and rooms, up to so many.
-    async fn people(&mut self, rooms: usize) {
+    pub(crate) async fn people(&mut self, rooms: usize) {
         self.accounts(USERS).await;
         let new: Vec<usize> = (self.rooms..rooms).collect();
         self.rooms = self.rooms.max(rooms);
@@ -491,6 +491,6 @@ impl Run {
 
 /// Says on stderr what happens, which takes a while.
 #[expect(clippy::print_stderr, reason = "for whoever waits")]
-fn tell(what: &str) {
+pub(crate) fn tell(what: &str) {
     eprintln!("{what} …");
 }

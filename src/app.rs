@@ -120,11 +120,12 @@ impl App {
         if !options.no_migrate {
             connect::migrate(&pool).await?;
         }
-        let store = connect::open(database).await?;
+        let store = connect::open(database, &config).await?;
+        connect::sealing(&config, &store).await?;
         let lifecycle = Lifecycle::default();
         let homeserver = connect::homeserver(&config, &registration, synapse::observer(metrics.clone()))?;
         let bridge = connect::bridge(&config, &registration, store.clone(), homeserver, metrics.clone())?;
-        let presence = take_number(&pool).await?;
+        let presence = take_number(&store).await?;
 
         let sockets = Listeners::bind(&config).await?;
         let addresses = sockets.addresses()?;
@@ -244,10 +245,10 @@ fn nova_state(
 }
 
 /// Takes a number that no living node has.
-async fn take_number(pool: &PgPool) -> anyhow::Result<Presence> {
+async fn take_number(store: &Store) -> anyhow::Result<Presence> {
     for _ in 0..NODE_ATTEMPTS {
         let number = i32::from_ne_bytes(SystemRandom.number().to_ne_bytes()) & i32::MAX;
-        if let Some(presence) = Presence::hold(pool, number).await? {
+        if let Some(presence) = Presence::hold(store, number).await? {
             return Ok(presence);
         }
     }

@@ -18,12 +18,15 @@ pub mod homeserver;
 pub mod ice;
 pub mod ingest;
 pub mod live;
+pub mod locations;
 pub mod login;
 pub mod media;
 pub mod messages;
 pub mod passing;
+pub mod people;
 pub mod presence;
 pub mod receipts;
+pub mod requests;
 pub mod search;
 pub mod sender;
 pub mod typing;
@@ -44,6 +47,7 @@ use crate::domain::ghost::Ghosts;
 use crate::domain::ids::UserId;
 use crate::domain::ingest::Effects;
 use crate::domain::random::Random;
+use crate::domain::request::DmPermission;
 use crate::matrix::Homeserver;
 use crate::matrix::profile_source::ProfileSource;
 use crate::metrics::Metrics;
@@ -68,6 +72,8 @@ const ACCOUNTS_REMEMBERED: Duration = Duration::from_mins(1);
 pub struct Settings {
     /// Which conversations get a room.
     pub create_rooms: CreateRooms,
+    /// Who need not ask those Nova users who have not said so themselves.
+    pub dm_permission: DmPermission,
     /// The bot that people may talk to.
     pub bot: OwnedUserId,
     /// The registration's own user, which does nothing.

@@ -10,9 +10,11 @@ pub mod dead_letters;
 pub mod doctor;
 mod exit;
 pub mod generate_config;
+pub mod generate_key;
 pub mod generate_registration;
 pub mod migrate;
 pub mod run;
+pub mod seal;
 mod table;
 pub mod token;
 
@@ -64,6 +66,10 @@ pub enum Command {
     GenerateConfig,
     /// Write a registration with new tokens, for Synapse and the bridge.
     GenerateRegistration(generate_registration::GenerateRegistrationArgs),
+    /// Print a fresh master key for the encryption at rest.
+    GenerateKey,
+    /// Seal what lies in the database by the first master key (also while the bridge runs).
+    Seal,
     /// Try each connection and name the broken one with its cure.
     Doctor,
     /// Print a token of a Nova user, signed with a key of yours (for development).
@@ -173,6 +179,8 @@ impl Cli {
             Command::GenerateRegistration(args) => {
                 generate_registration::generate_registration(&args, &self.config, environment, &mut rand::rng(), out)?;
             }
+            Command::GenerateKey => generate_key::generate_key(&mut rand::rng(), out)?,
+            Command::Seal => runtime()?.block_on(seal::seal(&self.config, environment, out))?,
             Command::Token(args) => token::token(&args, &SystemClock, &mut rand::rng(), out)?,
             Command::Migrate => runtime()?.block_on(migrate::migrate(&self.config, environment, out))?,
             Command::Doctor => return runtime()?.block_on(doctor::doctor(&self.config, environment, out)),

@@ -5,6 +5,7 @@
 
 mod bot;
 mod calls;
+mod encryption;
 mod environment;
 mod error;
 mod file;
@@ -24,6 +25,8 @@ use ruma::OwnedServerName;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::seal::Keyring;
+
 pub use self::bot::{Bot, BotLevel};
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, Problem};
@@ -41,6 +44,8 @@ pub struct Config {
     pub homeserver: Homeserver,
     /// The Postgres database.
     pub database: Database,
+    /// What people said, as it lies in the database.
+    pub encryption_at_rest: EncryptionAtRest,
     /// The side that Synapse talks to.
     pub appservice: Appservice,
     /// The side that Nova's clients talk to.
@@ -87,6 +92,15 @@ pub struct Database {
     pub url_file: Option<PathBuf>,
     /// The size of the pool.
     pub max_connections: u32,
+}
+
+/// `encryption_at_rest`
+#[derive(Debug, Clone)]
+pub struct EncryptionAtRest {
+    /// The keys, the one that seals first; none, and nothing is sealed.
+    pub keys: Keyring,
+    /// Their ids, and the files that they were read from.
+    pub files: Vec<(String, Option<PathBuf>)>,
 }
 
 /// `appservice`
@@ -166,6 +180,21 @@ pub struct Rooms {
     pub receipts: Receipts,
     /// Whether it is told who is there, both ways.
     pub presence: bool,
+    /// Who need not ask those Nova users who have not said so themselves.
+    pub dm_permission: DmPermission,
+}
+
+/// Who may open a chat with a Nova user, or add them to a group, without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DmPermission {
+    /// Everybody.
+    Anyone,
+    /// As `Mutuals`: follows are not known.
+    Followers,
+    /// Whoever they have a direct conversation with.
+    Mutuals,
+    /// Nobody.
+    Nobody,
 }
 
 /// When a conversation gets its Matrix room.
@@ -268,7 +297,7 @@ pub struct IceServer {
 /// `search`
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// Whether there is an index, and so a search.
+    /// Whether there is an index, and so a search. Where nothing is said: as long as nothing is sealed.
     pub enabled: bool,
 }
 

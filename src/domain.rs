@@ -22,5 +22,6 @@ pub mod power;
 pub mod presence;
 pub mod random;
 pub mod receipt;
+pub mod request;
 pub mod search;
 pub mod typing;

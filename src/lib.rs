@@ -27,7 +27,8 @@
 //! main → cli → app → { appservice, nova, bridge, matrix, store, metrics, lifecycle, config, telemetry }
 //! appservice → bridge, domain, metrics          nova   → bridge, domain, store (reads), metrics
 //! bridge     → domain, store, matrix, metrics   matrix → domain, metrics
-//! store      → domain                           domain → std, serde, thiserror, ruma identifiers only
+//! store      → domain, seal                     domain → std, serde, thiserror, ruma identifiers only
+//! config     → seal                             seal   → nothing (pure, like the domain)
 //! ```
 //!
 //! `axum` lives in appservice, nova, health and metrics; `sqlx` in store; `reqwest` and `ruma::api` in matrix.
@@ -44,5 +45,6 @@ pub mod lifecycle;
 pub mod matrix;
 pub mod metrics;
 pub mod nova;
+pub mod seal;
 pub mod store;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod apply;
+pub mod blocks;
 pub mod calls;
 pub mod connect;
 pub mod contacts;
@@ -12,7 +13,9 @@ pub mod context;
 pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
+pub mod keys;
 pub mod lists;
+pub mod locations;
 pub mod management;
 pub mod media;
 pub mod messages;
@@ -21,20 +24,27 @@ pub mod outbox;
 pub mod people;
 pub mod plain;
 pub mod receipts;
+pub mod requests;
+pub mod reseal;
+mod sealer;
 pub mod search;
 pub mod server;
+pub mod session;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::time::Duration;
 
+use sqlx::Connection;
 pub use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, Postgres, Transaction};
 
+use crate::seal::SealError;
+pub use sealer::Sealer;
 use server::{Database, Server};
+pub use session::{Session, Tx};
 
 /// The feed keeps one connection to itself, and so does the short way; whoever is told by the feed needs another.
 const LEAST_CONNECTIONS: u32 = 4;
@@ -44,12 +54,6 @@ const FRESH: Duration = Duration::from_millis(500);
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
-
-/// A running transaction. Rolled back unless it is committed.
-pub type Tx = Transaction<'static, Postgres>;
-
-/// A connection that goes back to the pool when it is dropped.
-pub type PoolConnection = sqlx::pool::PoolConnection<Postgres>;
 
 /// What can go wrong between us and Postgres.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +81,9 @@ pub enum StoreError {
         /// The row's key.
         row: String,
     },
+    /// A text cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// A value of ours that cannot be written as JSON.
     #[error("a value cannot be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -93,6 +100,7 @@ impl StoreError {
             | Self::Restarted
             | Self::Migrate(_)
             | Self::Inconsistent { .. }
+            | Self::Seal(_)
             | Self::Json(_) => None,
         }
     }
@@ -114,7 +122,7 @@ impl StoreError {
                     | sqlx::Error::PoolClosed
                     | sqlx::Error::WorkerCrashed
             ),
-            Self::Address(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Json(_) => false,
+            Self::Address(_) | Self::Migrate(_) | Self::Inconsistent { .. } | Self::Seal(_) | Self::Json(_) => false,
         }
     }
 
@@ -126,7 +134,7 @@ impl StoreError {
             Self::Driver(sqlx::Error::Database(error)) => error
                 .code()
                 .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
-            Self::Driver(sqlx::Error::Encode(_)) | Self::Json(_) | Self::Inconsistent { .. } => true,
+            Self::Driver(sqlx::Error::Encode(_)) | Self::Seal(_) | Self::Json(_) | Self::Inconsistent { .. } => true,
             Self::Address(_) | Self::Driver(_) | Self::Restarted | Self::Migrate(_) => false,
         }
     }
@@ -139,6 +147,7 @@ pub struct Store {
     server: Server,
     clock_base: i64,
     plain: plain::Kept,
+    sealer: Sealer,
 }
 
 impl Store {
@@ -206,7 +215,20 @@ impl Store {
             server,
             clock_base,
             plain: plain::Kept::default(),
+            sealer: Sealer::default(),
         })
+    }
+
+    /// The same store, with keys.
+    #[must_use]
+    pub fn sealed_by(self, sealer: Sealer) -> Self {
+        Self { sealer, ..self }
+    }
+
+    /// What seals and opens its texts.
+    #[must_use]
+    pub const fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     /// Starts a transaction.
@@ -217,15 +239,15 @@ impl Store {
     /// # Errors
     /// When Postgres cannot be reached.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin().await?)
+        Ok(Tx::new(self.pool.begin().await?, self.sealer.clone()))
     }
 
     /// A connection for reading.
     ///
     /// # Errors
     /// When Postgres cannot be reached.
-    pub async fn read(&self) -> Result<PoolConnection, StoreError> {
-        Ok(self.pool.acquire().await?)
+    pub async fn read(&self) -> Result<Session, StoreError> {
+        Ok(Session::new(self.pool.acquire().await?, self.sealer.clone()))
     }
 
     /// What is known of the server.

@@ -17,12 +17,13 @@ use crate::domain::bot::{Level, Permissions};
 use crate::domain::clock::SystemClock;
 use crate::domain::ghost::Ghosts;
 use crate::domain::random::SystemRandom;
+use crate::domain::request::DmPermission;
 use crate::matrix::profile_source::ProfileSource;
 use crate::matrix::{self, Homeserver, HomeserverError, Observer, StorageRules};
 use crate::metrics::Metrics;
 use crate::store::connect::{self, ConnectError};
 use crate::store::server::Database;
-use crate::store::{PgPool, Store, StoreError};
+use crate::store::{PgPool, Sealer, Store, StoreError, keys, search};
 
 /// A database that is known to give connections, of any schema.
 ///
@@ -38,19 +39,51 @@ pub async fn database(config: &Config) -> Result<Database, ConnectError> {
 /// # Errors
 /// The database cannot be reached, or is not migrated.
 pub async fn store(config: &Config) -> Result<Store, ConnectError> {
-    open(database(config).await?).await
+    open(database(config).await?, config).await
 }
 
 /// Takes a database into use.
 ///
 /// # Errors
-/// The database is not migrated, or fails.
-pub async fn open(database: Database) -> Result<Store, ConnectError> {
+/// The database is not migrated, holds what none of the keys opens, or fails.
+pub async fn open(database: Database, config: &Config) -> Result<Store, ConnectError> {
     let pending = connect::pending(&database.pool).await?;
     if !pending.is_empty() {
         return Err(ConnectError::Behind { pending: pending.len() });
     }
-    Ok(Store::open(database).await?)
+    let sealer = sealer(config);
+    keys::check(&database.pool, &sealer).await?;
+    keys::register(&database.pool, &sealer).await?;
+    Ok(Store::open(database).await?.sealed_by(sealer))
+}
+
+/// What seals and opens.
+#[must_use]
+pub fn sealer(config: &Config) -> Sealer {
+    Sealer::new(config.encryption_at_rest.keys.clone(), Arc::new(SystemRandom))
+}
+
+/// Says whether what people say is sealed. Where it is, and search is off, the words of an earlier index go.
+///
+/// # Errors
+/// The database fails.
+pub async fn sealing(config: &Config, store: &Store) -> Result<(), StoreError> {
+    match (config.encryption_at_rest.keys.first(), config.search.enabled) {
+        (None, _) => tracing::warn!(
+            "encryption_at_rest.keys is empty: what people say lies unencrypted in the database; \
+             `nova-bridge generate-key` prints a key"
+        ),
+        (Some(key), true) => tracing::warn!(
+            key,
+            "what people say is sealed in the database, but search.enabled keeps its words there, too, unencrypted"
+        ),
+        (Some(key), false) => {
+            tracing::info!(key, "what people say is sealed in the database");
+            let mut connection = store.read().await?;
+            search::clear(&mut connection).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Brings the schema up to this version's, and says which steps that took.
@@ -106,6 +139,12 @@ pub fn bridge(
         ghosts: Ghosts::new(domain),
         settings: Settings {
             create_rooms,
+            dm_permission: match config.rooms.dm_permission {
+                config::DmPermission::Anyone => DmPermission::Anyone,
+                config::DmPermission::Followers => DmPermission::Followers,
+                config::DmPermission::Mutuals => DmPermission::Mutuals,
+                config::DmPermission::Nobody => DmPermission::Nobody,
+            },
             bot: local_user(BOT_LOCALPART, domain)?,
             sender: local_user(&registration.sender_localpart, domain)?,
             line: local_alias("line", domain)?,

@@ -117,6 +117,7 @@ impl From<CommandError> for MatrixError {
             CommandError::Store(error) => error.into(),
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchRequest
             | CommandError::NoSuchFile
             | CommandError::File(_)
             | CommandError::NoSuchDeadLetter

@@ -102,7 +102,7 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         let changed = people::put_account(&mut tx, &person, described, now).await?;
         if !changed {
-            tx.commit().await.map_err(StoreError::from)?;
+            tx.commit().await?;
             self.inner.accounts.invalidate(&user);
             return Ok(false);
         }

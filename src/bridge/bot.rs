@@ -8,6 +8,7 @@ use super::sender::JobError;
 use super::{Bridge, CommandError};
 use crate::domain::bot::{Command, HELP, Level};
 use crate::domain::conversation::Person;
+use crate::domain::request::Admission;
 use crate::store::{calls, conversations, dead_letters, outbox, people};
 
 /// How many dead letters are tried again at once.
@@ -111,6 +112,17 @@ impl Bridge {
 
     async fn open_for(&self, by: &MatrixId, name: &str) -> Result<String, CommandError> {
         let person = self.named(name).await?;
+        match self.admits(person.id, self.ghosts().person(by.as_str())).await? {
+            Admission::Join => {}
+            Admission::Ask => {
+                return Ok(format!(
+                    "{} wants to be asked first: invite {} to a chat.",
+                    person.shown_name(),
+                    person.mxid
+                ));
+            }
+            Admission::Decline => return Ok(format!("{} cannot be reached.", person.shown_name())),
+        }
         let (conversation, made) = self.open_direct(person.id, by.as_str()).await?;
         if made {
             return Ok(format!("{} invites you to a chat.", person.shown_name()));

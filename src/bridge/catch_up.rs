@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Bridge;
 use super::ingest::error_chain;
+use super::sender::JobError;
 use crate::domain::clock::Timestamp;
 use crate::matrix::HomeserverError;
 use crate::store::{StoreError, lists};
@@ -34,6 +35,20 @@ struct Seen {
     event_type: String,
     #[serde(default)]
     state_key: Option<String>,
+    #[serde(default)]
+    content: SeenContent,
+}
+
+#[derive(Default, Deserialize)]
+struct SeenContent {
+    #[serde(default)]
+    membership: serde_json::Value,
+}
+
+impl Seen {
+    fn is_about(&self, ghost: &OwnedUserId) -> bool {
+        self.event_type == "m.room.member" && self.state_key.as_deref() == Some(ghost.as_str())
+    }
 }
 
 impl Bridge {
@@ -73,7 +88,11 @@ impl Bridge {
                 OwnedUserId::try_from(self.ghosts().mxid(*ghost)),
             );
             let (Ok(room), Ok(ghost)) = ids else { continue };
-            match self.said_since(&room, &ghost, since).await {
+            let before = |seen: &Seen| {
+                let at = DateTime::from_timestamp_millis(seen.origin_server_ts);
+                seen.is_about(&ghost) || at.is_none_or(|at| at < since)
+            };
+            match self.said_since(&room, &ghost, before).await {
                 Ok(events) => self.accept(&events, run).await?,
                 Err(error) => {
                     tracing::warn!(room.id = %room, error = %error_chain(&error), "a room cannot be looked into");
@@ -85,12 +104,24 @@ impl Bridge {
         Ok(())
     }
 
-    /// The events of a room since then, or since the ghost came, the oldest first.
+    /// Applies what was said in a room between a ghost's invite and its coming. Who and what is there now is not read from
+    /// what was said.
+    pub(super) async fn read_back_room(&self, room: &OwnedRoomId, ghost: &OwnedUserId) -> Result<(), JobError> {
+        let run = self.inner.store.server().trusted();
+        let invited = |seen: &Seen| seen.is_about(ghost) && seen.content.membership == "invite";
+        let mut events = self.said_since(room, ghost, invited).await?;
+        let is_state =
+            |event: &RawValue| serde_json::from_str::<Seen>(event.get()).is_ok_and(|it| it.state_key.is_some());
+        events.retain(|event| !is_state(event));
+        Ok(self.accept(&events, run).await?)
+    }
+
+    /// The events of a room after the last one that is `before` them, the oldest first.
     async fn said_since(
         &self,
         room: &OwnedRoomId,
         ghost: &OwnedUserId,
-        since: Timestamp,
+        before: impl Fn(&Seen) -> bool,
     ) -> Result<Vec<Box<RawValue>>, HomeserverError> {
         let mut events = Vec::new();
         let mut from: Option<String> = None;
@@ -101,8 +132,7 @@ impl Bridge {
                 let Ok(seen) = serde_json::from_str::<Seen>(event.get()) else {
                     continue;
                 };
-                let came = seen.event_type == "m.room.member" && seen.state_key.as_deref() == Some(ghost.as_str());
-                if came || DateTime::from_timestamp_millis(seen.origin_server_ts).is_none_or(|at| at < since) {
+                if before(&seen) {
                     break 'pages;
                 }
                 events.push(event);

@@ -1,7 +1,7 @@
 //! A Nova user opens, fills, changes and leaves conversations.
 
 mod keeping;
-mod members;
+pub(super) mod members;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ use crate::domain::ingest::{ConversationEdit, Effects, MemberEdit, NewEntry};
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::storable;
 use crate::domain::power::Role;
-use crate::store::{conversations, people};
+use crate::domain::request::{Admission, Doors};
+use crate::store::{Tx, blocks, conversations, people};
 
 pub use keeping::Keeping;
 
@@ -31,6 +32,9 @@ const MAX_NAME: usize = 255;
 const MAX_DESCRIPTION: usize = 1000;
 /// The most members that a group is made with.
 const MAX_FIRST_MEMBERS: usize = 1000;
+
+/// What whoever is blocked reads.
+pub(super) const BLOCKED: &str = "this person does not want to hear from you";
 
 /// What a group looks like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,7 +76,7 @@ impl Bridge {
     /// The direct conversation of two people, found or made. Returns whether it was made.
     ///
     /// # Errors
-    /// When nobody knows the other one.
+    /// When nobody knows the other one, or they block the caller.
     pub async fn open_direct(&self, user: UserId, other: &str) -> Result<(ConversationId, bool), CommandError> {
         let other = self.resolve(other).await?;
         if other.id == user {
@@ -97,6 +101,12 @@ impl Bridge {
     ) -> Result<Option<(ConversationId, bool)>, CommandError> {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
+        let doors = self.doors(&mut tx, user, std::slice::from_ref(other)).await?;
+        let admission = doors.admission(other.id, user);
+        if admission == Admission::Decline {
+            return Err(CommandError::Forbidden(BLOCKED));
+        }
+        let place = arriving(other, Role::Member, admission);
         if let Some(found) = conversations::direct(&mut tx, user, other.id).await? {
             let Some(conversation) = self.locked(&mut tx, found).await? else {
                 return Ok(None);
@@ -105,28 +115,43 @@ impl Bridge {
             if conversations::direct(&mut tx, user, other.id).await? != Some(found) {
                 return Ok(None);
             }
-            let effects = self.reunite(&conversation, user, other, now);
+            // Who opens what they were asked to come to, comes.
+            if conversation.members.contains_key(&user) && conversation.joined(user).is_none() {
+                drop(tx);
+                return match self.accept_request(user, found).await {
+                    Ok(_) | Err(CommandError::NoSuchRequest) => Ok(None),
+                    Err(error) => Err(error),
+                };
+            }
+            let effects = self.reunite(&conversation, user, (other, place), now);
             self.commit(tx, &effects, now).await?;
             return Ok(Some((found, false)));
         }
         let id = ConversationId(self.id(now));
         conversations::lock(&mut tx, &[id]).await?;
-        let members = BTreeMap::from([(user, joined(Role::Member)), (other.id, arriving(other, Role::Member))]);
+        let members = BTreeMap::from([(user, joined(Role::Member)), (other.id, place)]);
         let mut effects = self.new_conversation(id, Kind::Direct, user, Looks::default(), members, &[other], now);
         effects.pairs.push((user, other.id, id));
+        effects.ask(id, user, &[(other, place)]);
         self.commit(tx, &effects, now).await?;
         Ok(Some((id, true)))
     }
 
     /// Who opens a conversation that is there already wants both in it: bring back who left.
-    fn reunite(&self, conversation: &Conversation, user: UserId, other: &Person, now: Timestamp) -> Effects {
+    fn reunite(
+        &self,
+        conversation: &Conversation,
+        user: UserId,
+        (other, place): (&Person, Member),
+        now: Timestamp,
+    ) -> Effects {
         let mut effects = Effects::default();
         let caller = Person {
             id: user,
             is_nova: true,
             ..other.clone()
         };
-        for (person, place) in [(&caller, joined(Role::Member)), (other, arriving(other, Role::Member))] {
+        for (person, place) in [(&caller, joined(Role::Member)), (other, place)] {
             if conversation.members.contains_key(&person.id) {
                 continue;
             }
@@ -136,6 +161,7 @@ impl Bridge {
                 user: person.id,
                 member: Some(place),
             });
+            effects.ask(conversation.id, user, &[(person, place)]);
             if conversation.has_portal {
                 let target = self.mxid(person);
                 let actor = if person.id == user && other.is_nova {
@@ -177,7 +203,7 @@ impl Bridge {
         effects
     }
 
-    /// Makes a group. Nova users are in at once, Matrix users are invited.
+    /// Makes a group. Nova users are in at once, unless they want to be asked; Matrix users are invited.
     ///
     /// # Errors
     /// When nobody knows a member, or the name is missing or too long.
@@ -205,15 +231,23 @@ impl Bridge {
         }
         let now = self.now();
         let id = ConversationId(self.id(now));
-        let mut places: BTreeMap<UserId, Member> = people
-            .iter()
-            .map(|person| (person.id, arriving(person, Role::Member)))
-            .collect();
-        places.insert(owner, joined(Role::Owner));
         let mut tx = self.inner.store.begin().await?;
+        let doors = self.doors(&mut tx, owner, &people).await?;
+        let arrivals: Vec<(&Person, Member)> = people
+            .iter()
+            .map(|person| {
+                (
+                    person,
+                    arriving(person, Role::Member, doors.admission(person.id, owner)),
+                )
+            })
+            .collect();
+        let mut places: BTreeMap<UserId, Member> = arrivals.iter().map(|(person, place)| (person.id, *place)).collect();
+        places.insert(owner, joined(Role::Owner));
         conversations::lock(&mut tx, &[id]).await?;
         let others: Vec<&Person> = people.iter().collect();
-        let effects = self.new_conversation(id, Kind::Group, owner, looks, places, &others, now);
+        let mut effects = self.new_conversation(id, Kind::Group, owner, looks, places, &others, now);
+        effects.ask(id, owner, &arrivals);
         self.commit(tx, &effects, now).await?;
         Ok(id)
     }
@@ -415,7 +449,16 @@ impl Bridge {
         }
     }
 
-    fn job(&self, conversation: ConversationId, actor: UserId, job: Job, now: Timestamp) -> NewJob {
+    /// Which of these people are shut to `user`.
+    async fn doors(&self, tx: &mut Tx, user: UserId, people: &[Person]) -> Result<Doors, CommandError> {
+        let nova: Vec<UserId> = people.iter().filter(|it| it.is_nova).map(|it| it.id).collect();
+        if nova.is_empty() {
+            return Ok(Doors::default());
+        }
+        Ok(blocks::doors(tx, user, &nova, self.inner.settings.dm_permission).await?)
+    }
+
+    pub(super) fn job(&self, conversation: ConversationId, actor: UserId, job: Job, now: Timestamp) -> NewJob {
         NewJob {
             id: self.id(now).into(),
             lane: Lane::Conversation(conversation),
@@ -441,11 +484,11 @@ const fn joined(role: Role) -> Member {
     }
 }
 
-/// A Nova user is in at once; a Matrix user has to accept.
-const fn arriving(person: &Person, role: Role) -> Member {
+/// A Nova user is in at once, unless they want to be asked; a Matrix user has to accept.
+fn arriving(person: &Person, role: Role, admission: Admission) -> Member {
     Member {
         role,
-        membership: if person.is_nova {
+        membership: if person.is_nova && admission == Admission::Join {
             Membership::Joined
         } else {
             Membership::Invited

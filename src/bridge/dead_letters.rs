@@ -45,7 +45,7 @@ impl Bridge {
             .is_some_and(|it| it.delivery == Some(Delivery::Sent) || it.gone.is_some())
         {
             // Its echo came after all, or it was taken back: it must not be sent again.
-            tx.commit().await.map_err(crate::store::StoreError::from)?;
+            tx.commit().await?;
             return Ok(());
         }
         let job = as_it_is_now(job, carried);

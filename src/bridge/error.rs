@@ -14,6 +14,9 @@ pub enum CommandError {
     /// There is no such conversation.
     #[error("no such conversation")]
     NoSuchConversation,
+    /// Nobody asked, or it was answered.
+    #[error("no such request")]
+    NoSuchRequest,
     /// There is no such message.
     #[error("no such message")]
     NoSuchMessage,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Bridge;
 use super::ingest::error_chain;
 use crate::domain::feed::{Cursor, FeedEntry};
-use crate::store::{PoolConnection, StoreError, acts, feed};
+use crate::store::{Session, StoreError, acts, feed};
 
 /// How often the feed is looked at without being told to.
 const POLL: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ impl Bridge {
     /// Publishes what is new. Returns whether a running transaction holds more back.
     async fn follow_once(
         &self,
-        connection: &mut Option<PoolConnection>,
+        connection: &mut Option<Session>,
         cursor: &mut Cursor,
         sink: &impl FeedSink,
     ) -> Result<bool, StoreError> {

@@ -276,7 +276,10 @@ impl Bridge {
     }
 
     async fn enter(&self, tx: &mut Tx, events: &[RawEvent], now: Timestamp) -> Result<Context, StoreError> {
-        let rules = self.inner.settings.calls.rules();
+        let rules = context::Rules {
+            calls: self.inner.settings.calls.rules(),
+            dm_permission: self.inner.settings.dm_permission,
+        };
         context::enter(tx, self.inner.ghosts.clone(), self.bots(), events, rules, now).await
     }
 

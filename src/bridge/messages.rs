@@ -1,14 +1,17 @@
 //! A Nova user says something, or does something to what was said.
 
 mod acts;
+mod forward;
 mod reactions;
 
 pub use acts::{Rewrite, Which};
 pub use reactions::Taken;
 
+use super::conversations::BLOCKED;
 use super::{Bridge, CommandError};
+use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
-use crate::domain::ingest::{Effects, NewEntry, NewMessage};
+use crate::domain::ingest::{Effects, LocationShare, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::mention::with_pills;
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
@@ -36,8 +39,19 @@ impl Bridge {
     /// A message under a key that its sender has used before is not written again; the first one is the answer.
     ///
     /// # Errors
-    /// When the sender takes no part in the conversation, the text is empty or too long, or what it answers is not there.
+    /// When the sender takes no part in the conversation, the other one of a direct one blocks them, the text is empty or
+    /// too long, or what it answers is not there.
     pub async fn send_message(
+        &self,
+        sender: UserId,
+        conversation: ConversationId,
+        said: Said,
+    ) -> Result<Message, CommandError> {
+        self.say(sender, conversation, said, false).await
+    }
+
+    /// As [`Self::send_message`]; `shares`: it says where the sender is, from now on.
+    pub(super) async fn say(
         &self,
         sender: UserId,
         conversation: ConversationId,
@@ -46,6 +60,7 @@ impl Bridge {
             idempotency_key,
             reply_to,
         }: Said,
+        shares: bool,
     ) -> Result<Message, CommandError> {
         let mut text = checked(text)?;
         check_key(idempotency_key.as_deref())?;
@@ -64,10 +79,11 @@ impl Bridge {
             return if first.conversation == conversation {
                 Ok(first)
             } else {
-                Err(CommandError::Invalid(
-                    "idempotency_key was used in another conversation".to_owned(),
-                ))
+                Err(key_was_used())
             };
+        }
+        if place.is_blocked {
+            return Err(CommandError::Forbidden(BLOCKED));
         }
         address(&mut tx, conversation, &mut text).await?;
         let answered = match reply_to {
@@ -89,10 +105,17 @@ impl Bridge {
             delivery: place.has_portal.then_some(Delivery::Pending),
             created_at: now,
         };
+        let share = LocationShare {
+            conversation,
+            user: sender,
+            message: id,
+        };
         let mut effects = Effects {
             feed: vec![NewEntry::message(conversation, id)],
+            shares: shares.then_some(share).into_iter().collect(),
             ..Effects::default()
         };
+        effects.feed.extend(place.asked.map(|asked| told_by(asked, &message)));
         if place.has_portal {
             effects.jobs.push(NewJob {
                 id: self.id(now).into(),
@@ -110,9 +133,7 @@ impl Bridge {
         });
         effects.messages.push(message);
         match self.commit(tx, &effects, now).await {
-            Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(CommandError::Invalid(
-                "idempotency_key was used in another conversation".to_owned(),
-            )),
+            Err(error) if error.conflict() == Some("messages_by_idempotency_key") => Err(key_was_used()),
             done => {
                 done?;
                 self.ends_typing(conversation, sender);
@@ -148,6 +169,19 @@ fn sending(message: &NewMessage) -> Job {
         event_type: "m.room.message".to_owned(),
         content: outbound::message(message.id, &message.text),
         answers: message.reply_to,
+    }
+}
+
+fn key_was_used() -> CommandError {
+    CommandError::Invalid("idempotency_key was used in another conversation".to_owned())
+}
+
+/// Tells whoever was asked to come what is said to them.
+fn told_by(asked: UserId, message: &NewMessage) -> NewEntry {
+    NewEntry {
+        audience: Some(asked),
+        message: Some(message.id),
+        ..NewEntry::change(message.conversation, Change::Requested { by: message.sender })
     }
 }
 

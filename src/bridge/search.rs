@@ -80,7 +80,10 @@ impl Bridge {
                 FeedEvent::Change(Change::MessageDeleted { message, .. } | Change::Recalled { message, .. }) => {
                     gone.push(*message);
                 }
-                FeedEvent::Message(_) | FeedEvent::Edited { .. } | FeedEvent::Change(_) => {}
+                FeedEvent::Message(_)
+                | FeedEvent::Edited { .. }
+                | FeedEvent::Requested { .. }
+                | FeedEvent::Change(_) => {}
             }
         }
         search::index(&mut tx, &said.into_values().collect::<Vec<_>>()).await?;

@@ -472,6 +472,7 @@ impl Bridge {
             | Job::SendMedia
             | Job::Join { .. }
             | Job::SyncRoom { .. }
+            | Job::ReadBack { .. }
             | Job::Invite { .. }
             | Job::SetPower { .. }
             | Job::SetState { .. }
@@ -490,7 +491,7 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } => SendKind::State,
+        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } => SendKind::State,
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
         Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }

@@ -42,6 +42,8 @@ pub enum Leg {
     Database,
     /// Its schema is that of this version.
     Migrations,
+    /// What people say is sealed in it, and every key is there.
+    Sealing,
     /// The homeserver answers.
     Homeserver,
     /// It knows our token.
@@ -58,11 +60,12 @@ pub enum Leg {
 
 impl Leg {
     /// All, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Configuration,
         Self::Registration,
         Self::Database,
         Self::Migrations,
+        Self::Sealing,
         Self::Homeserver,
         Self::Token,
         Self::Domain,
@@ -79,6 +82,7 @@ impl Leg {
             Self::Registration => "registration",
             Self::Database => "database",
             Self::Migrations => "migrations",
+            Self::Sealing => "sealing",
             Self::Homeserver => "homeserver",
             Self::Token => "token",
             Self::Domain => "domain",
@@ -95,6 +99,7 @@ impl Leg {
             Self::Configuration => &[],
             Self::Registration | Self::Database | Self::Homeserver => &[Self::Configuration],
             Self::Migrations => &[Self::Database],
+            Self::Sealing => &[Self::Migrations],
             Self::Token => &[Self::Registration, Self::Homeserver],
             Self::Domain | Self::Ping | Self::Turn => &[Self::Token],
             // The ghosts carry the domain.

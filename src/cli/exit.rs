@@ -62,7 +62,10 @@ impl Exit {
         if cause.is::<ConfigError>() || cause.is::<RegistrationError>() {
             return Some(Self::Configuration);
         }
-        if cause.is::<ConnectError>() || cause.is::<StoreError>() {
+        if let Some(error) = cause.downcast_ref::<ConnectError>() {
+            return Some(error.into());
+        }
+        if cause.is::<StoreError>() {
             return Some(Self::Database);
         }
         if let Some(error) = cause.downcast_ref::<HomeserverError>() {
@@ -74,6 +77,7 @@ impl Exit {
             CommandError::Homeserver(error) => Some(error.into()),
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchRequest
             | CommandError::NoSuchFile
             | CommandError::File(_)
             | CommandError::NoSuchDeadLetter
@@ -87,6 +91,20 @@ impl Exit {
             | CommandError::Message(_)
             | CommandError::Call(_)
             | CommandError::Busy => None,
+        }
+    }
+}
+
+impl From<&ConnectError> for Exit {
+    fn from(error: &ConnectError) -> Self {
+        match error {
+            ConnectError::KeysMissing { .. } | ConnectError::OtherKey { .. } => Self::Configuration,
+            ConnectError::Address { .. }
+            | ConnectError::Unreachable { .. }
+            | ConnectError::Refuses { .. }
+            | ConnectError::Behind { .. }
+            | ConnectError::Foreign { .. }
+            | ConnectError::Failed { .. } => Self::Database,
         }
     }
 }

@@ -13,9 +13,10 @@ use url::Url;
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// The sections in the order of the example.
-pub(super) const SECTIONS: [&str; 13] = [
+pub(super) const SECTIONS: [&str; 14] = [
     "homeserver",
     "database",
+    "encryption_at_rest",
     "appservice",
     "nova",
     "rooms",
@@ -51,6 +52,7 @@ sections! {
     File {
         homeserver: HomeserverSection = HomeserverSection::default(),
         database: DatabaseSection = DatabaseSection::default(),
+        encryption_at_rest: EncryptionSection = EncryptionSection::default(),
         appservice: AppserviceSection = AppserviceSection::default(),
         nova: NovaSection = NovaSection::default(),
         rooms: RoomsSection = RoomsSection::default(),
@@ -78,6 +80,20 @@ sections! {
         url: Option<SecretString> = None,
         url_file: Option<String> = None,
         max_connections: u32 = 10,
+    }
+
+    /// What people said, as it lies in the database.
+    EncryptionSection {
+        #[serde(deserialize_with = "master_keys")]
+        keys: Vec<MasterKeyEntry> = Vec::new(),
+    }
+
+    /// One of the master keys.
+    MasterKeyEntry {
+        id: String = String::new(),
+        #[serde(serialize_with = "redact")]
+        key: Option<SecretString> = None,
+        key_file: Option<String> = None,
     }
 
     /// The side that Synapse talks to.
@@ -109,6 +125,7 @@ sections! {
         #[serde(deserialize_with = "word")]
         receipts: String = "public".to_owned(),
         presence: bool = false,
+        dm_permission: String = "anyone".to_owned(),
     }
 
     /// How long clients can resume.
@@ -157,7 +174,8 @@ sections! {
 
     /// Searching messages.
     SearchSection {
-        enabled: bool = true,
+        #[serde(deserialize_with = "switch")]
+        enabled: Option<bool> = None,
     }
 
     /// Who may talk to the bot.
@@ -183,6 +201,48 @@ sections! {
         level: String = "info".to_owned(),
         format: String = "json".to_owned(),
     }
+}
+
+/// Keys as sections, or as the environment writes them: `id=key`.
+fn master_keys<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<MasterKeyEntry>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a list of { id, key_file }, or of id=key")]
+    enum Written {
+        Pair(String),
+        Section(MasterKeyEntry),
+    }
+    let entry = |written| match written {
+        Written::Section(entry) => entry,
+        Written::Pair(text) => {
+            let (id, key) = text.split_once('=').unwrap_or_default();
+            MasterKeyEntry {
+                id: id.to_owned(),
+                key: Some(key.into()),
+                key_file: None,
+            }
+        }
+    };
+    Ok(Vec::<Written>::deserialize(value)?.into_iter().map(entry).collect())
+}
+
+/// A switch that may be unset, which the environment writes as a word.
+fn switch<'de, D: Deserializer<'de>>(value: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "true or false")]
+    enum Written {
+        Switch(bool),
+        Word(Word),
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        True,
+        False,
+    }
+    Ok(Option::<Written>::deserialize(value)?.map(|written| match written {
+        Written::Switch(on) => on,
+        Written::Word(word) => matches!(word, Word::True),
+    }))
 }
 
 /// A word, where YAML takes the unquoted `off` for a switch.

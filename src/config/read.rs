@@ -10,11 +10,12 @@ use super::error::Problem;
 use super::file::File;
 
 /// The keys whose values must not be shown, not even in an error.
-const SECRET_KEYS: [&str; 5] = [
+const SECRET_KEYS: [&str; 6] = [
     "admin.token",
     "calls.ice_servers",
     "calls.turn_shared_secret",
     "database.url",
+    "encryption_at_rest.keys",
     "media.s3_secret_key",
 ];
 
@@ -41,6 +42,7 @@ pub(super) fn read(file: impl Provider, environment: impl Provider, problems: &m
     let file = File {
         homeserver: read.section("homeserver"),
         database: read.section("database"),
+        encryption_at_rest: read.section("encryption_at_rest"),
         appservice: read.section("appservice"),
         nova: read.section("nova"),
         rooms: read.section("rooms"),
@@ -171,6 +173,7 @@ fn plain(expected: &str) -> &str {
     match expected {
         "u16" | "u32" | "u64" => "a whole number of 0 or more",
         "a boolean" => "true or false",
+        "a sequence" => "a list",
         other => other,
     }
 }

@@ -6,7 +6,7 @@ use super::file::{
     AdminSection, AppserviceSection, DatabaseSection, FeedSection, File, HomeserverSection, LoggingSection,
     MetricsSection, NovaSection, RoomsSection, SearchSection,
 };
-use super::{Config, CreateRooms, JwtKey, LogFormat, Receipts};
+use super::{Config, CreateRooms, DmPermission, JwtKey, LogFormat, Receipts, Rooms};
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
@@ -38,6 +38,7 @@ impl Config {
                 url_file: self.database.url_file.as_ref().map(path),
                 max_connections: self.database.max_connections,
             },
+            encryption_at_rest: self.encryption_at_rest.to_section(),
             appservice: AppserviceSection {
                 listen: self.appservice.listen.to_string(),
                 url: self.appservice.url.to_string(),
@@ -57,27 +58,14 @@ impl Config {
                 messages_per_second: self.nova.messages_per_second,
                 burst: self.nova.burst,
             },
-            rooms: RoomsSection {
-                create: match self.rooms.create {
-                    CreateRooms::Always => "always",
-                    CreateRooms::WhenMatrixUserJoins => "when_matrix_user_joins",
-                }
-                .to_owned(),
-                receipts: match self.rooms.receipts {
-                    Receipts::Public => "public",
-                    Receipts::Private => "private",
-                    Receipts::Off => "off",
-                }
-                .to_owned(),
-                presence: self.rooms.presence,
-            },
+            rooms: self.rooms.to_section(),
             feed: FeedSection {
                 retention_days: u32::try_from(self.feed.retention.as_secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX),
             },
             media: self.media.to_section(),
             calls: self.calls.to_section(),
             search: SearchSection {
-                enabled: self.search.enabled,
+                enabled: Some(self.search.enabled),
             },
             bot: self.bot.to_section(),
             admin: AdminSection {
@@ -96,6 +84,32 @@ impl Config {
                 }
                 .to_owned(),
             },
+        }
+    }
+}
+
+impl Rooms {
+    fn to_section(&self) -> RoomsSection {
+        RoomsSection {
+            create: match self.create {
+                CreateRooms::Always => "always",
+                CreateRooms::WhenMatrixUserJoins => "when_matrix_user_joins",
+            }
+            .to_owned(),
+            receipts: match self.receipts {
+                Receipts::Public => "public",
+                Receipts::Private => "private",
+                Receipts::Off => "off",
+            }
+            .to_owned(),
+            presence: self.presence,
+            dm_permission: match self.dm_permission {
+                DmPermission::Anyone => "anyone",
+                DmPermission::Followers => "followers",
+                DmPermission::Mutuals => "mutuals",
+                DmPermission::Nobody => "nobody",
+            }
+            .to_owned(),
         }
     }
 }

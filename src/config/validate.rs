@@ -11,8 +11,8 @@ use super::file::{DatabaseSection, File, NovaSection};
 use super::secrets::{secret, text_file};
 use super::values::{Problems, choice, is_origin, keep, listen, optional, positive, required, web_url};
 use super::{
-    Admin, Appservice, Config, CreateRooms, Database, Feed, Homeserver, JwtKey, LogFormat, Logging, Metrics, Nova,
-    Receipts, RegistrationSettings, Rooms, Search,
+    Admin, Appservice, Config, CreateRooms, Database, DmPermission, Feed, Homeserver, JwtKey, LogFormat, Logging,
+    Metrics, Nova, Receipts, RegistrationSettings, Rooms, Search,
 };
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
@@ -22,6 +22,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     // Every section is looked at before the first `?` gives up.
     let homeserver = homeserver(file, problems);
     let database = database(&file.database, problems);
+    let encryption = super::encryption::encryption(&file.encryption_at_rest, problems);
     let appservice = appservice(file, problems);
     let nova = nova(&file.nova, problems);
     let told = [
@@ -39,6 +40,13 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         ],
         problems,
     );
+    let permissions = [
+        ("anyone", DmPermission::Anyone),
+        ("followers", DmPermission::Followers),
+        ("mutuals", DmPermission::Mutuals),
+        ("nobody", DmPermission::Nobody),
+    ];
+    let dm_permission = choice("rooms.dm_permission", &file.rooms.dm_permission, &permissions, problems);
     let retention_days = positive("feed.retention_days", file.feed.retention_days.into(), problems);
     let media = super::media::media(&file.media, problems);
     let calls = super::calls::calls(&file.calls, problems);
@@ -46,6 +54,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     let admin = admin(file, problems);
     let metrics = listen("metrics.listen", &file.metrics.listen, problems);
     let logging = logging(file, problems);
+    let encryption_at_rest = encryption?;
     Some(Config {
         homeserver: homeserver?,
         database: database?,
@@ -55,6 +64,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
             create: create?,
             receipts: receipts?,
             presence: file.rooms.presence,
+            dm_permission: dm_permission?,
         },
         feed: Feed {
             retention: Duration::from_secs(retention_days?.saturating_mul(SECONDS_PER_DAY)),
@@ -62,8 +72,9 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
         media: media?,
         calls: calls?,
         search: Search {
-            enabled: file.search.enabled,
+            enabled: (file.search.enabled).unwrap_or(encryption_at_rest.keys.first().is_none()),
         },
+        encryption_at_rest,
         bot: bot?,
         admin: admin?,
         metrics: Metrics { listen: metrics? },

@@ -11,6 +11,7 @@ use super::conversation::{Kind, Membership};
 use super::ids::{ActId, CallId, ConversationId, MessageId, UserId};
 use super::message::{Delivery, Message};
 use super::power::Role;
+use super::request::Answer;
 
 /// A place in the feed, and a frame's `stream_id`: `<position>-<n>`, the form of the ids that Nova's clients know.
 ///
@@ -75,6 +76,13 @@ pub enum FeedEvent {
         /// The message as it is.
         message: Message,
     },
+    /// The audience is asked to come, by somebody who has said something.
+    Requested {
+        /// Who.
+        by: UserId,
+        /// What.
+        message: Message,
+    },
     /// Anything else. Stored with the entry.
     Change(Change),
 }
@@ -125,6 +133,21 @@ pub enum Change {
         by: UserId,
         /// Who is gone.
         user: UserId,
+    },
+    /// The audience is asked to come.
+    Requested {
+        /// By whom.
+        by: UserId,
+    },
+    /// The audience is asked no more.
+    Answered {
+        /// What became of it.
+        answer: Answer,
+    },
+    /// Somebody no longer lets the conversation know where they are.
+    LocationStopped {
+        /// Who.
+        by: UserId,
     },
     /// Somebody may do more or less than before.
     RoleChanged {

@@ -11,6 +11,7 @@ mod effects;
 mod management;
 mod membership;
 mod plain;
+mod requests;
 mod rooms;
 mod third;
 
@@ -20,8 +21,8 @@ mod tests;
 pub use calls::rtc_id;
 pub use context::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, Subject, Target};
 pub use effects::{
-    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, MemberEdit, NewEntry, NewMessage, Outcome, Place,
-    SavedCall, reason,
+    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, LocationShare, MemberEdit, NewEntry, NewMessage,
+    NewRequest, Outcome, Place, SavedCall, reason,
 };
 pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
 
@@ -214,6 +215,9 @@ impl Planner<'_> {
         if let Some(message) = marker.and_then(|id| self.own(conversation, id, event)) {
             self.echo(message, event);
             return Verdict::Echo;
+        }
+        if self.is_hushed(conversation, sender) {
+            return Verdict::Applied;
         }
         let from_ghost = self.is_ghost(&event.sender);
         if from_ghost && !self.context.people.contains(&sender) {

@@ -54,7 +54,12 @@ pub enum Job {
         /// Which room.
         room: String,
     },
-    /// Invite somebody; a ghost then joins at once.
+    /// Read what was said in a room between the ghost's invite and its coming: nobody was pushed that.
+    ReadBack {
+        /// Which room.
+        room: String,
+    },
+    /// Invite somebody; a ghost then joins at once, unless it has to be asked.
     Invite {
         /// The Matrix id.
         target: String,
@@ -132,6 +137,15 @@ impl Job {
         matches!(self, Self::Signal { .. })
     }
 
+    /// Whether it holds what people said, and not only what is to be done.
+    #[must_use]
+    pub const fn holds_words(&self) -> bool {
+        matches!(
+            self,
+            Self::SendEvent { .. } | Self::Leave { notice: Some(_), .. } | Self::Command { .. }
+        )
+    }
+
     /// A short name for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -146,6 +160,7 @@ impl Job {
             Self::SendMedia => "send_media",
             Self::Join { .. } => "join",
             Self::SyncRoom { .. } => "sync_room",
+            Self::ReadBack { .. } => "read_back",
             Self::Invite { .. } => "invite",
             Self::Leave { .. } => "leave",
             Self::Kick { .. } => "kick",

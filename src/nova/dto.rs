@@ -5,6 +5,7 @@ pub mod conversations;
 pub mod media;
 pub mod members;
 pub mod messages;
+pub mod people;
 pub mod receipts;
 pub mod requests;
 

@@ -48,6 +48,9 @@ pub enum ApiError {
     /// A link that is not good, or no more.
     #[error("the link is not good any more; please load the message again")]
     Gone,
+    /// It is not to be had here any more.
+    #[error("{0}")]
+    Moved(&'static str),
     /// Too many of them.
     #[error("too many messages; please wait")]
     TooMany(Duration),
@@ -100,6 +103,7 @@ impl ApiError {
             Self::NotFound(_) => NOT_FOUND,
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "validation_error", "METHOD_NOT_ALLOWED"),
             Self::TooLarge => TOO_LARGE,
+            Self::Moved(_) => (StatusCode::GONE, "conflict_error", "GONE"),
             Self::Gone => (StatusCode::FORBIDDEN, "authorization_error", "LINK_EXPIRED"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "RATE_LIMITED"),
             Self::Bug => BUG,
@@ -112,6 +116,7 @@ impl ApiError {
         match error {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
+            | CommandError::NoSuchRequest
             | CommandError::NoSuchFile
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_) => NOT_FOUND,

@@ -4,6 +4,7 @@
 mod acts;
 mod calls;
 mod passing;
+mod people;
 
 use std::sync::Arc;
 
@@ -67,6 +68,10 @@ pub fn of_entry(entry: &FeedEntry, ways: &Ways) -> Frames {
             all: vec![text(&acts::edited(entry, *by, message, &ways.ghosts))],
             ..Frames::default()
         },
+        FeedEvent::Requested { by, message } => Frames {
+            all: vec![text(&people::requested(entry, *by, Some(message)))],
+            ..Frames::default()
+        },
         FeedEvent::Message(message) => Frames {
             all: message_frames(entry, message, ways),
             bare: ways.bare.then(|| text(&bare_message(message))),
@@ -81,6 +86,9 @@ pub fn of_entry(entry: &FeedEntry, ways: &Ways) -> Frames {
                 | Change::Deleted { .. }
                 | Change::MemberJoined { .. }
                 | Change::RoleChanged { .. }
+                | Change::Requested { .. }
+                | Change::Answered { .. }
+                | Change::LocationStopped { .. }
                 | Change::Edited { .. }
                 | Change::MessageDeleted { .. }
                 | Change::Recalled { .. }
@@ -170,8 +178,8 @@ struct DataCopy<'a> {
 
 const TEXT: &str = "text";
 
-/// `message.new`, and beside it `message.audio_sent` for what is heard: the service sent only that, and clients that read
-/// both know a message by its number.
+/// `message.new`, and beside it `message.audio_sent` for what is heard and `location.shared` for a place: the service sent
+/// only those, and clients that read both know a message by its number.
 fn message_frames(entry: &FeedEntry, message: &Message, ways: &Ways) -> Vec<Utf8Bytes> {
     let mut all = vec![message_new(entry, message, ways)];
     if let Some(Media::File(file)) = &message.text.media
@@ -182,6 +190,9 @@ fn message_frames(entry: &FeedEntry, message: &Message, ways: &Ways) -> Vec<Utf8
             "audio_codec": file.audio_codec(), "audio_url": ways.links.file(message.id.0),
         });
         all.push(text(&frame(entry, "message.audio_sent", Some(message.sender), own)));
+    }
+    if let Some(Media::Place(place)) = &message.text.media {
+        all.push(text(&people::shared(entry, message, place)));
     }
     all
 }
@@ -310,6 +321,9 @@ fn change_frames(entry: &FeedEntry, change: &Change, links: &Links) -> Vec<Value
         Change::MemberLeft { by, user } => ["member.left", "member_left"]
             .map(|name| frame(entry, name, Some(*by), json!({ "user_id": user })))
             .to_vec(),
+        Change::Requested { by } => vec![people::requested(entry, *by, None)],
+        Change::Answered { answer } => vec![people::answered(entry, *answer)],
+        Change::LocationStopped { by } => vec![frame(entry, "location.stopped", Some(*by), json!({}))],
         Change::RoleChanged { by, user, old, new } => vec![frame(
             entry,
             "member.role_changed",
@@ -381,7 +395,7 @@ pub fn ringing(ringing: Ringing, user: UserId, cursor: Cursor, links: &Links) ->
     };
     match &entry.event {
         FeedEvent::Change(change) => change_frames(&entry, change, links).iter().map(text).collect(),
-        FeedEvent::Message(_) | FeedEvent::Edited { .. } => Vec::new(),
+        FeedEvent::Message(_) | FeedEvent::Edited { .. } | FeedEvent::Requested { .. } => Vec::new(),
     }
 }
 

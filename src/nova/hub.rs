@@ -258,10 +258,14 @@ impl Hub {
             }
             FeedEvent::Message(_)
             | FeedEvent::Edited { .. }
+            | FeedEvent::Requested { .. }
             | FeedEvent::Change(
                 Change::Updated { .. }
                 | Change::Deleted { .. }
                 | Change::RoleChanged { .. }
+                | Change::Requested { .. }
+                | Change::Answered { .. }
+                | Change::LocationStopped { .. }
                 | Change::Call { .. }
                 | Change::Read { .. }
                 | Change::Kept { .. }

@@ -21,6 +21,7 @@ const TOKEN: &str = "nova_token";
     tags(
         (name = "conversations", description = "Two people, or a group"),
         (name = "members", description = "Who is in a conversation"),
+        (name = "people", description = "Who may come to whom: blocks and requests; and where people are"),
         (name = "messages", description = "What is said"),
         (name = "calls", description = "Calls: signalling only, the media goes from client to client"),
         (name = "gateway", description = "The same in the shapes of the first gateway, for the iOS app"),

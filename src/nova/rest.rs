@@ -9,11 +9,14 @@ mod audio;
 mod calls;
 mod conversations;
 mod failures;
+mod forward;
 mod gateway;
 pub(crate) mod layers;
+mod locations;
 mod matrix;
 mod members;
 mod messages;
+mod people;
 mod reactions;
 pub(crate) mod read;
 mod receipts;
@@ -63,6 +66,7 @@ pub(super) fn routes() -> OpenApiRouter<NovaState> {
         .merge(canonical())
         .nest("/api/v2/chat", shared().merge(gateway::router()))
         .nest("/api/v2/matrix", matrix::router())
+        .nest("/api/v2", people::router())
         .merge(calls::old_address())
         .routes(routes!(avatars::get))
 }
@@ -83,6 +87,8 @@ fn shared() -> OpenApiRouter<NovaState> {
         .merge(attachments::shared())
         .merge(audio::shared())
         .merge(search::shared())
+        .merge(people::router())
+        .merge(locations::shared())
         .merge(calls::shared())
 }
 

@@ -9,7 +9,8 @@ pub use reading::{
 
 use sqlx::PgConnection;
 
-use super::StoreError;
+use super::sealer::What;
+use super::{Session, StoreError};
 use crate::domain::act::{EarlyAct, MessageAct, Reaction, Version};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ActId, MessageId};
@@ -19,11 +20,7 @@ use crate::domain::message::{Gone, Text};
 ///
 /// # Errors
 /// When Postgres fails.
-pub(super) async fn apply(
-    connection: &mut PgConnection,
-    acts: &[MessageAct],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(super) async fn apply(connection: &mut Session, acts: &[MessageAct], now: Timestamp) -> Result<(), StoreError> {
     for act in acts {
         match act {
             MessageAct::Wrote {
@@ -41,12 +38,12 @@ pub(super) async fn apply(
             MessageAct::Reacted(reaction) => react(connection, reaction).await?,
             MessageAct::Unreacted(id) => {
                 sqlx::query!("DELETE FROM message_reactions WHERE id = $1", id.0)
-                    .execute(&mut *connection)
+                    .execute(&mut **connection)
                     .await?;
             }
             MessageAct::TookBack(id) => {
                 sqlx::query!("UPDATE message_reactions SET removed_at = $2 WHERE id = $1", id.0, now)
-                    .execute(&mut *connection)
+                    .execute(&mut **connection)
                     .await?;
             }
             MessageAct::Carried(id, event) => carried(connection, *id, event).await?,
@@ -56,13 +53,13 @@ pub(super) async fn apply(
                     message.0,
                     target.0
                 )
-                .execute(&mut *connection)
+                .execute(&mut **connection)
                 .await?;
             }
             MessageAct::Waits(early) => wait(connection, early, now).await?,
             MessageAct::Waited(event) => {
                 sqlx::query!("DELETE FROM early_acts WHERE event_id = $1", event)
-                    .execute(&mut *connection)
+                    .execute(&mut **connection)
                     .await?;
             }
         }
@@ -71,12 +68,15 @@ pub(super) async fn apply(
 }
 
 async fn write(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     message: MessageId,
     version: &Version,
     text: &Text,
     is_shown: bool,
 ) -> Result<(), StoreError> {
+    let sealer = connection.sealer();
+    let content = sealer.seal(What::Content, message, &text.plain)?;
+    let formatted = sealer.seal_some(What::Formatted, message, text.formatted.as_deref())?;
     // The first text is kept by the message's own id, for the case that all edits are taken back.
     sqlx::query!(
         "INSERT INTO message_versions (id, message_id, style, content, formatted, written_at)
@@ -84,7 +84,7 @@ async fn write(
          ON CONFLICT DO NOTHING",
         message.0
     )
-    .execute(&mut *connection)
+    .execute(&mut **connection)
     .await?;
     sqlx::query!(
         "INSERT INTO message_versions (id, message_id, matrix_event_id, style, content, formatted, written_at)
@@ -93,11 +93,11 @@ async fn write(
         message.0,
         version.event.as_deref(),
         text.style.as_str(),
-        text.plain,
-        text.formatted.as_deref(),
+        content,
+        formatted,
         version.at,
     )
-    .execute(&mut *connection)
+    .execute(&mut **connection)
     .await?;
     if is_shown {
         show_newest(connection, message).await?;
@@ -199,16 +199,18 @@ pub async fn carried(connection: &mut PgConnection, id: ActId, event: &str) -> R
     Ok(())
 }
 
-async fn wait(connection: &mut PgConnection, early: &EarlyAct, now: Timestamp) -> Result<(), StoreError> {
+async fn wait(connection: &mut Session, early: &EarlyAct, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO early_acts (event_id, target_event_id, act, came_at) VALUES ($1, $2, $3::text::json, $4)
          ON CONFLICT DO NOTHING",
         early.event,
         early.target,
-        serde_json::to_string(early)?,
+        connection
+            .sealer()
+            .seal_json(What::Act, &early.event, &serde_json::to_string(early)?)?,
         now,
     )
-    .execute(connection)
+    .execute(&mut **connection)
     .await?;
     Ok(())
 }

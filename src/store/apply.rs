@@ -6,7 +6,10 @@ use ruma::OwnedRoomId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, acts, calls, dead_letters, management, media, outbox, people, receipts};
+use super::sealer::What;
+use super::{
+    Session, StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, receipts, requests,
+};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
 use crate::domain::ids::{ConversationId, MessageId, UserId};
@@ -19,7 +22,7 @@ use crate::domain::receipt::{Read, Reads};
 /// # Errors
 /// When Postgres fails or refuses; the transaction is of no use then.
 pub async fn apply(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     clock_base: i64,
     effects: &Effects,
     now: Timestamp,
@@ -38,13 +41,13 @@ pub async fn apply(
     let moved: Vec<Uuid> = effects.moved.iter().map(|id| id.0).collect();
     if !moved.is_empty() {
         sqlx::query!("UPDATE conversations SET has_moved = true WHERE id = ANY ($1)", &moved)
-            .execute(&mut *connection)
+            .execute(&mut **connection)
             .await?;
     }
     former(connection, &effects.former, now).await?;
     for id in &effects.wants_portal {
         sqlx::query!("UPDATE conversations SET has_portal = true WHERE id = $1", id.0)
-            .execute(&mut *connection)
+            .execute(&mut **connection)
             .await?;
     }
     for (room, creators) in &effects.creators {
@@ -53,11 +56,12 @@ pub async fn apply(
             room.as_str(),
             creators
         )
-        .execute(&mut *connection)
+        .execute(&mut **connection)
         .await?;
     }
     encrypted(connection, effects, now).await?;
     members(connection, &effects.members, now).await?;
+    requests::ask(connection, &effects.requests).await?;
     departures(connection, effects).await?;
     edits(connection, &effects.edits, now).await?;
     echoes(connection, &effects.echoes).await?;
@@ -65,6 +69,7 @@ pub async fn apply(
     management::apply(connection, effects, now).await?;
     media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
+    locations::share(connection, &effects.shares, now).await?;
     acts::apply(connection, &effects.acts, now).await?;
     if !effects.reads.is_empty() {
         let newest: Vec<Read> = effects.reads.iter().copied().collect::<Reads>().newest().collect();
@@ -341,7 +346,7 @@ async fn echoes(connection: &mut PgConnection, echoes: &[(MessageId, String)]) -
 /// Messages, counters and feed in one statement. `n` follows the order of `feed`.
 #[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
 async fn said(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     clock_base: i64,
     messages: &[NewMessage],
     feed: &[NewEntry],
@@ -355,6 +360,15 @@ async fn said(
     let payloads: Vec<Option<String>> = feed
         .iter()
         .map(|entry| entry.change.as_ref().map(serde_json::to_string).transpose())
+        .collect::<Result<_, _>>()?;
+    let sealer = connection.sealer();
+    let contents: Vec<String> = messages
+        .iter()
+        .map(|it| sealer.seal(What::Content, it.id, &it.text.plain))
+        .collect::<Result<_, _>>()?;
+    let formatted: Vec<Option<String>> = messages
+        .iter()
+        .map(|it| sealer.seal_some(What::Formatted, it.id, it.text.formatted.as_deref()))
         .collect::<Result<_, _>>()?;
     let column = |get: fn(&NewMessage) -> Option<String>| messages.iter().map(get).collect::<Vec<_>>();
     sqlx::query!(
@@ -381,8 +395,8 @@ async fn said(
             .iter()
             .map(|it| it.text.style.as_str().to_owned())
             .collect::<Vec<_>>(),
-        &messages.iter().map(|it| it.text.plain.clone()).collect::<Vec<_>>(),
-        &column(|it| it.text.formatted.clone()) as &[Option<String>],
+        &contents,
+        &formatted as &[Option<String>],
         &column(|it| it.event_id.clone()) as &[Option<String>],
         &column(|it| it.idempotency_key.clone()) as &[Option<String>],
         &column(|it| it.delivery.map(Delivery::as_str).map(str::to_owned)) as &[Option<String>],
@@ -399,7 +413,7 @@ async fn said(
         &messages.iter().map(|it| it.reply_to.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &column(|it| it.thread_root.clone()) as &[Option<String>],
     )
-    .execute(connection)
+    .execute(&mut **connection)
     .await?;
     Ok(())
 }

@@ -51,6 +51,16 @@ pub enum ConnectError {
         /// What does not fit.
         reason: String,
     },
+    /// Rows are sealed by keys that are not there.
+    KeysMissing {
+        /// Their ids.
+        missing: Vec<String>,
+    },
+    /// Under the id of a key that rows are sealed by there is another key.
+    OtherKey {
+        /// The id.
+        id: String,
+    },
     /// It failed when it was asked something.
     Failed {
         /// What the driver says.
@@ -75,6 +85,22 @@ impl ConnectError {
                 format!("{pending} {steps} {are} pending")
             }
             Self::Foreign { reason } => format!("the schema does not come from this version: {reason}"),
+            Self::KeysMissing { missing } => {
+                let (keys, are) = if missing.len() == 1 {
+                    ("key", "is")
+                } else {
+                    ("keys", "are")
+                };
+                let missing = missing.join(", ");
+                format!(
+                    "texts in the database are sealed by the {keys} {missing}, which {are} not in encryption_at_rest.keys"
+                )
+            }
+            Self::OtherKey { id } => {
+                format!(
+                    "the key {id} of encryption_at_rest.keys is not the one that texts in the database are sealed by"
+                )
+            }
             Self::Failed { reason } => format!("the database failed: {reason}"),
         }
     }
@@ -93,6 +119,10 @@ impl ConnectError {
                 "run the version of nova-bridge that last migrated this database, or a newer one; \
                  a database of its own is made by `createdb`"
             }
+            Self::KeysMissing { .. } => {
+                "put them back, behind the one that shall seal; a key may go once `nova-bridge seal` says so"
+            }
+            Self::OtherKey { .. } => "put the right key under this id; a new key needs a new id",
             Self::Failed { .. } => "look into the log of Postgres",
         }
     }

@@ -8,24 +8,25 @@ use uuid::Uuid;
 
 use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
-use super::{StoreError, calls, management, people};
+use super::{Session, StoreError, blocks, calls, management, people};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
 use crate::domain::ingest::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, rtc_id};
+use crate::domain::request::{DmPermission, Doors};
 
 /// Waits for its turn, locks the conversations of the events' rooms, and reads what they may touch.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn enter(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     ghosts: Ghosts,
     bots: Vec<String>,
     events: &[RawEvent],
-    call_rules: CallRules,
+    rules: Rules,
     now: Timestamp,
 ) -> Result<Context, StoreError> {
     let wanted = Wanted::of(events, &ghosts);
@@ -46,7 +47,8 @@ pub async fn enter(
         creating: HashMap::new(),
         acts: Acts::default(),
         calls: Calls::default(),
-        call_rules,
+        call_rules: rules.calls,
+        doors: Doors::default(),
     };
     if !wanted.creating.is_empty() {
         creating(connection, &wanted, &mut context).await?;
@@ -69,7 +71,12 @@ pub async fn enter(
     if wanted.members {
         direct(connection, &wanted, &mut context).await?;
     }
-    if wanted.members || wanted.calls {
+    if !wanted.invited.is_empty() {
+        let asks = blocks::asking(connection, &wanted.invited, rules.dm_permission).await?;
+        context.doors.asks = asks;
+    }
+    let blocked = !context.doors.blocks.is_empty();
+    if wanted.members || wanted.calls || blocked {
         let ids: Vec<Uuid> = context.conversations.keys().map(|id| id.0).collect();
         let mut interested: BTreeSet<Uuid> = wanted.people.iter().map(|id| id.0).collect();
         for (conversation, user, member) in conversations::members_of(connection, &ids).await? {
@@ -101,6 +108,15 @@ pub async fn enter(
     Ok(context)
 }
 
+/// What the admin decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// How calls are held.
+    pub calls: CallRules,
+    /// Who need not ask those who have not said so themselves.
+    pub dm_permission: DmPermission,
+}
+
 /// What the events name.
 #[derive(Default)]
 #[expect(
@@ -114,6 +130,8 @@ struct Wanted {
     markers: Vec<Uuid>,
     creating: Vec<Uuid>,
     pairs: BTreeSet<(UserId, UserId)>,
+    /// Ghosts that are invited, and by whom.
+    invited: BTreeSet<(UserId, UserId)>,
     members: bool,
     /// Whether something of a call happened.
     calls: bool,
@@ -163,6 +181,9 @@ impl Wanted {
                 self.ends_calls = true;
                 let target = ghosts.person(member.target.as_str());
                 self.people.insert(target);
+                if member.membership == RoomMembership::Invite && ghosts.nova_user(member.target.as_str()).is_some() {
+                    self.invited.insert((target, sender));
+                }
                 if member.membership == RoomMembership::Invite && member.is_direct {
                     self.pairs.insert(pair(sender, target));
                 }
@@ -235,15 +256,17 @@ async fn rooms(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
     Ok(())
 }
 
-/// Which events were seen and which people are known, in one round trip. Returns whether something waits for the events.
+/// Which events were seen, which people are known and who blocks them, in one round trip. Returns whether something waits for the events.
 async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Context) -> Result<bool, StoreError> {
     let people: Vec<Uuid> = wanted.people.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
-        r#"SELECT matrix_event_id AS event, NULL::uuid AS person FROM messages WHERE matrix_event_id = ANY ($1)
-           UNION ALL SELECT event_id, NULL FROM processed_events WHERE event_id = ANY ($1)
-           UNION ALL SELECT event_id, NULL FROM dead_letters WHERE event_id = ANY ($1)
-           UNION ALL SELECT NULL, id FROM users WHERE id = ANY ($2) AND deactivated_at IS NULL
-           UNION ALL SELECT NULL, NULL WHERE EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY ($1))"#,
+        r#"SELECT matrix_event_id AS event, NULL::uuid AS person, NULL::uuid AS blocker
+           FROM messages WHERE matrix_event_id = ANY ($1)
+           UNION ALL SELECT event_id, NULL, NULL FROM processed_events WHERE event_id = ANY ($1)
+           UNION ALL SELECT event_id, NULL, NULL FROM dead_letters WHERE event_id = ANY ($1)
+           UNION ALL SELECT NULL, id, NULL FROM users WHERE id = ANY ($2) AND deactivated_at IS NULL
+           UNION ALL SELECT NULL, blocked_id, blocker_id FROM blocks WHERE blocked_id = ANY ($2)
+           UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY ($1))"#,
         &wanted.events,
         &people
     )
@@ -253,14 +276,20 @@ async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
     for row in rows {
         awaited |= row.event.is_none() && row.person.is_none();
         context.seen.extend(row.event);
-        context.people.extend(row.person.map(UserId));
+        match row.blocker {
+            Some(blocker) => context
+                .doors
+                .blocks
+                .extend(row.person.map(|blocked| (UserId(blocker), UserId(blocked)))),
+            None => context.people.extend(row.person.map(UserId)),
+        }
     }
     Ok(awaited)
 }
 
 /// What the events do something to, what waits for them, and the places of those who act.
 async fn acted(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     wanted: &Wanted,
     awaited: bool,
     context: &mut Context,
@@ -277,7 +306,7 @@ async fn acted(
         messages: wanted.markers.clone(),
     };
     context.acts = acts::read(connection, &named, early).await?;
-    if wanted.members || wanted.calls {
+    if wanted.members || wanted.calls || !context.doors.blocks.is_empty() {
         return Ok(());
     }
     let ids: Vec<Uuid> = context.conversations.keys().map(|id| id.0).collect();

@@ -172,7 +172,8 @@ pub async fn takes_part(
     .await?)
 }
 
-/// Of these people those who take part in a conversation, with their handles.
+/// Of these people those who take part in a conversation, with their handles. Not those whom the other one of a direct
+/// conversation blocks.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -184,7 +185,13 @@ pub async fn joined_among(
     let rows = sqlx::query!(
         r#"SELECT m.user_id, CASE WHEN u.is_nova THEN coalesce(u.username, u.mxid) ELSE u.mxid END AS "handle!"
            FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
-           WHERE m.conversation_id = $1 AND m.membership = 'joined' AND m.user_id = ANY ($2)"#,
+           WHERE m.conversation_id = $1 AND m.membership = 'joined' AND m.user_id = ANY ($2)
+             AND NOT EXISTS (
+                 SELECT FROM blocks AS b
+                 JOIN conversation_members AS other
+                   ON other.conversation_id = m.conversation_id AND other.user_id = b.blocker_id
+                 JOIN conversations AS c ON c.id = m.conversation_id AND c.kind = 'direct'
+                 WHERE b.blocked_id = m.user_id)"#,
         conversation.0,
         users
     )
@@ -225,6 +232,10 @@ pub async fn keep(
 pub struct Place {
     /// Whether the sender takes part.
     pub takes_part: bool,
+    /// Whether it is a direct conversation with somebody who blocks the sender.
+    pub is_blocked: bool,
+    /// Who was asked by the sender to come to it, a direct conversation, and has neither answered nor been told anything.
+    pub asked: Option<UserId>,
     /// Whether it has or shall have a room.
     pub has_portal: bool,
     /// The number of its newest message.
@@ -240,18 +251,33 @@ pub async fn place(
     id: ConversationId,
     user: UserId,
 ) -> Result<Option<Place>, StoreError> {
-    Ok(sqlx::query_as!(
-        Place,
+    let row = sqlx::query!(
         r#"SELECT EXISTS (SELECT FROM conversation_members AS m
                           WHERE m.conversation_id = c.id AND m.user_id = $2 AND membership = 'joined')
                       AS "takes_part!",
+                  c.kind = 'direct' AND EXISTS (
+                      SELECT FROM conversation_members AS m JOIN blocks AS b ON b.blocker_id = m.user_id
+                      WHERE m.conversation_id = c.id AND b.blocked_id = $2) AS "is_blocked!",
+                  (SELECT m.user_id FROM conversation_members AS m
+                   WHERE m.conversation_id = c.id AND m.membership = 'invited' AND m.requested_by = $2
+                     AND c.kind = 'direct' AND NOT EXISTS (
+                         SELECT FROM messages AS said
+                         WHERE said.conversation_id = c.id AND said.sender_id = $2 AND said.created_at >= m.joined_at)
+                   LIMIT 1) AS asked,
                   has_portal, last_sequence
            FROM conversations AS c WHERE c.id = $1 AND c.deleted_at IS NULL"#,
         id.0,
         user.0
     )
     .fetch_optional(connection)
-    .await?)
+    .await?;
+    Ok(row.map(|row| Place {
+        takes_part: row.takes_part,
+        is_blocked: row.is_blocked,
+        asked: row.asked.map(UserId),
+        has_portal: row.has_portal,
+        last_sequence: row.last_sequence,
+    }))
 }
 
 /// The role of somebody who takes part in a conversation: `None` where there is none, `Some(None)` where they do not.

@@ -4,7 +4,9 @@ use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::outbox::sealed;
+use super::sealer::{Sealer, What, report};
+use super::{Session, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{DeadLetter, reason};
@@ -17,23 +19,25 @@ const NAMESPACE: Uuid = uuid::uuid!("5b0a8d2e-3f57-5d43-8f0c-b6a1f1f0c9d1");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn keep(connection: &mut PgConnection, letters: &[DeadLetter], now: Timestamp) -> Result<(), StoreError> {
+pub async fn keep(connection: &mut Session, letters: &[DeadLetter], now: Timestamp) -> Result<(), StoreError> {
     for letter in letters {
         let key = letter.event_id.as_deref().unwrap_or_else(|| letter.payload.get());
+        let id = Uuid::new_v5(&NAMESPACE, key.as_bytes());
+        let payload = connection.sealer().seal_json(What::Letter, id, letter.payload.get())?;
         sqlx::query!(
             "INSERT INTO dead_letters
                 (id, direction, reason, detail, room_id, event_id, conversation_id, payload, created_at)
              VALUES ($1, 'from_matrix', $2, $3, $4, $5, $6, $7::text::json, $8) ON CONFLICT DO NOTHING",
-            Uuid::new_v5(&NAMESPACE, key.as_bytes()),
+            id,
             letter.reason,
             letter.detail,
             letter.room.as_deref(),
             letter.event_id.as_deref(),
             letter.conversation.map(|id| id.0),
-            letter.payload.get(),
+            payload,
             now
         )
-        .execute(&mut *connection)
+        .execute(&mut **connection)
         .await?;
     }
     Ok(())
@@ -44,11 +48,12 @@ pub async fn keep(connection: &mut PgConnection, letters: &[DeadLetter], now: Ti
 /// # Errors
 /// When Postgres fails.
 pub async fn keep_job(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     job: &StoredJob,
     detail: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let payload = sealed(connection.sealer(), What::Letter, job.id.0, &job.job)?;
     sqlx::query!(
         "INSERT INTO dead_letters
             (id, direction, reason, detail, conversation_id, actor_id, message_id, payload, created_at)
@@ -59,10 +64,10 @@ pub async fn keep_job(
         job.conversation.map(|id| id.0),
         job.actor.0,
         job.message.map(|id| id.0),
-        serde_json::to_string(&job.job)?,
+        payload,
         now
     )
-    .execute(connection)
+    .execute(&mut **connection)
     .await?;
     Ok(())
 }
@@ -136,24 +141,21 @@ pub struct Taken {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn take_job(connection: &mut PgConnection, id: Uuid) -> Result<Option<Taken>, StoreError> {
+pub async fn take_job(connection: &mut Session, id: Uuid) -> Result<Option<Taken>, StoreError> {
     let row = sqlx::query!(
         r#"DELETE FROM dead_letters WHERE id = $1 AND direction = 'to_matrix'
            RETURNING payload::text AS "payload!", conversation_id, actor_id AS "actor_id!", message_id"#,
         id
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?;
+    let sealer = connection.sealer();
     row.map(|row| {
         Ok(Taken {
             conversation: row.conversation_id.map(ConversationId),
             actor: UserId(row.actor_id),
             message: row.message_id.map(MessageId),
-            job: serde_json::from_str(&row.payload).map_err(|_| StoreError::Inconsistent {
-                table: "dead_letters",
-                column: "payload",
-                row: id.to_string(),
-            })?,
+            job: serde_json::from_str(&opened(sealer, id, row.payload)?).map_err(|_| unreadable(id))?,
         })
     })
     .transpose()
@@ -163,22 +165,32 @@ pub async fn take_job(connection: &mut PgConnection, id: Uuid) -> Result<Option<
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn peek_event(connection: &mut PgConnection, id: Uuid) -> Result<Option<Box<RawValue>>, StoreError> {
+pub async fn peek_event(connection: &mut Session, id: Uuid) -> Result<Option<Box<RawValue>>, StoreError> {
     let payload = sqlx::query_scalar!(
         r#"SELECT payload::text AS "payload!" FROM dead_letters WHERE id = $1 AND direction = 'from_matrix'"#,
         id
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?;
+    let sealer = connection.sealer();
     payload
-        .map(|payload| {
-            RawValue::from_string(payload).map_err(|_| StoreError::Inconsistent {
-                table: "dead_letters",
-                column: "payload",
-                row: id.to_string(),
-            })
-        })
+        .map(|payload| RawValue::from_string(opened(sealer, id, payload)?).map_err(|_| unreadable(id)))
         .transpose()
+}
+
+fn opened(sealer: &Sealer, id: Uuid, payload: String) -> Result<String, StoreError> {
+    sealer.open_json(What::Letter, id, payload).map_err(|error| {
+        report(What::Letter, id, &error);
+        unreadable(id)
+    })
+}
+
+fn unreadable(id: Uuid) -> StoreError {
+    StoreError::Inconsistent {
+        table: "dead_letters",
+        column: "payload",
+        row: id.to_string(),
+    }
 }
 
 /// What was put aside for a room before it was a portal: the first letters after `after`, in the order of their coming,

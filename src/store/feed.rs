@@ -3,11 +3,11 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Store, StoreError, messages};
+use super::sealer::Sealer;
+use super::{Session, Store, StoreError, messages};
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{ConversationId, UserId};
-use crate::domain::message::Message;
 
 /// Up to where the feed is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +44,9 @@ struct Row {
     media: Option<String>,
 }
 
-impl TryFrom<Row> for FeedEntry {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+impl Row {
+    fn entry(self, sealer: &Sealer) -> Result<FeedEntry, StoreError> {
+        let row = self;
         let cursor = Cursor {
             position: row.position,
             n: row.n,
@@ -89,17 +88,18 @@ impl TryFrom<Row> for FeedEntry {
                     thread_root: row.thread_root,
                     media: row.media,
                 };
-                Some(Message::try_from(row)?)
+                Some(row.message(sealer)?)
             }
             _ => None,
         };
         let event = match (change, message) {
             (Some(Change::Edited { by }), Some(message)) => FeedEvent::Edited { by, message },
+            (Some(Change::Requested { by }), Some(message)) => FeedEvent::Requested { by, message },
             (None, Some(message)) => FeedEvent::Message(message),
             (Some(Change::Edited { .. }) | None, _) => return Err(wrong("message_id")),
             (Some(change), _) => FeedEvent::Change(change),
         };
-        Ok(Self {
+        Ok(FeedEntry {
             cursor,
             conversation: ConversationId(row.conversation_id),
             audience: row.audience.map(UserId),
@@ -122,7 +122,7 @@ pub struct Page {
 
 impl Page {
     /// A row that a newer version wrote must not keep everybody from everything else.
-    fn read(rows: Vec<Row>, limit: i64) -> Self {
+    fn read(rows: Vec<Row>, limit: i64, sealer: &Sealer) -> Self {
         let mut page = Self {
             full: i64::try_from(rows.len()).is_ok_and(|read| read >= limit),
             ..Self::default()
@@ -133,7 +133,7 @@ impl Page {
                 n: row.n,
             };
             page.last = Some(cursor);
-            match FeedEntry::try_from(row) {
+            match row.entry(sealer) {
                 Ok(entry) => page.entries.push(entry),
                 Err(error) => {
                     tracing::error!(%error, feed.cursor = %cursor, "a feed entry cannot be read and is skipped");
@@ -170,7 +170,7 @@ async fn horizon(connection: &mut PgConnection) -> Result<Horizon, StoreError> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) -> Result<(Page, bool), StoreError> {
+pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Result<(Page, bool), StoreError> {
     let horizon = horizon(connection).await?;
     let rows = sqlx::query!(
         r#"SELECT f.position AS "position?", f.n AS "n?", f.conversation_id AS "conversation_id?", f.audience,
@@ -193,7 +193,7 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
         limit,
         horizon.position
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?;
     let entries = rows.into_iter().filter_map(|row| {
         Some(Row {
@@ -222,15 +222,16 @@ pub async fn after(connection: &mut PgConnection, cursor: Cursor, limit: i64) ->
             media: row.media,
         })
     });
-    Ok((Page::read(entries.collect(), limit), horizon.held))
+    Ok((Page::read(entries.collect(), limit, connection.sealer()), horizon.held))
 }
 
-/// What one person may see after a cursor and below a horizon, in all their conversations or in one.
+/// What one person may see after a cursor and below a horizon, in all their conversations or in one: of those that they
+/// were only asked to come to, what is for them alone.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn of_user(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     user: UserId,
     only: Option<ConversationId>,
     cursor: Cursor,
@@ -251,12 +252,11 @@ pub async fn of_user(
                SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
                FROM conversation_feed
                WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
-                 AND (audience IS NULL OR audience = $1)
+                 AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
                ORDER BY position, n LIMIT $6
            ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
-           WHERE member.user_id = $1 AND member.membership = 'joined'
-             AND ($2::uuid IS NULL OR member.conversation_id = $2)
+           WHERE member.user_id = $1 AND ($2::uuid IS NULL OR member.conversation_id = $2)
            ORDER BY f.position, f.n LIMIT $6"#,
         user.0,
         only.map(|id| id.0),
@@ -265,9 +265,9 @@ pub async fn of_user(
         below,
         limit
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?;
-    Ok(Page::read(rows, limit))
+    Ok(Page::read(rows, limit, connection.sealer()))
 }
 
 /// The newest entry up to which the feed is complete.

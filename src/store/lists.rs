@@ -4,8 +4,9 @@ use ruma::OwnedUserId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StoreError;
 use super::conversations::{kind, member};
+use super::sealer::What;
+use super::{Session, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Kind, Member, Person};
 use crate::domain::ids::{ConversationId, UserId};
@@ -70,7 +71,7 @@ pub enum Which {
 /// # Errors
 /// When Postgres fails.
 pub async fn of_user(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     user: UserId,
     which: Which,
     limit: i64,
@@ -103,14 +104,14 @@ pub async fn of_user(
         limit,
         offset
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?;
     rows.into_iter()
         .map(|row| {
             let last_message = match (row.message, row.content, row.sender, row.said_at) {
                 (Some(id), Some(content), Some(sender), Some(created_at)) => Some(LastMessage {
                     id,
-                    content,
+                    content: connection.sealer().shown(What::Content, id, &content),
                     sender: UserId(sender),
                     created_at,
                 }),

@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::sealer::{Sealer, What, report};
+use super::{Session, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::NewMessage;
@@ -13,25 +14,34 @@ use crate::domain::media::{File, Media};
 ///
 /// # Errors
 /// When Postgres fails.
-pub(super) async fn keep(connection: &mut PgConnection, messages: &[NewMessage]) -> Result<(), StoreError> {
+#[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
+pub(super) async fn keep(connection: &mut Session, messages: &[NewMessage]) -> Result<(), StoreError> {
     let mut ids = Vec::new();
     let mut carried = Vec::new();
+    let mut attached = Vec::new();
     for message in messages {
         if let Some(media) = &message.text.media {
             ids.push(message.id.0);
-            carried.push(serde_json::to_string(media)?);
+            attached.push(match media {
+                Media::File(file) => file.attached_to.map(|id| id.0),
+                Media::Place(_) => None,
+            });
+            let media = serde_json::to_string(media)?;
+            carried.push(connection.sealer().seal_json(What::Media, message.id, &media)?);
         }
     }
     if ids.is_empty() {
         return Ok(());
     }
     sqlx::query!(
-        "INSERT INTO message_media (message_id, media)
-         SELECT id, media::json FROM unnest($1::uuid[], $2::text[]) AS m (id, media)",
+        "INSERT INTO message_media (message_id, media, attached_to)
+         SELECT id, media::json, attached_to
+         FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS m (id, media, attached_to)",
         &ids,
-        &carried
+        &carried,
+        &attached as &[Option<Uuid>]
     )
-    .execute(connection)
+    .execute(&mut **connection)
     .await?;
     Ok(())
 }
@@ -40,13 +50,16 @@ pub(super) async fn keep(connection: &mut PgConnection, messages: &[NewMessage])
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn set(connection: &mut PgConnection, message: MessageId, media: &Media) -> Result<(), StoreError> {
+pub async fn set(connection: &mut Session, message: MessageId, media: &Media) -> Result<(), StoreError> {
+    let sealed = connection
+        .sealer()
+        .seal_json(What::Media, message, &serde_json::to_string(media)?)?;
     sqlx::query!(
         "UPDATE message_media SET media = $2::text::json WHERE message_id = $1",
         message.0,
-        serde_json::to_string(media)?
+        sealed
     )
-    .execute(connection)
+    .execute(&mut **connection)
     .await?;
     Ok(())
 }
@@ -64,9 +77,9 @@ pub struct Shown {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn shown(connection: &mut PgConnection, id: Uuid) -> Result<Option<Shown>, StoreError> {
+pub async fn shown(connection: &mut Session, id: Uuid) -> Result<Option<Shown>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT f.media::text AS "media!",
+        r#"SELECT f.media::text AS "media!", true AS "is_said!",
                   (SELECT p.user_id FROM conversation_members AS p JOIN users AS u ON u.id = p.user_id
                    WHERE p.conversation_id = c.id AND p.membership = 'joined' AND u.is_nova AND u.deactivated_at IS NULL
                    ORDER BY p.user_id <> m.sender_id, p.joined_at LIMIT 1) AS viewer
@@ -75,13 +88,14 @@ pub async fn shown(connection: &mut PgConnection, id: Uuid) -> Result<Option<Sho
            JOIN conversations AS c ON c.id = m.conversation_id AND c.deleted_at IS NULL
            WHERE f.message_id = $1
            UNION ALL
-           SELECT media::text, owner_id FROM uploads WHERE id = $1"#,
+           SELECT media::text, false, owner_id FROM uploads WHERE id = $1"#,
         id
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(match read(&row.media, id)? {
+    let what = if row.is_said { What::Media } else { What::Upload };
+    Ok(match unsealed(connection.sealer(), what, id, row.media)? {
         Media::File(file) => Some(Shown {
             file: *file,
             viewer: row.viewer.map(UserId),
@@ -95,21 +109,23 @@ pub async fn shown(connection: &mut PgConnection, id: Uuid) -> Result<Option<Sho
 /// # Errors
 /// When Postgres fails.
 pub async fn keep_upload(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     id: Uuid,
     owner: UserId,
     file: &File,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let media = serde_json::to_string(&Media::File(Box::new(file.clone())))?;
+    let sealed = connection.sealer().seal_json(What::Upload, id, &media)?;
     sqlx::query!(
         "INSERT INTO uploads (id, owner_id, media, created_at) VALUES ($1, $2, $3::text::json, $4)
          ON CONFLICT (id) DO NOTHING",
         id,
         owner.0,
-        serde_json::to_string(&Media::File(Box::new(file.clone())))?,
+        sealed,
         now
     )
-    .execute(connection)
+    .execute(&mut **connection)
     .await?;
     Ok(())
 }
@@ -118,16 +134,16 @@ pub async fn keep_upload(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn upload(connection: &mut PgConnection, id: Uuid, owner: UserId) -> Result<Option<File>, StoreError> {
+pub async fn upload(connection: &mut Session, id: Uuid, owner: UserId) -> Result<Option<File>, StoreError> {
     let text = sqlx::query_scalar!(
         r#"SELECT media::text AS "media!" FROM uploads WHERE id = $1 AND owner_id = $2"#,
         id,
         owner.0
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?;
     let Some(text) = text else { return Ok(None) };
-    Ok(match read(&text, id)? {
+    Ok(match unsealed(connection.sealer(), What::Upload, id, text)? {
         Media::File(file) => Some(*file),
         Media::Place(_) => None,
     })
@@ -165,7 +181,7 @@ pub struct Attached {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn attached(connection: &mut PgConnection, to: &[MessageId]) -> Result<Vec<Attached>, StoreError> {
+pub async fn attached(connection: &mut Session, to: &[MessageId]) -> Result<Vec<Attached>, StoreError> {
     let ids: Vec<Uuid> = to.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"SELECT f.attached_to AS "to!", f.message_id, f.media::text AS "media!", m.conversation_id, m.sender_id, m.created_at
@@ -173,11 +189,12 @@ pub async fn attached(connection: &mut PgConnection, to: &[MessageId]) -> Result
            WHERE f.attached_to = ANY ($1) ORDER BY m.sequence_number"#,
         &ids
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?;
     let mut found = Vec::new();
     for row in rows {
-        if let Media::File(file) = read(&row.media, row.message_id)? {
+        let media = opened(connection.sealer(), row.message_id, Some(row.media))?;
+        if let Some(Media::File(file)) = media {
             found.push(Attached {
                 to: MessageId(row.to),
                 message: MessageId(row.message_id),
@@ -191,10 +208,35 @@ pub async fn attached(connection: &mut PgConnection, to: &[MessageId]) -> Result
     Ok(found)
 }
 
+/// What a message carries, to be shown among others: what does not open counts as nothing.
+pub(super) fn opened(sealer: &Sealer, message: Uuid, stored: Option<String>) -> Result<Option<Media>, StoreError> {
+    let Some(stored) = stored else { return Ok(None) };
+    match sealer.open_json(What::Media, message, stored) {
+        Ok(text) => read(&text, message).map(Some),
+        Err(error) => {
+            report(What::Media, message, &error);
+            Ok(None)
+        }
+    }
+}
+
+/// A file that is asked for by itself.
+fn unsealed(sealer: &Sealer, what: What, id: Uuid, stored: String) -> Result<Media, StoreError> {
+    let text = sealer.open_json(what, id, stored).map_err(|error| {
+        report(what, id, &error);
+        inconsistent(id)
+    })?;
+    read(&text, id)
+}
+
 fn read(text: &str, row: Uuid) -> Result<Media, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Inconsistent {
+    serde_json::from_str(text).map_err(|_| inconsistent(row))
+}
+
+fn inconsistent(row: Uuid) -> StoreError {
+    StoreError::Inconsistent {
         table: "message_media",
         column: "media",
         row: row.to_string(),
-    })
+    }
 }

@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::sealer::{Sealer, What};
+use super::{Session, StoreError, media};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::message::{Delivery, Gone, Message, Style, Text};
@@ -30,10 +31,10 @@ pub(super) struct Row {
     pub(super) media: Option<String>,
 }
 
-impl TryFrom<Row> for Message {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+impl Row {
+    /// The message. One whose text does not open is there without it.
+    pub(super) fn message(self, sealer: &Sealer) -> Result<Message, StoreError> {
+        let row = self;
         let wrong = |column| StoreError::Inconsistent {
             table: "messages",
             column,
@@ -48,18 +49,17 @@ impl TryFrom<Row> for Message {
             (None, Some(at), Some(by)) => Some(Gone::Recalled { by: UserId(by), at }),
             (None, ..) => None,
         };
-        let media = row.media.as_deref().map(serde_json::from_str).transpose();
-        let media = media.map_err(|_| wrong("media"))?;
+        let media = media::opened(sealer, row.id, row.media)?;
         let style = Style::parse(&row.style).ok_or_else(|| wrong("style"))?;
-        Ok(Self {
+        Ok(Message {
             id: MessageId(row.id),
             conversation: ConversationId(row.conversation_id),
             sender: UserId(row.sender_id),
             sequence: row.sequence_number,
             text: Text {
                 style,
-                plain: row.content,
-                formatted: row.formatted,
+                plain: sealer.shown(What::Content, row.id, &row.content),
+                formatted: formatted(sealer, row.id, row.formatted.as_deref()),
                 media,
             },
             version: row.version_number,
@@ -72,6 +72,13 @@ impl TryFrom<Row> for Message {
             created_at: row.created_at,
         })
     }
+}
+
+/// A formatted text; one that does not open counts as none.
+pub(super) fn formatted(sealer: &Sealer, message: Uuid, stored: Option<&str>) -> Option<String> {
+    stored
+        .map(|stored| sealer.shown(What::Formatted, message, stored))
+        .filter(|text| !text.is_empty())
 }
 
 /// Which page of a conversation's messages.
@@ -94,7 +101,7 @@ pub enum Page {
 /// # Errors
 /// When Postgres fails.
 pub async fn page(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     conversation: ConversationId,
     page: Page,
     with_recalled: bool,
@@ -119,7 +126,7 @@ pub async fn page(
             limit,
             with_recalled
         )
-        .fetch_all(connection)
+        .fetch_all(&mut **connection)
         .await?
     } else {
         sqlx::query_as!(
@@ -136,20 +143,21 @@ pub async fn page(
             offset,
             with_recalled
         )
-        .fetch_all(connection)
+        .fetch_all(&mut **connection)
         .await?
     };
     if after.is_none() {
         rows.reverse();
     }
-    rows.into_iter().map(Message::try_from).collect()
+    let sealer = connection.sealer();
+    rows.into_iter().map(|row| row.message(sealer)).collect()
 }
 
 /// One message.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find(connection: &mut PgConnection, id: MessageId) -> Result<Option<Message>, StoreError> {
+pub async fn find(connection: &mut Session, id: MessageId) -> Result<Option<Message>, StoreError> {
     sqlx::query_as!(
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
@@ -159,9 +167,9 @@ pub async fn find(connection: &mut PgConnection, id: MessageId) -> Result<Option
          FROM messages WHERE id = $1",
         id.0
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?
-    .map(Message::try_from)
+    .map(|row| row.message(connection.sealer()))
     .transpose()
 }
 
@@ -170,7 +178,7 @@ pub async fn find(connection: &mut PgConnection, id: MessageId) -> Result<Option
 /// # Errors
 /// When Postgres fails.
 pub async fn by_idempotency_key(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     sender: UserId,
     key: &str,
 ) -> Result<Option<Message>, StoreError> {
@@ -184,9 +192,9 @@ pub async fn by_idempotency_key(
         sender.0,
         key
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?
-    .map(Message::try_from)
+    .map(|row| row.message(connection.sealer()))
     .transpose()
 }
 

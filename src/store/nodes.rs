@@ -1,9 +1,9 @@
 //! Being alive, as other nodes can see it: a node holds an advisory lock on a connection of its own. When it dies, its
 //! connection ends, and what it had claimed is free at once.
 
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, keys};
 
 /// The sign of life of one node.
 #[derive(Debug)]
@@ -13,16 +13,20 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Takes a connection out of the pool and holds the lock of `node` on it.
+    /// Takes a connection out of the pool and holds the lock of `node` on it, and that of the key that it seals by.
     ///
     /// # Errors
     /// When Postgres fails, or another node has this number.
-    pub async fn hold(pool: &PgPool, node: i32) -> Result<Option<Self>, StoreError> {
-        let mut connection = pool.acquire().await?.detach();
+    pub async fn hold(store: &Store, node: i32) -> Result<Option<Self>, StoreError> {
+        let mut connection = store.pool.acquire().await?.detach();
         let held = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(20261121, $1) AS "held!""#, node)
             .fetch_one(&mut connection)
             .await?;
-        Ok(held.then_some(Self { connection, node }))
+        if !held {
+            return Ok(None);
+        }
+        keys::hold(&mut connection, store.sealer()).await?;
+        Ok(Some(Self { connection, node }))
     }
 
     /// The node's number.
@@ -41,7 +45,7 @@ impl Presence {
         if self.connection.ping().await.is_ok() {
             return Ok(true);
         }
-        let renewed = Self::hold(&store.pool, self.node).await?;
+        let renewed = Self::hold(store, self.node).await?;
         let held = renewed.is_some();
         if let Some(renewed) = renewed {
             *self = renewed;

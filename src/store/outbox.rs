@@ -3,23 +3,25 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::sealer::{Sealer, What, report};
+use super::{Session, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
-use crate::domain::job::{NewJob, StoredJob};
+use crate::domain::job::{Job, NewJob, StoredJob};
 
 /// Adds jobs at the end of their lanes and wakes the lanes that slept.
 ///
 /// # Errors
 /// When Postgres fails.
 #[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
-pub async fn add(connection: &mut PgConnection, jobs: &[NewJob], now: Timestamp) -> Result<(), StoreError> {
+pub async fn add(connection: &mut Session, jobs: &[NewJob], now: Timestamp) -> Result<(), StoreError> {
     if jobs.is_empty() {
         return Ok(());
     }
+    let sealer = connection.sealer();
     let bodies: Vec<String> = jobs
         .iter()
-        .map(|job| serde_json::to_string(&job.job))
+        .map(|job| sealed(sealer, What::Job, job.id.0, &job.job))
         .collect::<Result<_, _>>()?;
     let lanes: Vec<Uuid> = jobs.iter().map(|job| job.lane.key()).collect();
     sqlx::query!(
@@ -46,9 +48,19 @@ pub async fn add(connection: &mut PgConnection, jobs: &[NewJob], now: Timestamp)
         now,
         &jobs.iter().map(|job| job.lane.is_urgent()).collect::<Vec<_>>(),
     )
-    .execute(connection)
+    .execute(&mut **connection)
     .await?;
     Ok(())
+}
+
+/// A job as it is stored: only those with words of people are sealed, so that what else is done can be looked at.
+pub(super) fn sealed(sealer: &Sealer, what: What, id: Uuid, job: &Job) -> Result<String, StoreError> {
+    let json = serde_json::to_string(job)?;
+    if job.holds_words() {
+        sealer.seal_json(what, id, &json)
+    } else {
+        Ok(json)
+    }
 }
 
 /// A lane that this node works on now.
@@ -145,9 +157,9 @@ pub struct Head {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<Head, StoreError> {
+pub async fn head(connection: &mut Session, lane: Uuid) -> Result<Head, StoreError> {
     let state = sqlx::query!("SELECT version, leased_by FROM outbox_lanes WHERE lane = $1", lane)
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut **connection)
         .await?;
     let mut head = Head {
         version: state.as_ref().map_or(0, |state| state.version),
@@ -162,14 +174,20 @@ pub async fn head(connection: &mut PgConnection, lane: Uuid) -> Result<Head, Sto
                (SELECT min(seq) FROM outbox WHERE lane = $1))"#,
         lane
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?;
     let Some(row) = row else { return Ok(head) };
-    let job = serde_json::from_str(&row.job).map_err(|_| StoreError::Inconsistent {
+    let wrong = || StoreError::Inconsistent {
         table: "outbox",
         column: "job",
         row: row.id.to_string(),
-    })?;
+    };
+    let job = connection.sealer().open_json(What::Job, row.id, row.job);
+    let job = job.map_err(|error| report(What::Job, row.id, &error));
+    let job = job
+        .ok()
+        .and_then(|job| serde_json::from_str(&job).ok())
+        .ok_or_else(wrong)?;
     head.job = Some(StoredJob {
         seq: row.seq,
         id: OutboxId(row.id),

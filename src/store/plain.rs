@@ -6,8 +6,9 @@ use std::time::Instant;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::sealer::{Sealer, What};
 use super::server::Run;
-use super::{FRESH, PoolConnection, Store, StoreError};
+use super::{FRESH, Session, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ingest::{NewMessage, Plain};
 use crate::domain::message::Delivery;
@@ -15,17 +16,17 @@ use crate::domain::message::Delivery;
 /// The connection that the last transaction took, and when. Under load the next one takes it again: the pool would give
 /// its connections in turn, so that each session of Postgres is cold when its turn comes, and ask each whether it lives.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<Option<(PoolConnection, Instant)>>>);
+pub(super) struct Kept(Arc<Mutex<Option<(Session, Instant)>>>);
 
 impl Kept {
     /// The connection, if it worked just now. Otherwise the pool gets it back.
-    pub(super) fn take(&self) -> Option<PoolConnection> {
+    pub(super) fn take(&self) -> Option<Session> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         kept.filter(|(_, at)| at.elapsed() < FRESH)
             .map(|(connection, _)| connection)
     }
 
-    fn keep(&self, connection: PoolConnection) {
+    fn keep(&self, connection: Session) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, Instant::now()));
     }
 }
@@ -43,7 +44,7 @@ impl Store {
         };
         self.server.still_in(run)?;
         // After an error it is the pool that looks whether it still works.
-        let done = say(&mut connection, self.clock_base, plain, now).await?;
+        let done = say(&mut connection, &self.sealer, self.clock_base, plain, now).await?;
         self.plain.keep(connection);
         Ok(done)
     }
@@ -57,12 +58,19 @@ fn place(index: usize) -> i32 {
 #[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
 async fn say(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     clock_base: i64,
     plain: &Plain,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let messages = || plain.messages.iter().map(|(_, message)| message);
     let column = |get: fn(&NewMessage) -> Option<String>| messages().map(get).collect::<Vec<_>>();
+    let contents: Vec<String> = messages()
+        .map(|it| sealer.seal(What::Content, it.id, &it.text.plain))
+        .collect::<Result<_, _>>()?;
+    let formatted: Vec<Option<String>> = messages()
+        .map(|it| sealer.seal_some(What::Formatted, it.id, it.text.formatted.as_deref()))
+        .collect::<Result<_, _>>()?;
     let done = sqlx::query_scalar!(
         r#"SELECT say_in_rooms($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS "done!""#,
         clock_base,
@@ -77,8 +85,8 @@ async fn say(
         &messages()
             .map(|it| it.text.style.as_str().to_owned())
             .collect::<Vec<_>>(),
-        &messages().map(|it| it.text.plain.clone()).collect::<Vec<_>>(),
-        &column(|it| it.text.formatted.clone()) as &[Option<String>],
+        &contents,
+        &formatted as &[Option<String>],
         &column(|it| it.event_id.clone()) as &[Option<String>],
         &column(|it| it.delivery.map(Delivery::as_str).map(str::to_owned)) as &[Option<String>],
         &messages().map(|it| it.created_at).collect::<Vec<_>>(),

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, messages};
+use super::{Session, StoreError, messages};
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::message::Message;
@@ -76,7 +76,7 @@ pub async fn set_progress(connection: &mut PgConnection, progress: Progress) -> 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn older(connection: &mut PgConnection, after: MessageId, limit: i64) -> Result<Vec<Message>, StoreError> {
+pub async fn older(connection: &mut Session, after: MessageId, limit: i64) -> Result<Vec<Message>, StoreError> {
     sqlx::query_as!(
         messages::Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
@@ -87,10 +87,10 @@ pub async fn older(connection: &mut PgConnection, after: MessageId, limit: i64) 
         after.0,
         limit
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?
     .into_iter()
-    .map(Message::try_from)
+    .map(|row| row.message(connection.sealer()))
     .collect()
 }
 
@@ -134,6 +134,17 @@ pub async fn forget(connection: &mut PgConnection, ids: &[MessageId]) -> Result<
     Ok(())
 }
 
+/// Forgets all words, and how far the index had come.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn clear(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("WITH progress AS (DELETE FROM search_progress) DELETE FROM message_search")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The conversations that somebody may search.
 ///
 /// # Errors
@@ -156,7 +167,7 @@ pub async fn places(connection: &mut PgConnection, user: UserId) -> Result<Vec<C
 /// # Errors
 /// When Postgres fails.
 pub async fn find(
-    connection: &mut PgConnection,
+    connection: &mut Session,
     conversations: &[ConversationId],
     query: &str,
     limit: i64,
@@ -181,9 +192,9 @@ pub async fn find(
         limit,
         offset
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?
     .into_iter()
-    .map(Message::try_from)
+    .map(|row| row.message(connection.sealer()))
     .collect()
 }

@@ -15,6 +15,8 @@ mod outbox;
 mod people;
 mod plain;
 mod receipts;
+mod requests;
+mod sealing;
 mod server;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::apply::apply;
-use super::{Store, Tx};
+use super::{Session, Store, Tx};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, Member, Membership, Person};
 use crate::domain::feed::{Cursor, FeedEntry};
@@ -216,7 +218,7 @@ fn roles(members: &BTreeMap<UserId, Member>) -> Vec<(UserId, Role, Membership)> 
 }
 
 /// Everything in the feed, once no other test's transaction holds it back.
-async fn whole_feed(connection: &mut PgConnection) -> Vec<FeedEntry> {
+async fn whole_feed(connection: &mut Session) -> Vec<FeedEntry> {
     loop {
         let (page, held) = super::feed::after(connection, Cursor::default(), 100).await.unwrap();
         if !held {

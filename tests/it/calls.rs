@@ -206,6 +206,9 @@ impl Stage {
             | Change::MemberJoined { .. }
             | Change::MemberLeft { .. }
             | Change::RoleChanged { .. }
+            | Change::Requested { .. }
+            | Change::Answered { .. }
+            | Change::LocationStopped { .. }
             | Change::Read { .. }
             | Change::Kept { .. }
             | Change::Edited { .. }

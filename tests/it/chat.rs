@@ -7,6 +7,7 @@ mod groups;
 mod keeping;
 mod presence;
 mod receipts;
+mod requests;
 mod search;
 mod sockets;
 mod third;

@@ -3,3 +3,4 @@
 mod commands;
 mod doctor;
 mod installation;
+mod sealing;

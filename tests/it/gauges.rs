@@ -32,6 +32,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             line: ruma::owned_room_alias_id!("#nova_line:example.org"),
             permissions: nova_bridge::domain::bot::Permissions(BTreeMap::new()),
             create_rooms: CreateRooms::Always,
+            dm_permission: nova_bridge::domain::request::DmPermission::Anyone,
             bot: owned_user_id!("@novabot:example.org"),
             sender: owned_user_id!("@_nova_bridge:example.org"),
             receipts: nova_bridge::bridge::receipts::ReceiptsTold::Public,

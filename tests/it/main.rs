@@ -21,5 +21,6 @@ mod homeserver_requests;
 mod layering;
 mod media;
 mod nova_calls;
+mod sealing;
 mod small_pool;
 mod support;

@@ -7,19 +7,19 @@ use crate::direct_chat;
 use crate::support::matrix::MatrixUser;
 use crate::support::world::World;
 
-fn bot(world: &World) -> String {
+pub(crate) fn bot(world: &World) -> String {
     format!("@novabot:{}", world.server())
 }
 
 /// Says something to the bot, and reads its answer.
-async fn asks(user: &MatrixUser, room: &str, bot: &str, text: &str) -> String {
+pub(crate) async fn asks(user: &MatrixUser, room: &str, bot: &str, text: &str) -> String {
     let before = answers(user, room, bot, |_| true).await.len();
     user.say(room, text).await;
     let all = answers(user, room, bot, |count| count > before).await;
     all.into_iter().next_back().unwrap()
 }
 
-async fn answers(user: &MatrixUser, room: &str, bot: &str, enough: impl Fn(usize) -> bool) -> Vec<String> {
+pub(crate) async fn answers(user: &MatrixUser, room: &str, bot: &str, enough: impl Fn(usize) -> bool) -> Vec<String> {
     user.sees_in(room, "an answer of the bot's", |room| {
         let said: Vec<String> = room
             .said()

@@ -21,6 +21,7 @@ mod groups;
 mod media;
 mod passing;
 mod profiles;
+mod requests;
 mod rooms;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]

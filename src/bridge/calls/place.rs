@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::bridge::conversations::BLOCKED;
 use crate::bridge::{Bridge, CommandError};
 use crate::domain::call::{Call, Dialect, Peer, Place, Sdp, StreamMetadata, Topology};
 use crate::domain::clock::Timestamp;
@@ -11,7 +12,7 @@ use crate::domain::ingest::{Effects, SavedCall};
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::matrix::translate::outbound;
 use crate::store::people::Profiles;
-use crate::store::{Tx, calls, people};
+use crate::store::{Tx, blocks, calls, people};
 
 /// The longest key that a client may give to a call, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -106,6 +107,8 @@ impl Bridge {
         let others = || profiles.values().filter(|it| it.id != caller);
         let direct = conversation.kind == Kind::Direct;
         let mut asked: Vec<UserId> = others().filter(|it| it.is_nova || direct).map(|it| it.id).collect();
+        let blockers: Vec<Uuid> = asked.iter().map(|user| user.0).collect();
+        let blockers = blocks::blockers(tx, caller, &blockers).await?;
         asked.push(caller);
         let (_, off) = calls::unavailable(tx, &asked, conversation.id).await?;
         if off.contains(&caller) {
@@ -116,8 +119,14 @@ impl Bridge {
                 let other = others()
                     .next()
                     .ok_or(CommandError::Forbidden("nobody else is in this conversation"))?;
+                if blockers.contains(&other.id) {
+                    return Err(CommandError::Forbidden(BLOCKED));
+                }
                 if off.contains(&other.id) {
                     return Err(CommandError::CallsOff);
+                }
+                if other.is_nova && conversation.joined(other.id).is_none() {
+                    return Err(CommandError::Forbidden("nobody else has come to this conversation yet"));
                 }
                 if !other.is_nova && calls::is_encrypted(tx, conversation.id).await? {
                     return Err(CommandError::Forbidden(
@@ -135,7 +144,9 @@ impl Bridge {
                 let place = |user: UserId| conversation.members.get(&user).map(|member| member.membership);
                 let there = |person: &&Person| place(person.id) == Some(Membership::Joined);
                 let nova = others().filter(there).filter(|it| it.is_nova).map(|it| it.id);
-                let nova: Vec<UserId> = nova.filter(|user| !off.contains(user)).collect();
+                let nova: Vec<UserId> = nova
+                    .filter(|user| !off.contains(user) && !blockers.contains(user))
+                    .collect();
                 if nova.is_empty() {
                     return Err(CommandError::Forbidden("nobody in this group can be called"));
                 }

@@ -12,7 +12,8 @@ use crate::store::{Tx, people};
 use super::arriving;
 
 impl Bridge {
-    /// Adds people to a group. Nova users are in at once, Matrix users are invited; who is there already stays.
+    /// Adds people to a group. Nova users are in at once, unless they want to be asked; Matrix users are invited; who is there
+    /// already stays.
     ///
     /// # Errors
     /// When the caller is no member, nobody knows one of the people, or a role is above the caller's.
@@ -36,13 +37,14 @@ impl Bridge {
                 "you cannot give a role that is not below your own",
             ));
         }
+        let doors = self.doors(&mut tx, user, &persons).await?;
         let mut effects = Effects::default();
         let mut portal = conversation.has_portal;
         for person in &persons {
             if conversation.members.contains_key(&person.id) {
                 continue;
             }
-            let member = arriving(person, role);
+            let member = arriving(person, role, doors.admission(person.id, user));
             if !person.is_nova {
                 effects.met.push(person.clone());
                 if !portal {
@@ -58,6 +60,7 @@ impl Bridge {
             });
             effects.departed.push((id, person.id));
             effects.feed.push(NewEntry::change(id, came(user, person, member)));
+            effects.ask(id, user, &[(person, member)]);
             if conversation.has_portal {
                 effects.jobs.push(self.job(
                     id,
@@ -209,7 +212,7 @@ impl Bridge {
     }
 
     /// Locks a conversation that the caller takes part in.
-    pub(super) async fn conversation_of(
+    pub(in crate::bridge) async fn conversation_of(
         &self,
         tx: &mut Tx,
         id: ConversationId,
@@ -244,7 +247,7 @@ impl Bridge {
     }
 }
 
-fn came(by: UserId, person: &Person, member: Member) -> Change {
+pub(in crate::bridge) fn came(by: UserId, person: &Person, member: Member) -> Change {
     Change::MemberJoined {
         by,
         user: person.id,
@@ -255,7 +258,7 @@ fn came(by: UserId, person: &Person, member: Member) -> Change {
     }
 }
 
-fn gone(conversation: &Conversation, by: UserId, user: UserId) -> Effects {
+pub(in crate::bridge) fn gone(conversation: &Conversation, by: UserId, user: UserId) -> Effects {
     let id = conversation.id;
     Effects {
         members: vec![MemberEdit {

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{address, checked};
+use crate::bridge::conversations::BLOCKED;
 use crate::bridge::{Bridge, CommandError};
 use crate::domain::act::{self, MessageAct, Version};
 use crate::domain::clock::Timestamp;
@@ -40,11 +41,13 @@ impl Bridge {
     /// Gives a message another text, here and in Matrix.
     ///
     /// # Errors
-    /// When it is not the caller's, is gone, is older than 24 hours, or was edited since; or the text cannot be said.
+    /// When the caller is blocked, it is not theirs, is gone, is older than 24 hours, or was edited since; or the text cannot
+    /// be said.
     pub async fn edit_message(&self, user: UserId, which: Which, rewrite: Rewrite) -> Result<Message, CommandError> {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         let (mut message, _) = self.message_of(&mut tx, user, which).await?;
+        heard(&mut tx, message.conversation, user).await?;
         let mut text = checked(Text {
             style: rewrite.style.unwrap_or(message.text.style),
             plain: rewrite.plain,
@@ -170,6 +173,15 @@ impl Bridge {
         let message = message.filter(|it| it.conversation == conversation).ok_or_else(none)?;
         Ok((message, role))
     }
+}
+
+/// Refuses whom the other one of a direct conversation blocks. To take something back they need not be heard.
+pub(super) async fn heard(tx: &mut Tx, conversation: ConversationId, user: UserId) -> Result<(), CommandError> {
+    let place = conversations::place(tx, conversation, user).await?;
+    if place.is_some_and(|place| place.is_blocked) {
+        return Err(CommandError::Forbidden(BLOCKED));
+    }
+    Ok(())
 }
 
 /// Whether a message has an event, or will have one before the next job of its lane is done.

@@ -1,6 +1,6 @@
 //! A Nova user reacts to a message, and takes it back.
 
-use super::acts::{Which, act_job, reaches_matrix};
+use super::acts::{Which, act_job, heard, reaches_matrix};
 use crate::bridge::{Bridge, CommandError};
 use crate::domain::act::{MAX_EMOJI_BYTES, MessageAct, Reaction, Refused};
 use crate::domain::clock::Timestamp;
@@ -26,7 +26,7 @@ impl Bridge {
     /// Reacts to a message, here and in Matrix. The same reaction again is the same.
     ///
     /// # Errors
-    /// When the emoji is none, or the message is gone.
+    /// When the emoji is none, the message is gone, or the caller is blocked.
     pub async fn react(&self, user: UserId, which: Which, emoji: String) -> Result<Reaction, CommandError> {
         if emoji.trim().is_empty() || emoji.len() > MAX_EMOJI_BYTES || emoji.chars().any(char::is_control) {
             return Err(CommandError::Invalid(format!(
@@ -36,6 +36,7 @@ impl Bridge {
         let now = self.now();
         let mut tx = self.inner.store.begin().await?;
         let (message, _) = self.message_of(&mut tx, user, which).await?;
+        heard(&mut tx, message.conversation, user).await?;
         if matches!(message.gone, Some(Gone::Recalled { .. })) {
             return Err(Refused::Recalled.into());
         }

@@ -39,6 +39,7 @@ impl Bridge {
             Job::SendMedia => return self.send_media(job, &ghost).await,
             Job::Join { room } => return self.join(job, &ghost, room).await,
             Job::SyncRoom { room } => self.sync_room(job, &ghost, room).await?,
+            Job::ReadBack { room } => self.read_back(job, &ghost, room).await?,
             Job::Invite { target } => return self.invite(job, &ghost, target).await,
             Job::Leave { room, notice } => {
                 return self.leave_room(job, &ghost, room.as_deref(), notice.as_deref()).await;
@@ -186,6 +187,18 @@ impl Bridge {
             if self.accept_state(state, &room, version).await? {
                 return Ok(());
             }
+        }
+    }
+
+    async fn read_back(&self, job: &StoredJob, ghost: &OwnedUserId, room: &str) -> Result<(), JobError> {
+        let room = room_id(room)?;
+        self.ensure_ghost(job.actor).await?;
+        match Box::pin(self.read_back_room(&room, ghost)).await {
+            Err(JobError::Homeserver(error)) if error.errcode() == Some("M_FORBIDDEN") => {
+                tracing::info!(room.id = %room, "what was said in a room may not be read");
+                Ok(())
+            }
+            other => other,
         }
     }
 

@@ -16,8 +16,8 @@ use crate::config::{self, Config, Environment};
 use crate::domain::ghost::{Ghosts, parse_mxid};
 use crate::domain::ids::UserId as NovaUser;
 use crate::matrix::{Homeserver, HomeserverError, Settings, unobserved};
-use crate::store::PgPool;
 use crate::store::connect::{self, ConnectError};
+use crate::store::{PgPool, keys};
 
 /// What the legs tried so far have brought to light.
 pub(super) struct Checks<'a> {
@@ -65,6 +65,7 @@ impl<'a> Checks<'a> {
                 Ok(found)
             }
             Leg::Migrations => self.migrations().await,
+            Leg::Sealing => self.sealing().await,
             Leg::Homeserver => self.homeserver().await,
             Leg::Token => self.token().await,
             Leg::Domain => self.domain(),
@@ -93,6 +94,18 @@ impl<'a> Checks<'a> {
             return Ok("the schema is up to date".to_owned());
         }
         Err(Failure::Database(ConnectError::Behind { pending: pending.len() }))
+    }
+
+    async fn sealing(&self) -> Result<String, Failure> {
+        let pool = known(Leg::Sealing, self.pool.as_ref())?;
+        let config = self.config(Leg::Sealing)?;
+        let sealer = parts::sealer(config);
+        keys::check(pool, &sealer).await.map_err(Failure::Database)?;
+        match sealer.keys().first() {
+            None => Err(Failure::Unsealed),
+            Some(_) if config.search.enabled => Err(Failure::SearchOpen),
+            Some(key) => Ok(format!("what people say is sealed by the key {key}")),
+        }
     }
 
     async fn homeserver(&mut self) -> Result<String, Failure> {

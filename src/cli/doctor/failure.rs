@@ -32,6 +32,12 @@ pub enum Failure {
     /// The database cannot be used.
     #[error("{}", .0.what())]
     Database(ConnectError),
+    /// What people say is not sealed.
+    #[error("what people say lies unencrypted in the database")]
+    Unsealed,
+    /// It is, but the search index is not.
+    #[error("what people say is sealed, but the search index holds its words unencrypted")]
+    SearchOpen,
     /// The homeserver does not answer.
     #[error("{url} does not answer: {reason}")]
     HomeserverUnreachable {
@@ -187,6 +193,10 @@ impl Failure {
                 `nova-bridge generate-registration --force` and restart Synapse"
                 .to_owned(),
             Self::Database(error) => error.cure().to_owned(),
+            Self::Unsealed => "give encryption_at_rest.keys a key, which `nova-bridge generate-key` prints; \
+                `nova-bridge seal` then seals what is there"
+                .to_owned(),
+            Self::SearchOpen => "remove search.enabled, unless people need the search".to_owned(),
             Self::HomeserverUnreachable { .. } => {
                 "start Synapse, or correct homeserver.url: it must be reachable from this machine".to_owned()
             }
@@ -224,16 +234,16 @@ impl Failure {
     /// Whether the bridge works all the same.
     #[must_use]
     pub const fn is_advice(&self) -> bool {
-        matches!(self, Self::NoTurn)
+        matches!(self, Self::NoTurn | Self::Unsealed | Self::SearchOpen)
     }
 
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NoTurn => Exit::Done,
+            Self::NoTurn | Self::Unsealed | Self::SearchOpen => Exit::Done,
             Self::Configuration(_) | Self::Registration(_) | Self::RegistrationDiffers { .. } => Exit::Configuration,
-            Self::Database(_) => Exit::Database,
+            Self::Database(error) => error.into(),
             Self::HomeserverUnreachable { .. } | Self::NotAHomeserver { .. } => Exit::HomeserverUnreachable,
             Self::TokenUnknown
             | Self::TokenOfAnother { .. }
@@ -242,7 +252,7 @@ impl Failure {
             Self::Ping(_) => Exit::Unreachable,
             Self::Unexpected { leg, .. } => match leg {
                 Leg::Configuration | Leg::Registration => Exit::Configuration,
-                Leg::Database | Leg::Migrations => Exit::Database,
+                Leg::Database | Leg::Migrations | Leg::Sealing => Exit::Database,
                 Leg::Homeserver => Exit::HomeserverUnreachable,
                 Leg::Token | Leg::Domain | Leg::Namespace | Leg::Turn => Exit::HomeserverRefuses,
                 Leg::Ping => Exit::Unreachable,

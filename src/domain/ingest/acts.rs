@@ -29,7 +29,10 @@ impl Planner<'_> {
             }
         }
         let member = |state: &crate::domain::conversation::Conversation| state.joined(sender).is_some();
-        if !self.context.conversations.get(&conversation).is_some_and(member) {
+        let counts = self.context.conversations.get(&conversation).is_some_and(member);
+        // Who takes something back is heard.
+        let hushed = *act != Act::Redact && self.is_hushed(conversation, sender);
+        if !counts || hushed {
             return Verdict::Ignored;
         }
         let done = self.carry_out(EarlyAct {

@@ -9,7 +9,7 @@ use crate::domain::call::{
     self, Call, CallAct, CallEvent, Dialect, EndReason, Input, MatrixInvite, MatrixLeg, News, Participant, Phase,
     Presence, Sdp, StreamMetadata, Topology, Version,
 };
-use crate::domain::conversation::{Kind, Person};
+use crate::domain::conversation::{Kind, Member, Membership, Person};
 use crate::domain::event::InboundEvent;
 use crate::domain::feed::Change;
 use crate::domain::ids::{CallId, ConversationId, ParticipantId, UserId};
@@ -121,13 +121,20 @@ impl Planner<'_> {
             return None;
         }
         let callee = *members.keys().find(|user| **user != sender)?;
-        let is_nova = self.context.profiles.get(&callee).is_some_and(|it| it.is_nova);
+        // Whoever was only asked to come is not there to be called.
+        let joined = |it: &Member| it.membership == Membership::Joined;
+        let is_nova =
+            self.context.profiles.get(&callee).is_some_and(|it| it.is_nova) && members.get(&callee).is_some_and(joined);
         let peer = self.context.profiles.get(&sender)?.clone();
         is_nova.then_some(Two {
             conversation,
             callee,
             peer,
         })
+    }
+
+    fn blocks(&self, two: &Two) -> bool {
+        self.context.doors.blocks.contains(&(two.callee, two.peer.id))
     }
 
     /// The unfinished call of that id.
@@ -231,7 +238,7 @@ impl Planner<'_> {
             self.effects.early_taken.push(key);
         }
         let rules = self.context.call_rules;
-        let calls_off = !rules.enabled || self.context.calls.off.contains(&two.callee);
+        let calls_off = !rules.enabled || self.context.calls.off.contains(&two.callee) || self.blocks(two);
         let cancelled = early.iter().any(|it| matches!(it.act, CallAct::Hangup(_)));
         let too_late = call.age_ms > lifetime_ms.saturating_sub(LATEST_MS);
         let (replaces, busy) = if calls_off || cancelled || too_late {
@@ -324,7 +331,8 @@ impl Planner<'_> {
         }
         self.notice(conversation, two.callee, RTC_NOTICE);
         let call = self.missed(&two, id, ring.is_video);
-        let wanted = self.context.call_rules.enabled && !self.context.calls.off.contains(&two.callee);
+        let wanted =
+            self.context.call_rules.enabled && !self.context.calls.off.contains(&two.callee) && !self.blocks(&two);
         let news = News::Missed {
             by: two.peer.id,
             reason: EndReason::NoAnswer,

@@ -10,11 +10,12 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Person};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ActId, CallId, ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::request::Doors;
 
 /// Everything that the events of one transaction may touch, read under the locks of the conversations.
 ///
 /// Members and profiles are read only for conversations with state events in the transaction; a message needs no more
-/// than its room and the last number.
+/// than its room and the last number, unless somebody blocks who says it.
 #[derive(Debug)]
 pub struct Context {
     /// Who is a ghost.
@@ -52,6 +53,8 @@ pub struct Context {
     pub calls: Calls,
     /// How calls are held.
     pub call_rules: CallRules,
+    /// Who blocks those whom the events name, and who of those invited wants to be asked first.
+    pub doors: Doors,
 }
 
 /// What a plan knows of the messages that the events do something to. Of the conversations it needs the members that act.

@@ -56,6 +56,8 @@ pub struct Effects {
     pub encrypted: Vec<OwnedRoomId>,
     /// Members that come, go or change.
     pub members: Vec<MemberEdit>,
+    /// Nova users among the members who are asked first. After `members`.
+    pub requests: Vec<NewRequest>,
     /// People whom Nova takes out, until their rooms say so.
     pub departures: Vec<(ConversationId, UserId)>,
     /// Departures that the room has told of, or that it never will.
@@ -72,6 +74,8 @@ pub struct Effects {
     pub messages: Vec<NewMessage>,
     /// Nova users who have read up to their own messages: whoever answers has read.
     pub reads: Vec<Read>,
+    /// Messages by which people say where they are, until they stop.
+    pub shares: Vec<LocationShare>,
     /// What is done to messages, in order, after they are said.
     pub acts: Vec<MessageAct>,
     /// Messages of ours that are in the room, with their event.
@@ -126,6 +130,7 @@ impl Effects {
             creators,
             encrypted,
             members,
+            requests,
             departures,
             departed,
             touched,
@@ -133,6 +138,7 @@ impl Effects {
             regrouped,
             made_direct,
             messages,
+            shares,
             acts,
             echoes,
             calls,
@@ -164,6 +170,7 @@ impl Effects {
             && creators.is_empty()
             && encrypted.is_empty()
             && members.is_empty()
+            && requests.is_empty()
             && departures.is_empty()
             && departed.is_empty()
             && touched.is_empty()
@@ -171,6 +178,7 @@ impl Effects {
             && regrouped.is_empty()
             && made_direct.is_empty()
             && messages.is_empty()
+            && shares.is_empty()
             && acts.is_empty()
             && echoes.is_empty()
             && calls.is_empty()
@@ -262,6 +270,28 @@ pub struct MemberEdit {
     pub user: UserId,
     /// The new place; `None` when they are gone.
     pub member: Option<Member>,
+}
+
+/// A Nova user is asked to come to a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewRequest {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+    /// By whom.
+    pub by: UserId,
+}
+
+/// Somebody lets a conversation know where they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocationShare {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+    /// The message that says it.
+    pub message: MessageId,
 }
 
 /// A change of what a conversation looks like. Always whole.

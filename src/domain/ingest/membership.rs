@@ -2,6 +2,7 @@
 
 use ruma::OwnedUserId;
 
+use super::requests::Admitted;
 use super::{ConversationEdit, Effects, MemberEdit, NewEntry, Planner, Verdict, reason};
 use crate::domain::conversation::{Kind, Member, Membership, Person, pair};
 use crate::domain::event::{InboundEvent, MemberEvent, RoomMembership};
@@ -35,10 +36,24 @@ impl Planner<'_> {
                 if inviter.is_some_and(|inviter| !self.context.people.contains(&inviter)) {
                     return Verdict::dead(reason::UNKNOWN_ACCOUNT, "the inviting ghost belongs to no account");
                 }
+                let membership = match self.admission(event, member, known, ghost) {
+                    Admitted::Already => return Verdict::Applied,
+                    Admitted::No => {
+                        let room = Some(event.room.to_string());
+                        self.job(Lane::Account(ghost), ghost, Job::Leave { room, notice: None });
+                        return Verdict::Applied;
+                    }
+                    Admitted::Asked => Membership::Invited,
+                    Admitted::Yes => Membership::Joined,
+                };
                 let conversation = match known {
                     Some(conversation) if !member.is_direct || bot => conversation,
                     _ => self.portal_for_invite(event, member, ghost),
                 };
+                if membership == Membership::Invited {
+                    self.ask(event, conversation, ghost);
+                    return Verdict::Applied;
+                }
                 let (conversation, _) = self.come(event, conversation, ghost, Membership::Joined);
                 let room = event.room.to_string();
                 let lane = Lane::Conversation(conversation);
@@ -64,9 +79,16 @@ impl Planner<'_> {
                     );
                     made
                 };
+                let asked = self.place_of(conversation, ghost) == Some(Membership::Invited);
                 let (came_to, _) = self.come(event, conversation, ghost, Membership::Joined);
                 if came_to != conversation {
                     self.read_room(event, came_to);
+                } else if asked {
+                    // They came with a Matrix client of their own. Nobody was pushed what was there before.
+                    let room = event.room.to_string();
+                    let lane = Lane::Conversation(conversation);
+                    self.job(lane, ghost, Job::ReadBack { room: room.clone() });
+                    self.job(lane, ghost, Job::SyncRoom { room });
                 }
                 Verdict::Applied
             }
@@ -179,6 +201,9 @@ impl Planner<'_> {
             membership,
         };
         self.effects.feed.push(NewEntry::change(conversation, change));
+        if before.is_some() {
+            self.accepted(conversation, user);
+        }
         (conversation, true)
     }
 
@@ -198,7 +223,7 @@ impl Planner<'_> {
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::Ignored;
         };
-        if state.members.remove(&user).is_some() {
+        if let Some(before) = state.members.remove(&user) {
             self.effects.members.push(MemberEdit {
                 conversation,
                 user,
@@ -207,6 +232,9 @@ impl Planner<'_> {
             self.effects
                 .feed
                 .push(NewEntry::change(conversation, Change::MemberLeft { by, user }));
+            if before.membership == Membership::Invited {
+                self.asked_no_more(conversation, user, by);
+            }
         }
         self.left_calls(conversation, user);
         Verdict::Applied

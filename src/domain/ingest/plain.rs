@@ -16,6 +16,7 @@ use crate::domain::event::{Meaning, RawEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::Text;
+use crate::domain::request::Doors;
 
 /// What is said in which rooms, if the assumptions hold.
 #[derive(Debug)]
@@ -150,6 +151,7 @@ fn assume(
         acts: Acts::default(),
         calls: Calls::default(),
         call_rules: CallRules::default(),
+        doors: Doors::default(),
     };
     (context, stand_ins)
 }

@@ -10,6 +10,7 @@ mod model;
 mod plain;
 mod portals;
 mod properties;
+mod requests;
 mod third;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,6 +176,9 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::MemberJoined { .. }) => "joined",
             Some(Change::MemberLeft { .. }) => "left",
             Some(Change::RoleChanged { .. }) => "role",
+            Some(Change::Requested { .. }) => "requested",
+            Some(Change::Answered { .. }) => "answered",
+            Some(Change::LocationStopped { .. }) => "stopped",
             Some(Change::Call { .. }) => "call",
             Some(Change::Read { .. }) => "read",
             Some(Change::Kept { .. }) => "kept",

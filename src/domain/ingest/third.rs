@@ -65,7 +65,11 @@ impl Planner<'_> {
         self.effects.split_off.push((id, direct));
         self.effects.portals.push((id, event.room.clone()));
         for (user, member) in &people {
-            self.come(event, id, *user, member.membership);
+            if member.membership == Membership::Invited && self.is_nova(*user) {
+                self.ask(event, id, *user);
+            } else {
+                self.come(event, id, *user, member.membership);
+            }
         }
         if !lost && known {
             self.come(event, id, sender, Membership::Joined);

@@ -76,6 +76,13 @@ impl Place {
         self.accuracy.as_ref()?.parse().ok()
     }
 
+    /// How exact it is, in whole metres; 0 where nobody says.
+    #[must_use]
+    pub fn whole_metres(&self) -> i64 {
+        let rounded = self.accuracy().map(|metres| format!("{metres:.0}"));
+        rounded.and_then(|metres| metres.parse().ok()).unwrap_or_default()
+    }
+
     /// What stands for it where only text is shown.
     #[must_use]
     pub fn label(&self) -> &str {

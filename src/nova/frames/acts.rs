@@ -65,6 +65,9 @@ pub(super) fn frame(entry: &FeedEntry, change: &Change) -> Option<Value> {
         | Change::MemberJoined { .. }
         | Change::MemberLeft { .. }
         | Change::RoleChanged { .. }
+        | Change::Requested { .. }
+        | Change::Answered { .. }
+        | Change::LocationStopped { .. }
         | Change::Call { .. }
         | Change::Edited { .. }
         | Change::Read { .. }

@@ -93,7 +93,7 @@ fn role(name: &str) -> Result<Role, ApiError> {
 }
 
 /// Whom a path means: Nova's id, or a Matrix id.
-fn person(state: &NovaState, text: &str) -> Result<UserId, ApiError> {
+pub(super) fn person(state: &NovaState, text: &str) -> Result<UserId, ApiError> {
     if text.starts_with('@') {
         let mxid = parse_mxid(text).ok_or_else(|| ApiError::Invalid("not a Matrix id".to_owned()))?;
         let ghosts = state.bridge.ghosts();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::extract::{Json, Params, Path};
 use super::failures::Failures;
 use super::read::{self, MessagesAsked};
-use super::{acts, reactions};
+use super::{acts, forward, reactions};
 use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
 use crate::domain::media::Media;
@@ -28,6 +28,7 @@ pub(super) fn shared() -> OpenApiRouter<NovaState> {
         .routes(routes!(get, acts::edit, acts::delete))
         .routes(routes!(acts::recall_in_conversation))
         .routes(routes!(acts::recall))
+        .routes(routes!(forward::forward))
         .routes(routes!(reactions::list, reactions::add))
         .routes(routes!(reactions::remove))
 }

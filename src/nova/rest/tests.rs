@@ -9,6 +9,7 @@ mod gateway;
 mod members;
 mod messages;
 mod pages;
+mod people;
 mod surface;
 
 pub(crate) use app::{ALICE, Answer, App, BOB, CAROL};

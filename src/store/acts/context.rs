@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::domain::act::{EarlyAct, Reaction, Version};
 use crate::domain::ids::{ActId, ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Acts, Subject, Target};
-use crate::store::StoreError;
+use crate::store::sealer::{What, report};
+use crate::store::{Session, StoreError};
 
 /// What the events of a transaction name.
 #[derive(Debug, Default)]
@@ -27,19 +28,25 @@ pub struct Named {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn early(connection: &mut PgConnection, events: &[String]) -> Result<Vec<EarlyAct>, StoreError> {
-    let rows = sqlx::query_scalar!(
+pub async fn early(connection: &mut Session, events: &[String]) -> Result<Vec<EarlyAct>, StoreError> {
+    let rows = sqlx::query!(
         r#"WITH RECURSIVE waiting AS (
                SELECT event_id, seq, act::text AS act FROM early_acts WHERE target_event_id = ANY ($1)
                UNION
                SELECT e.event_id, e.seq, e.act::text FROM waiting AS w JOIN early_acts AS e ON e.target_event_id = w.event_id)
-           SELECT act AS "act!" FROM waiting ORDER BY seq"#,
+           SELECT event_id AS "event!", act AS "act!" FROM waiting ORDER BY seq"#,
         events
     )
-    .fetch_all(connection)
+    .fetch_all(&mut **connection)
     .await?;
-    // What a newer version wrote and nobody here can read is not worth a transaction.
-    Ok(rows.iter().filter_map(|act| serde_json::from_str(act).ok()).collect())
+    let sealer = connection.sealer();
+    // What a newer version wrote and nobody here can read is not worth a transaction, nor what does not open.
+    let acts = rows.into_iter().filter_map(|row| {
+        let act = sealer.open_json(What::Act, &row.event, row.act);
+        let act = act.map_err(|error| report(What::Act, &row.event, &error)).ok()?;
+        serde_json::from_str(&act).ok()
+    });
+    Ok(acts.collect())
 }
 
 /// What is known of the events and messages that are named.

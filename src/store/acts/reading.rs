@@ -7,7 +7,9 @@ use crate::domain::act::Reaction;
 use crate::domain::ids::{ActId, MessageId, UserId};
 use crate::domain::job::Redacted;
 use crate::domain::message::{Style, Text};
-use crate::store::StoreError;
+use crate::store::messages::formatted;
+use crate::store::sealer::What;
+use crate::store::{Session, StoreError, media};
 
 /// How many people reacted to a message in the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,16 +113,17 @@ pub struct OutgoingEdit {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn outgoing_edit(connection: &mut PgConnection, id: ActId) -> Result<Option<OutgoingEdit>, StoreError> {
+pub async fn outgoing_edit(connection: &mut Session, id: ActId) -> Result<Option<OutgoingEdit>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT m.matrix_event_id, v.style, v.content, v.formatted,
+        r#"SELECT m.id AS message, m.matrix_event_id, v.style, v.content, v.formatted,
                   (m.edited_at IS NOT DISTINCT FROM v.written_at) AS "is_shown!",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM message_versions AS v JOIN messages AS m ON m.id = v.message_id WHERE v.id = $1"#,
         id.0
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut **connection)
     .await?;
+    let sealer = connection.sealer();
     row.map(|row| {
         let wrong = |table, column| StoreError::Inconsistent {
             table,
@@ -128,14 +131,16 @@ pub async fn outgoing_edit(connection: &mut PgConnection, id: ActId) -> Result<O
             row: id.to_string(),
         };
         let style = Style::parse(&row.style).ok_or_else(|| wrong("message_versions", "style"))?;
-        let media = row.media.as_deref().map(serde_json::from_str).transpose();
+        let message = row.message;
         Ok(OutgoingEdit {
             target: row.matrix_event_id,
             text: Text {
                 style,
-                plain: row.content,
-                formatted: row.formatted,
-                media: media.map_err(|_| wrong("message_media", "media"))?,
+                plain: sealer
+                    .open(What::Content, message, &row.content)
+                    .map_err(|_| wrong("message_versions", "content"))?,
+                formatted: formatted(sealer, message, row.formatted.as_deref()),
+                media: media::opened(sealer, message, row.media)?,
             },
             is_shown: row.is_shown,
         })

@@ -8,7 +8,7 @@ use crate::domain::event::{InboundEvent, Meaning, RawEvent};
 use crate::domain::feed::{Change, Cursor, FeedEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::ActId;
-use crate::domain::ingest::{CallRules, Context, Target};
+use crate::domain::ingest::{Context, Target};
 use crate::domain::job::Redacted;
 use crate::domain::message::{Gone, Message, Style};
 use crate::store::messages::{self, Page};
@@ -97,7 +97,7 @@ async fn entered(store: &Store, events: &[(&str, Meaning)]) -> Context {
         .collect();
     let mut tx = store.begin().await.unwrap();
     let ghosts = Ghosts::new(ruma::server_name!("example.org"));
-    context::enter(&mut tx, ghosts, Vec::new(), &events, CallRules::default(), at(6))
+    context::enter(&mut tx, ghosts, Vec::new(), &events, context::Rules::default(), at(6))
         .await
         .unwrap()
 }
@@ -211,7 +211,7 @@ async fn of_what_is_gone_nothing_is_left(pool: PgPool) {
     let liked = MessageAct::Reacted(reaction(&said, 2, ANNA, "👍", None));
     acted(&store, &said, &[edit, liked]).await;
     let mut connection = store.read().await.unwrap();
-    let page = async |connection: &mut PgConnection, with_recalled| {
+    let page = async |connection: &mut Session, with_recalled| {
         let page = Page::Newest { offset: 0 };
         let found = messages::page(connection, said.conversation, page, with_recalled, 9).await;
         found.unwrap().len()

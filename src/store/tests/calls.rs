@@ -261,7 +261,7 @@ async fn a_cut_voids_what_waits_and_ends_the_waiting(pool: PgPool) {
     let other = ringing(here, ANNA, alice(), Some("c2"));
     let jobs = [invite(&call), candidates(&call), candidates(&other)];
     queue(&store, &jobs).await;
-    let _node = Presence::hold(&pool, 1).await.unwrap().unwrap();
+    let _node = Presence::hold(&store, 1).await.unwrap().unwrap();
     let mut db = store.read().await.unwrap();
     let lane = jobs[0].lane.key();
     let defer = async |db: &mut PgConnection, job: OutboxId, uncertain| {
@@ -322,7 +322,7 @@ async fn calls_have_seats_of_their_own_and_their_lanes_go_when_they_are_empty(po
     };
     let signal = candidates(&call);
     queue(&store, &[slow(1), slow(2), signal.clone()]).await;
-    let _node = Presence::hold(&pool, 1).await.unwrap().unwrap();
+    let _node = Presence::hold(&store, 1).await.unwrap().unwrap();
     let mut db = store.read().await.unwrap();
     let full = Seats { ordinary: 0, urgent: 1 };
     let taken = outbox::claim(&mut db, 1, &[], full, at(1)).await.unwrap();

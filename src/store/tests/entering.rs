@@ -51,7 +51,7 @@ async fn entered(tx: &mut Tx, events: &[RawEvent]) -> Context {
         Ghosts::new(server_name!("example.org")),
         Vec::new(),
         events,
-        crate::domain::ingest::CallRules::default(),
+        crate::store::context::Rules::default(),
         at(0),
     )
     .await

@@ -61,7 +61,7 @@ async fn a_person_reads_what_is_theirs_and_nothing_else(pool: PgPool) {
     };
     write(&store, group, &private).await;
     let mut connection = store.read().await.unwrap();
-    let read = async |connection: &mut PgConnection, user, only, limit| {
+    let read = async |connection: &mut Session, user, only, limit| {
         let entries = feed::of_user(connection, user, only, Cursor::default(), i64::MAX, limit)
             .await
             .unwrap()
@@ -233,7 +233,7 @@ async fn an_entry_that_cannot_be_read_is_skipped_and_counts_for_the_page(pool: P
         .iter()
         .map(|entry| match &entry.event {
             FeedEvent::Message(message) => message.sequence,
-            FeedEvent::Edited { .. } | FeedEvent::Change(_) => 0,
+            FeedEvent::Edited { .. } | FeedEvent::Requested { .. } | FeedEvent::Change(_) => 0,
         })
         .collect();
     assert_eq!(numbers, [1, 3]);

@@ -8,7 +8,7 @@ use crate::store::feed;
 
 async fn position(tx: &mut Tx, store: &Store) -> i64 {
     let xid: i64 = sqlx::query_scalar("SELECT pg_current_xact_id()::text::bigint")
-        .fetch_one(&mut **tx)
+        .fetch_one(&mut ***tx)
         .await
         .unwrap();
     store.clock_base() + xid
@@ -51,7 +51,7 @@ async fn a_long_transaction_of_somebody_else_does_not_hold_the_feed_back(pool: P
     let id = made(&store, Kind::Direct, &[ANNA, alice()]).await;
     let mut foreign = store.begin().await.unwrap();
     sqlx::query("CREATE TABLE foreign_work (n integer)")
-        .execute(&mut *foreign)
+        .execute(&mut **foreign)
         .await
         .unwrap();
     let before = position(&mut foreign, &store).await;
@@ -109,7 +109,7 @@ async fn a_tail_records_everything_once_and_in_order_while_writers_commit_in_any
                 say(&mut tx, &store, ids[index], sender, "x").await;
                 for _ in 0..dice.below(4) {
                     // Others get their turn while this one is open.
-                    sqlx::query("SELECT 1").execute(&mut *tx).await.unwrap();
+                    sqlx::query("SELECT 1").execute(&mut **tx).await.unwrap();
                     tokio::task::yield_now().await;
                 }
                 if dice.below(5) == 0 {

@@ -36,8 +36,8 @@ const fn seats(ordinary: i64, urgent: i64) -> Seats {
 }
 
 /// A number that no other test's node has: advisory locks are told apart by database, numbers by nobody.
-async fn alive(pool: &PgPool, node: i32) -> Presence {
-    Presence::hold(pool, node).await.unwrap().unwrap()
+async fn alive(store: &Store, node: i32) -> Presence {
+    Presence::hold(store, node).await.unwrap().unwrap()
 }
 
 fn claimed(lane: Lane, abandoned: bool) -> Claimed {
@@ -54,7 +54,7 @@ async fn jobs_of_a_lane_are_done_head_first_and_its_end_lets_it_sleep(pool: PgPo
     let jobs = [job(LANE), job(LANE)];
     add(&store, &[], 0).await;
     add(&store, &jobs, 0).await;
-    let _node = alive(&pool, 1).await;
+    let _node = alive(&store, 1).await;
     assert_eq!(claim(&store, 1, &[], 0).await, [claimed(LANE, false)]);
     let mut connection = store.read().await.unwrap();
     assert_eq!(outbox::depth(&mut connection).await.unwrap(), (2, Some(at(0))));
@@ -88,11 +88,11 @@ async fn jobs_of_a_lane_are_done_head_first_and_its_end_lets_it_sleep(pool: PgPo
 async fn a_lane_of_a_living_node_is_left_alone_and_one_of_a_dead_node_is_abandoned(pool: PgPool) {
     let store = open(&pool).await;
     add(&store, &[job(LANE)], 0).await;
-    let one = alive(&pool, 1).await;
-    let mut two = alive(&pool, 2).await;
+    let one = alive(&store, 1).await;
+    let mut two = alive(&store, 2).await;
     assert_eq!((one.node(), two.check(&store).await.unwrap()), (1, true));
     assert!(
-        Presence::hold(&pool, 1).await.unwrap().is_none(),
+        Presence::hold(&store, 1).await.unwrap().is_none(),
         "a number is one node's"
     );
     assert_eq!(claim(&store, 1, &[], 0).await, [claimed(LANE, false)]);
@@ -111,7 +111,7 @@ async fn a_lane_of_a_living_node_is_left_alone_and_one_of_a_dead_node_is_abandon
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
 async fn a_node_whose_connection_was_cut_counts_as_alive_again_after_the_next_check(pool: PgPool) {
     let store = open(&pool).await;
-    let mut node = alive(&pool, 1).await;
+    let mut node = alive(&store, 1).await;
     let holder = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 20261121
                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     assert!(sqlx::query_scalar::<_, bool>(holder).fetch_one(&pool).await.unwrap());
@@ -127,7 +127,7 @@ async fn a_node_whose_connection_was_cut_counts_as_alive_again_after_the_next_ch
 async fn a_claim_whose_answer_was_lost_is_found_again_by_the_node_that_made_it(pool: PgPool) {
     let store = open(&pool).await;
     add(&store, &[job(LANE), job(OTHER)], 0).await;
-    let _node = alive(&pool, 1).await;
+    let _node = alive(&store, 1).await;
     assert_eq!(claim(&store, 1, &[], 0).await.len(), 2);
     assert_eq!(claim(&store, 1, &[OTHER.key()], 0).await, [claimed(LANE, true)]);
     let mut connection = store.read().await.unwrap();
@@ -143,7 +143,7 @@ async fn a_claim_whose_answer_was_lost_is_found_again_by_the_node_that_made_it(p
 async fn what_is_added_while_a_lane_is_found_empty_keeps_it_awake(pool: PgPool) {
     let store = open(&pool).await;
     add(&store, &[job(LANE)], 0).await;
-    let _node = alive(&pool, 1).await;
+    let _node = alive(&store, 1).await;
     claim(&store, 1, &[], 0).await;
     let mut worker = store.read().await.unwrap();
     let head = outbox::head(&mut worker, LANE.key()).await.unwrap().job;
@@ -166,7 +166,7 @@ async fn what_is_added_while_a_lane_falls_asleep_wakes_it(pool: PgPool) {
     let store = open(&pool).await;
     let first = job(LANE);
     add(&store, std::slice::from_ref(&first), 0).await;
-    let _node = alive(&pool, 1).await;
+    let _node = alive(&store, 1).await;
     claim(&store, 1, &[], 0).await;
     let mut worker = store.begin().await.unwrap();
     outbox::remove(&mut worker, &[first.id]).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_failed_head_is_remembered_and_its_lane_waits_whatever_is_added(pool: 
     let store = open(&pool).await;
     let head = job(LANE);
     add(&store, std::slice::from_ref(&head), 0).await;
-    let _node = alive(&pool, 1).await;
+    let _node = alive(&store, 1).await;
     claim(&store, 1, &[], 0).await;
     let mut connection = store.read().await.unwrap();
     let defer = async |connection: &mut PgConnection, uncertain, now, due| {
@@ -231,7 +231,7 @@ async fn two_nodes_share_the_lanes_and_a_limit_is_kept(pool: PgPool) {
         .map(|n| job(Lane::Account(UserId(Uuid::from_u128(n)))))
         .collect();
     add(&store, &jobs, 0).await;
-    let (_one, _two) = (alive(&pool, 1).await, alive(&pool, 2).await);
+    let (_one, _two) = (alive(&store, 1).await, alive(&store, 2).await);
     let mut tx = store.begin().await.unwrap();
     let first = outbox::claim(&mut tx, 1, &[], seats(2, 0), at(0)).await.unwrap();
     let second = claim(&store, 2, &[], 0).await;
@@ -249,7 +249,7 @@ async fn a_node_that_lost_a_lane_cannot_give_it_away(pool: PgPool) {
     let store = open(&pool).await;
     let head = job(LANE);
     add(&store, std::slice::from_ref(&head), 0).await;
-    let _two = alive(&pool, 2).await;
+    let _two = alive(&store, 2).await;
     assert_eq!(claim(&store, 1, &[], 0).await, [claimed(LANE, false)]);
     assert_eq!(
         claim(&store, 2, &[], 0).await,

@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::act::{Act, EarlyAct, MessageAct};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent};
 use crate::domain::ghost::Ghosts;
-use crate::domain::ingest::{CallRules, DeadLetter, Plain, plan, plan_plain, reason};
+use crate::domain::ingest::{DeadLetter, Plain, plan, plan_plain, reason};
 use crate::store::{context, conversations, messages};
 
 const ROOM: &str = "!one:example.org";
@@ -47,7 +47,7 @@ async fn short(store: &Store, events: Vec<RawEvent>) -> bool {
 
 async fn long(store: &Store, events: Vec<RawEvent>) {
     let mut tx = store.begin().await.unwrap();
-    let context = context::enter(&mut tx, ghosts(), Vec::new(), &events, CallRules::default(), at(6))
+    let context = context::enter(&mut tx, ghosts(), Vec::new(), &events, context::Rules::default(), at(6))
         .await
         .unwrap();
     let (effects, _) = plan(context, events, &mut Uuid::now_v7);
@@ -240,7 +240,7 @@ async fn what_a_sender_notes_meanwhile_is_noticed_and_nothing_is_written(pool: P
     tx.commit().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     sqlx::query("UPDATE messages SET matrix_event_id = '$1'")
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await
         .unwrap();
     let (done, ()) = tokio::join!(short(&store, vec![said("$1", ROOM, ALICE)]), async {

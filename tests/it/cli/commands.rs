@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use nova_bridge::domain::ingest::DeadLetter;
-use nova_bridge::store::{MIGRATOR, dead_letters};
+use nova_bridge::store::{MIGRATOR, Store, dead_letters};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, PgPool};
@@ -230,7 +230,7 @@ async fn malformed_event(database: &PgPool) {
         conversation: None,
         payload: to_raw_value(&event).unwrap(),
     };
-    let mut connection = database.acquire().await.unwrap();
+    let mut connection = Store::open(database.clone()).await.unwrap().read().await.unwrap();
     let now = "2026-11-20T10:00:02Z".parse().unwrap();
     dead_letters::keep(&mut connection, &[letter], now).await.unwrap();
 }

@@ -109,6 +109,12 @@ impl Installation {
         self.environment.push((variable, value.to_owned()));
     }
 
+    /// Leaves a value to the file again.
+    pub(crate) fn unset(&mut self, key: &str) {
+        let variable = format!("NOVA_BRIDGE__{}", key.replace('.', "__").to_uppercase());
+        self.environment.retain(|(name, _)| *name != variable);
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }

@@ -67,6 +67,13 @@ impl TestBridge {
     }
 
     async fn launch(&mut self) {
+        let app = self.started().await.unwrap();
+        let url = format!("http://{}", app.addresses.appservice).parse().unwrap();
+        self.homeserver.set_appservice_url(&url);
+        self.app = Some(app);
+    }
+
+    async fn started(&self) -> anyhow::Result<App> {
         let registration = self.files.path().join("registration.yaml");
         std::fs::write(&registration, REGISTRATION).unwrap();
         let config = config::parse(
@@ -74,13 +81,35 @@ impl TestBridge {
             &self.config(&registration),
             &std::iter::empty::<(&str, &str)>().collect::<Environment>(),
         );
-        let app = App::start(config.unwrap(), &Options::default()).await.unwrap();
-        let url = format!("http://{}", app.addresses.appservice).parse().unwrap();
-        self.homeserver.set_appservice_url(&url);
-        self.app = Some(app);
+        App::start(config.unwrap(), &Options::default()).await
+    }
+
+    /// Writes the configuration with these further sections to a file.
+    pub(crate) fn config_file(&self, sections: &str) -> PathBuf {
+        let text = self.config_with(&self.files.path().join("registration.yaml"), sections);
+        let file = self.files.path().join("config.yaml");
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// Why a stopped bridge does not start with these further sections.
+    pub(crate) async fn refuses_to_start(&mut self, sections: &str) -> String {
+        sections.clone_into(&mut self.sections);
+        format!("{:#}", self.started().await.err().expect("it does not start"))
+    }
+
+    /// Stops the bridge as SIGTERM does, and starts it again with other further sections.
+    pub(crate) async fn restart_with(&mut self, sections: &str) {
+        self.stop().await;
+        sections.clone_into(&mut self.sections);
+        self.launch().await;
     }
 
     fn config(&self, registration: &std::path::Path) -> String {
+        self.config_with(registration, &self.sections)
+    }
+
+    fn config_with(&self, registration: &std::path::Path, sections: &str) -> String {
         let database = self.pool.connect_options().to_url_lossy();
         let key = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/token/test-key.pub.pem"));
         let mut text = String::new();
@@ -101,7 +130,7 @@ impl TestBridge {
         for line in self.settings.lines() {
             writeln!(text, "  {line}").unwrap();
         }
-        text.push_str(&self.sections);
+        text.push_str(sections);
         text
     }
 

@@ -14,6 +14,7 @@ use crate::domain::call::{Call, Phase};
 use crate::domain::conversation::{Conversation, Kind, Member, Person, pair};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::CallId;
+use crate::domain::request::Doors;
 
 pub(super) struct Model {
     pub(super) ghosts: Ghosts,
@@ -34,6 +35,8 @@ pub(super) struct Model {
     pub(super) acts: acts::Kept,
     /// People who want no calls.
     pub(super) off: BTreeSet<UserId>,
+    /// As the database tells of everybody whom the events name.
+    pub(super) doors: Doors,
     /// Event ids of messages, of other applied events and of dead letters.
     pub(super) done: BTreeSet<String>,
     ids: u128,
@@ -68,6 +71,7 @@ impl Model {
             noticed: BTreeSet::new(),
             acts: acts::Kept::default(),
             off: BTreeSet::new(),
+            doors: Doors::default(),
             done: BTreeSet::new(),
             ids: 0x1000,
         }
@@ -217,7 +221,7 @@ impl Model {
             .iter()
             .map(|id| {
                 let mut state = self.conversations[id].clone();
-                if members {
+                if members || !self.doors.blocks.is_empty() {
                     people.extend(state.members.keys().copied());
                 } else {
                     // Of those who act, and only where somebody does.
@@ -253,6 +257,7 @@ impl Model {
             acts: if acts { self.known_acts(events) } else { Acts::default() },
             calls: self.known_calls(&wanted),
             call_rules: CallRules::default(),
+            doors: self.doors.clone(),
         }
     }
 

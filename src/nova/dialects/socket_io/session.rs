@@ -190,7 +190,9 @@ impl Session {
         seat.member.slot().came_to(entry.cursor);
         match &entry.event {
             FeedEvent::Change(Change::Call { call, news }) => self.tell(*call, news).await,
-            FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Message(_) => Ok(()),
+            FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Requested { .. } | FeedEvent::Message(_) => {
+                Ok(())
+            }
         }
     }
 

@@ -115,6 +115,7 @@ impl App {
             ghosts: Ghosts::new(server_name!("example.org")),
             settings: BridgeSettings {
                 create_rooms: CreateRooms::Always,
+                dm_permission: crate::domain::request::DmPermission::Anyone,
                 bot: user_id!("@nova:example.org").to_owned(),
                 sender: user_id!("@nova-sender:example.org").to_owned(),
                 line: ruma::owned_room_alias_id!("#nova_line:example.org"),

@@ -68,7 +68,6 @@ async fn what_comes_later_is_not_there_yet(pool: PgPool) {
     let unknown = |answer: &super::Answer| answer.body["message"] == json!("no such path");
     for (method, path) in [
         ("GET", format!("/conversations/{id}/encryption-key")),
-        ("POST", format!("/conversations/{id}/messages/{id}/forward")),
         ("GET", "/api/v1/nothing".to_owned()),
         ("GET", "/api/v2/chat".to_owned()),
     ] {

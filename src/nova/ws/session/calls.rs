@@ -55,7 +55,9 @@ impl Session {
                 call,
                 news: News::Initiated { .. },
             }) => self.rung.contains(call),
-            FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Message(_) => false,
+            FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Requested { .. } | FeedEvent::Message(_) => {
+                false
+            }
         }
     }
 

@@ -52,7 +52,10 @@ impl Session {
             (FeedEvent::Change(Change::Call { call, news }), Some(line)) => {
                 line.tell(*call, news).await.map_err(|error| failed(&error))?
             }
-            (FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Message(_), _) => None,
+            (
+                FeedEvent::Change(_) | FeedEvent::Edited { .. } | FeedEvent::Requested { .. } | FeedEvent::Message(_),
+                _,
+            ) => None,
         };
         // A client of Zajel knows nothing else.
         let nothing_else = matches!(self.tongue, Tongue::Zajel(_)).then(Vec::new);

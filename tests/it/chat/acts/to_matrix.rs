@@ -229,3 +229,49 @@ async fn an_admin_deletes_what_others_said(pool: PgPool) {
     assert_eq!(gone["user_id"], json!(ana.id));
     assert!(listed(&ana, &conversation).await.is_empty());
 }
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn what_was_said_is_said_again_elsewhere_with_its_file(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (room, conversation, ana) = chat(&bridge).await;
+    let alice = bridge.homeserver.user("@alice:example.org");
+    let (_, group) = ana
+        .post("/conversations/groups", json!({ "name": "Tea", "member_ids": [] }))
+        .await;
+    let target = text(&group, "id").to_owned();
+    let mut socket = ana.socket().await;
+    let image = json!({ "msgtype": "m.image", "body": "cat.png", "url": "mxc://example.org/cat" });
+    alice.send(&room, "m.room.message", image);
+    let hers = text(&socket.next("message.new").await, "id").to_owned();
+    let path = format!("/conversations/{conversation}/messages/{hers}/forward");
+    let body = json!({ "target_conversation_id": target, "custom_note": "look" });
+    let answer = done(&ana, Method::POST, path.clone(), body).await;
+    let said = listed(&ana, &target).await;
+    let seen: Vec<(&Value, &Value, &Value)> = said
+        .iter()
+        .map(|it| (&it["content"], &it["message_type"], &it["sender_id"]))
+        .collect();
+    let own = json!(ana.id);
+    assert_eq!(
+        seen,
+        [
+            (&json!("look"), &json!("text"), &own),
+            (&json!("cat.png"), &json!("image"), &own)
+        ]
+    );
+    assert_eq!(said[1]["id"], answer["forwarded_message_id"]);
+    let elsewhere = json!({ "target_conversation_id": hers });
+    assert_eq!(ana.post(&path, elsewhere).await.0, 404);
+    let ben = bridge.account("ben").await;
+    let body = json!({ "target_conversation_id": target });
+    assert_eq!(ben.post(&path, body.clone()).await.0, 403);
+    done(
+        &ana,
+        Method::DELETE,
+        format!("/messages/{}", text(&said[1], "id")),
+        json!({}),
+    )
+    .await;
+    let gone = format!("/conversations/{target}/messages/{}/forward", text(&said[1], "id"));
+    assert_eq!(ana.post(&gone, body).await.0, 404);
+}
