@@ -77,11 +77,14 @@ test('a Matrix user asks, is accepted, and messages flow both ways', async () =>
 test('who is declined may ask again, who is blocked may not', async () => {
   const [{ nova, user }, declined, blocked] = await Promise.all([shy({ viewport: PHONE }), MatrixUser.register('dora'), MatrixUser.register('bert')]);
   const { page } = nova;
-  const room = await invite(declined, user, { name: 'Choir' });
-  await request(nova, declined.username).getByText('invites you to “Choir”').waitFor();
+  const room = await invite(declined, user, { name: 'Hikers' });
+  await request(nova, declined.username).getByText('invites you to a group').waitFor();
+  const cleo = await NovaUser.create('Cleo');
+  await cleo.post('/conversations/groups', { name: 'Choir', member_ids: [user.id] });
+  await request(nova, cleo.name).getByText('invites you to “Choir”').waitFor();
   const other = await invite(blocked, user);
   await request(nova, blocked.username).waitFor();
-  assert.equal(await nova.on('request').count(), 2);
+  assert.equal(await nova.on('request').count(), 3);
   await shot(page, 'phone-requests');
   await page.emulateMedia({ colorScheme: 'dark' });
   await shot(page, 'phone-requests-dark');
@@ -95,18 +98,21 @@ test('who is declined may ask again, who is blocked may not', async () => {
 
   await request(nova, blocked.username).getByTestId('request-block').click();
   await page.getByRole('dialog').getByRole('button', { name: 'Block' }).click();
-  await nova.on('requests').waitFor({ state: 'hidden' });
+  await request(nova, blocked.username).waitFor({ state: 'detached' });
   await until('their invitation is declined', async () => (await membership(blocked, other, user)) === 'leave');
 
   const again = await invite(blocked, user);
   await until('so is the next one, at once', async () => (await membership(blocked, again, user)) === 'leave');
   // The request of another, later, proves that the page was told everything.
   await invite(declined, user, { name: 'Chess' });
-  await request(nova, declined.username).getByText('invites you to “Chess”').waitFor();
-  assert.equal(await nova.on('request').count(), 1);
+  await request(nova, declined.username).waitFor();
+  assert.equal(await nova.on('request').count(), 2);
   await page.reload();
   await request(nova, declined.username).waitFor();
-  assert.equal(await nova.on('request').count(), 1);
+  assert.equal(await nova.on('request').count(), 2);
+  await request(nova, cleo.name).getByTestId('request-accept').click();
+  await page.getByRole('heading', { name: 'Choir' }).waitFor();
+  await page.getByRole('button', { name: 'Back to chats' }).click();
 
   await nova.press('privacy');
   await nova.on('blocked').filter({ hasText: blocked.id }).waitFor();
