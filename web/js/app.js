@@ -3,7 +3,7 @@
  * to it.
  *
  * Where things are: protocol.js and rest.js speak with the bridge (start there), store.js and thread.js hold the state
- * and say how frames change it (message.js, conversations.js, typing.js and uploads.js are their parts), outbox.js and
+ * and say how frames change it (message.js, conversations.js, requests.js, typing.js and uploads.js are their parts), outbox.js and
  * sender.js bring messages out, acts.js and receipts.js what is done to them, session.js ties these together for one
  * user. calls/ is all of calls: start with signaling.js, then voip.js and state.js. views/ draws the state; format.js and
  * timeline.js turn it into what people read.

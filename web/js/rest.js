@@ -174,6 +174,53 @@ export class NovaRest {
     return this.#call('POST', `conversations/${id(conversationId)}/leave`, {});
   }
 
+  /** Who asks the user to come to a conversation, the newest first. */
+  async requests() {
+    return (await this.#call('GET', 'message-requests')) ?? [];
+  }
+
+  /** @returns {Promise<{conversation_id: string}>} */
+  acceptRequest(requestId) {
+    return this.#call('POST', `message-requests/${id(requestId)}/accept`, {});
+  }
+
+  /** One that is gone is as good as rejected. */
+  rejectRequest(requestId) {
+    return this.#goneIsFine(this.#call('POST', `message-requests/${id(requestId)}/reject`, {}));
+  }
+
+  /** Whom the user blocks, the newest first. */
+  async blocks() {
+    return (await this.#call('GET', 'blocks')) ?? [];
+  }
+
+  /** `user` is a Nova user id or a Matrix id. Once more does no harm. */
+  block(user) {
+    return this.#call('POST', 'blocks', { user_id: user });
+  }
+
+  unblock(user) {
+    return this.#goneIsFine(this.#call('DELETE', `blocks/${id(user)}`));
+  }
+
+  /** Who may write to the user without asking: `anyone`, `followers`, `mutuals`, `nobody`. */
+  async dmPermission() {
+    return (await this.#call('GET', 'settings/privacy')).dm_permission;
+  }
+
+  setDmPermission(permission) {
+    return this.#call('PUT', 'settings/dm-permission', { dm_permission: permission });
+  }
+
+  async #goneIsFine(call) {
+    try {
+      return await call;
+    } catch (error) {
+      if (error.status === 404) return null;
+      throw error;
+    }
+  }
+
   /** Where a call may find its way: for `new RTCPeerConnection({ iceServers })`. @returns {Promise<RTCIceServer[]>} */
   async iceServers() {
     const body = await this.#call('GET', 'calls/ice-servers');

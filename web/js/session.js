@@ -9,7 +9,9 @@ import { Calls } from './calls/calls.js';
 import { Groups } from './groups.js';
 import { Notifier, notice } from './notify.js';
 import { Outbox, newKey } from './outbox.js';
+import { Privacy } from './privacy.js';
 import { Reading } from './receipts.js';
+import { Requests } from './requests.js';
 import { Sender } from './sender.js';
 import { createStore, initialState, needsList, needsMessage } from './store.js';
 import { OwnTyping, TypingOfOthers } from './typing.js';
@@ -55,6 +57,9 @@ export class Session {
     const { store } = this;
     this.acts = new Acts({ rest: this.#rest, store });
     this.groups = new Groups({ rest: this.#rest, store, refreshList: () => this.refreshList(), loadMembers: (id) => this.loadMembers(id) });
+    const attempt = (work) => this.#attempt(work);
+    this.requests = new Requests({ rest: this.#rest, store, attempt, refreshList: () => this.refreshList() });
+    this.privacy = new Privacy({ rest: this.#rest, store, attempt, refreshRequests: () => this.requests.refresh() });
     this.uploads = new Uploads({ rest: this.#rest, store, onReady: (upload) => this.#sendUpload(upload) });
     this.typing = new OwnTyping({ tell: (frame) => this.#connection.tell(frame) });
     this.notifier = new Notifier({ storage, onOpen });
@@ -90,6 +95,8 @@ export class Session {
     if (connection.status !== 'online') return;
     this.#sender.wake();
     this.#reading.again();
+    this.requests.refresh();
+    this.privacy.refresh();
     if (connection.resumed) return; // what we missed comes as frames
     this.store.dispatch({ type: 'threads.stale' });
     this.refreshList();
@@ -102,6 +109,8 @@ export class Session {
     this.store.dispatch({ type: 'frame', frame });
     this.notifier.show(notice(this.store.state, frame, Date.now()));
     if (refresh) this.refreshList();
+    // The frame has no names.
+    if (frame.type.startsWith('message_request.')) this.requests.refresh();
     if (needsMessage(this.store.state, frame)) this.acts.reload(frame.conversation_id, frame.message_id);
     this.#reading.check();
   }

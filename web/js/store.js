@@ -17,12 +17,16 @@
  * @property {{id: string, after: number}|null} marker  where the line "New messages" is: behind this number
  * @property {Record<string, Record<string, string>>} typing  who types where: conversation → user → name
  * @property {import('./uploads.js').Upload[]} uploads
+ * @property {import('./requests.js').Request[]} requests  who asks to chat, the newest first
+ * @property {string[]} blocked  whom the user blocks
  */
 import {
   ownMember, withConversation, withGone, withJoined, withLeft, withList, withMembers, withNews, withPeople, withRead, withRole, withSettings, without,
 } from './conversations.js';
 import { edited, merge, readMessage, recalled } from './message.js';
 import { EMPTY_THREAD, withChanged, withDelivery, withMessage, withPage, withPending, withoutMessage } from './thread.js';
+import { withBlocked, withBlocks } from './privacy.js';
+import { withRequested, withRequests, withoutRequest } from './requests.js';
 import { withTyping } from './typing.js';
 import { withUpload } from './uploads.js';
 
@@ -31,7 +35,7 @@ export function initialState(me) {
   return {
     me, connection: { status: 'offline' }, list: { state: 'loading' },
     conversations: {}, threads: {}, people: {}, selected: null,
-    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [],
+    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], blocked: [],
   };
 }
 
@@ -69,6 +73,14 @@ export function reduce(state, action) {
         ...thread, loadingOlder: false, error: action.error, state: thread.state === 'ready' ? 'ready' : 'failed' }));
     case 'threads.stale':
       return withStaleThreads(state);
+    case 'requests.loaded':
+      return withRequests(state, action.requests);
+    case 'request.gone':
+      return withoutRequest(state, action.id);
+    case 'blocks.loaded':
+      return withBlocks(state, action.blocks);
+    case 'blocked':
+      return withBlocked(state, action.user, action.blocked);
     case 'frame':
       return withFrame(state, action.frame);
     case 'typing':
@@ -112,6 +124,10 @@ function withFrame(state, frame) {
       return withSettings(state, frame);
     case 'group_deleted':
       return without(state, id);
+    case 'message_request.created':
+      return withRequested(state, frame);
+    case 'message_request.answered':
+      return withoutRequest(state, frame.id);
     default:
       return state;
   }
@@ -129,6 +145,8 @@ export function needsList(state, frame) {
       return true;
     case 'conversation.updated':
       return typeof frame.is_muted !== 'boolean';
+    case 'message_request.answered':
+      return frame.status === 'accepted' && !state.conversations[frame.id];
     case 'message.new':
     case 'member.joined':
       return !conversation;

@@ -18,7 +18,7 @@ export function readIds(text) {
  * One dialog with a form. `run` does the work; while it runs the button waits, and what it throws is shown.
  * @returns {Promise<any>} what `run` gave, or undefined when the user closed it
  */
-function openForm({ title, body, action, danger, run }) {
+export function openForm({ title, body, action, danger, run }) {
   const problem = h('p', { class: 'notice problem', role: 'alert', hidden: true });
   const submit = h('button', { class: danger ? 'primary danger' : 'primary' }, action);
   const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' },

@@ -1,4 +1,4 @@
-/** The left pane: who I am, my conversations, what I look for, start a new one. */
+/** The left pane: who I am, who asks for me, my conversations, what I look for, start a new one. */
 import { h, hidden, icon, iconButton, reconcile } from '../dom.js';
 import { missedCount } from '../calls/state.js';
 import { conversationName, listTime, personName } from '../format.js';
@@ -6,6 +6,8 @@ import { sortedConversations } from '../conversations.js';
 import { personAvatar } from './avatar.js';
 import { openNewChat } from './dialogs.js';
 import { drawConversation, shownOf } from './list-item.js';
+import { openPrivacy } from './privacy.js';
+import { createRequests } from './requests.js';
 import { createSearch } from './search.js';
 
 const STATUS = { online: 'Connected', connecting: 'Connecting…', waiting: 'Reconnecting…', offline: 'Offline' };
@@ -27,6 +29,9 @@ export function createList(session, { onSelect, onFound, onCalls, onSignOut }) {
   const callsButton = iconButton('phone', 'Calls', onCalls, { class: 'icon-button with-badge', 'data-testid': 'call-history' });
   callsButton.append(missed);
   const bell = iconButton('bellOff', 'Notifications', toggleNotices, { 'data-testid': 'notifications' });
+  const privacy = iconButton('shield', 'Privacy', () => openPrivacy(session), { 'data-testid': 'privacy' });
+  const requests = createRequests(session, { onSelect, onEmptied: () => focus() });
+  const newChat = iconButton('plus', 'New chat', startChat, { class: 'icon-button accent' });
   const archive = h('button', { type: 'button', class: 'row-button archive', 'data-testid': 'archived', onclick: () => {
     archived = !archived;
     again();
@@ -42,10 +47,10 @@ export function createList(session, { onSelect, onFound, onCalls, onSignOut }) {
     h('header', { class: 'pane-header' },
       h('h1', { class: 'pane-title' }, 'Chats'),
       callsButton,
-      iconButton('plus', 'New chat', startChat, { class: 'icon-button accent' })),
+      newChat),
     search.field,
-    h('div', { class: 'scroll' }, list, place, archive, search.results),
-    h('footer', { class: 'list-footer' }, self, bell,
+    h('div', { class: 'scroll' }, requests.element, list, place, archive, search.results),
+    h('footer', { class: 'list-footer' }, self, bell, privacy,
       iconButton('leave', 'Sign out', onSignOut)));
 
   function again() {
@@ -59,6 +64,7 @@ export function createList(session, { onSelect, onFound, onCalls, onSignOut }) {
     const where = { now: new Date() };
     const away = sortedConversations(state, { archived: true });
     if (away.length === 0) archived = false;
+    requests.render(state, { ...where, shown: !words && !archived });
     // Who looks for a name finds what is put away as well.
     const all = words ? [...sortedConversations(state), ...away].filter((it) => named(it, state, words)) : archived ? away : sortedConversations(state);
     reconcile(list, all, {
@@ -77,10 +83,10 @@ export function createList(session, { onSelect, onFound, onCalls, onSignOut }) {
     drawBell(bell, session.notifier.state);
   }
 
-  /** Puts the focus on a conversation, for who comes back from it. */
+  /** Puts the focus on a conversation, for who comes back from it; where there is none, on what makes one. */
   function focus(id) {
     const node = [...list.children].find((child) => child.dataset.key === id) ?? list.firstElementChild;
-    node?.firstChild.focus();
+    (node?.firstChild ?? newChat).focus();
   }
 
   return { element, render, focus };

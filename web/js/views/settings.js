@@ -1,6 +1,6 @@
 /** How a conversation is kept: muted and archived for oneself; its name and its end for everybody. */
 import { h, icon } from '../dom.js';
-import { conversationName } from '../format.js';
+import { conversationName, personName } from '../format.js';
 import { confirm, openRename } from './dialogs.js';
 
 /** @param {import('../session.js').Session} session */
@@ -13,8 +13,9 @@ export function createSettings(session) {
   const archived = toggle('is_archived', 'archive', 'Archive', 'Out of the list, but not gone');
   const rename = h('button', { type: 'button', class: 'row-button', 'data-testid': 'rename', onclick: () => openRename(session, current) }, icon('edit'), 'Name and description');
   const destroy = h('button', { type: 'button', class: 'row-button danger', 'data-testid': 'delete-group', onclick: askDelete }, icon('trash'), 'Delete for everybody');
+  const block = h('button', { type: 'button', class: 'row-button', 'data-testid': 'block', onclick: onBlock }, icon('block'), h('span', {}));
   const problem = h('p', { class: 'notice problem', role: 'alert', hidden: true });
-  const element = h('section', { class: 'settings', 'aria-label': 'Settings' }, about, muted.element, archived.element, problem, rename, destroy);
+  const element = h('section', { class: 'settings', 'aria-label': 'Settings' }, about, muted.element, archived.element, problem, rename, block, destroy);
 
   function toggle(name, picture, label, hint) {
     const box = h('input', { type: 'checkbox', role: 'switch', 'data-testid': name, onchange: () => change({ [name]: box.checked }) });
@@ -49,6 +50,26 @@ export function createSettings(session) {
     });
   }
 
+  /** The other one of a direct chat. */
+  function other() {
+    return current.type === 'direct' ? current.members.find(({ user_id: id }) => id !== session.store.state.me.id) : undefined;
+  }
+
+  async function onBlock() {
+    const person = other();
+    problem.hidden = true;
+    if (!session.store.state.blocked.includes(person.user_id)) {
+      await confirm({
+        title: `Block ${personName(person)}?`, action: 'Block', run: () => session.privacy.block(person.user_id),
+        text: 'They can no longer write to you or call you, and are not told. In groups you still see each other.',
+      });
+      return;
+    }
+    const error = await session.privacy.unblock(person.user_id).then(() => null, (failure) => failure);
+    problem.textContent = error?.detail ?? error?.message ?? '';
+    problem.hidden = !error;
+  }
+
   /** @param {import('../conversations.js').Conversation} conversation @param {import('../conversations.js').Member|undefined} own */
   function render(conversation, own) {
     if (conversation.id !== current?.id) {
@@ -61,6 +82,11 @@ export function createSettings(session) {
     about.textContent = conversation.description ?? '';
     const group = conversation.type !== 'direct';
     rename.hidden = !group || !['admin', 'owner'].includes(own?.role);
+    const person = other();
+    const blocked = Boolean(person) && session.store.state.blocked.includes(person.user_id);
+    block.hidden = !person;
+    block.classList.toggle('danger', !blocked);
+    if (person) block.lastChild.textContent = `${blocked ? 'Unblock' : 'Block'} ${personName(person)}`;
     destroy.hidden = !group || own?.role !== 'owner';
   }
 
