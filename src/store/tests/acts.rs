@@ -5,14 +5,14 @@ use serde_json::value::to_raw_value;
 use super::*;
 use crate::domain::act::{Act, EarlyAct, MessageAct, Reaction, Version};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent};
-use crate::domain::feed::{Change, Cursor, FeedEvent};
+use crate::domain::feed::{Change, FeedEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::ActId;
 use crate::domain::ingest::{Context, Target};
 use crate::domain::job::Redacted;
 use crate::domain::message::{Gone, Message, Style};
 use crate::store::messages::{self, Page};
-use crate::store::{acts, context, feed};
+use crate::store::{acts, context};
 
 const ROOM: &str = "!room:example.org";
 
@@ -273,9 +273,9 @@ async fn the_feed_tells_of_an_edit_what_the_message_says_now(pool: PgPool) {
     };
     write(&store, said.conversation, &effects).await;
     let mut connection = store.read().await.unwrap();
-    let (page, _) = feed::after(&mut connection, Cursor::default(), 10).await.unwrap();
-    assert_eq!(page.entries.len(), 2);
-    let edited = &page.entries[1];
+    let entries = whole_feed(&mut connection).await;
+    assert_eq!(entries.len(), 2);
+    let edited = &entries[1];
     let shown = found(&store, &said).await;
     assert_eq!(
         edited.event,
