@@ -193,12 +193,9 @@ impl Bridge {
                 kind: conversation.kind,
                 name: conversation.name.clone(),
             };
-            effects.feed.push(NewEntry {
-                conversation: conversation.id,
-                audience: Some(user),
-                message: None,
-                change: Some(created),
-            });
+            effects
+                .feed
+                .push(NewEntry::change(conversation.id, created).only_for(user));
         }
         effects
     }

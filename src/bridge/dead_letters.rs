@@ -112,15 +112,11 @@ pub(super) fn delivery(
     detail: Option<String>,
     event_id: Option<String>,
 ) -> NewEntry {
-    NewEntry {
-        conversation,
-        audience: Some(author),
-        message: None,
-        change: Some(Change::Delivery {
-            message,
-            state,
-            detail,
-            event_id,
-        }),
-    }
+    let change = Change::Delivery {
+        message,
+        state,
+        detail,
+        event_id,
+    };
+    NewEntry::change(conversation, change).only_for(author)
 }

@@ -155,7 +155,9 @@ async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) ->
 async fn address(tx: &mut Tx, conversation: ConversationId, text: &mut Text) -> Result<(), CommandError> {
     if text.formatted.is_none() && text.plain.contains('@') {
         let people = people::named_in(tx, conversation, &text.plain).await?;
-        text.formatted = with_pills(&text.plain, &people).filter(|html| html.len() <= MAX_TEXT_BYTES);
+        // Rather without pills than not at all.
+        text.formatted = with_pills(&text.plain, &people)
+            .filter(|html| html.len() <= MAX_TEXT_BYTES && fits(&text.plain, Some(html)));
     }
     Ok(())
 }
@@ -178,10 +180,10 @@ fn key_was_used() -> CommandError {
 
 /// Tells whoever was asked to come what is said to them.
 fn told_by(asked: UserId, message: &NewMessage) -> NewEntry {
+    let told = NewEntry::change(message.conversation, Change::Requested { by: message.sender });
     NewEntry {
-        audience: Some(asked),
         message: Some(message.id),
-        ..NewEntry::change(message.conversation, Change::Requested { by: message.sender })
+        ..told.only_for(asked)
     }
 }
 
@@ -192,6 +194,12 @@ fn check_key(key: Option<&str>) -> Result<(), CommandError> {
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether both forms of a text fit together into one event of 65,536 bytes, escapes included.
+fn fits(plain: &str, formatted: Option<&str>) -> bool {
+    let escaped = |text: &str| serde_json::to_string(text).map_or(usize::MAX, |json| json.len());
+    escaped(plain).saturating_add(formatted.map_or(0, escaped)) <= 60_000
 }
 
 fn checked(text: Text) -> Result<Text, CommandError> {
@@ -205,9 +213,7 @@ fn checked(text: Text) -> Result<Text, CommandError> {
             "content must have at most {MAX_TEXT_BYTES} bytes"
         )));
     }
-    // Both together have to fit into one event of 65,536 bytes, escapes included.
-    let escaped = |text: &str| serde_json::to_string(text).map_or(usize::MAX, |json| json.len());
-    if escaped(&plain).saturating_add(formatted.as_deref().map_or(0, escaped)) > 60_000 {
+    if !fits(&plain, formatted.as_deref()) {
         return Err(CommandError::Invalid(
             "content is too long for a Matrix event".to_owned(),
         ));

@@ -66,8 +66,8 @@ impl Bridge {
             departed: vec![(id, user)],
             feed: vec![
                 NewEntry::change(id, came(user, person, member)),
-                to(user, id, created),
-                to(user, id, Change::Answered { answer }),
+                NewEntry::change(id, created).only_for(user),
+                NewEntry::change(id, Change::Answered { answer }).only_for(user),
             ],
             ..Effects::default()
         };
@@ -97,7 +97,9 @@ impl Bridge {
         }
         let mut effects = gone(&conversation, user, user);
         let answer = Answer::Rejected;
-        effects.feed.push(to(user, id, Change::Answered { answer }));
+        effects
+            .feed
+            .push(NewEntry::change(id, Change::Answered { answer }).only_for(user));
         if conversation.has_portal {
             let leave = Job::Leave {
                 room: None,
@@ -117,15 +119,9 @@ impl Effects {
             if person.is_nova && member.membership == Membership::Invited {
                 let user = person.id;
                 self.requests.push(NewRequest { conversation, user, by });
-                self.feed.push(to(user, conversation, Change::Requested { by }));
+                self.feed
+                    .push(NewEntry::change(conversation, Change::Requested { by }).only_for(user));
             }
         }
-    }
-}
-
-fn to(user: UserId, conversation: ConversationId, change: Change) -> NewEntry {
-    NewEntry {
-        audience: Some(user),
-        ..NewEntry::change(conversation, change)
     }
 }

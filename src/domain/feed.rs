@@ -244,6 +244,34 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Who is no member any more since then.
+    #[must_use]
+    pub const fn left(&self) -> Option<UserId> {
+        match self {
+            Self::MemberLeft { user, .. } => Some(*user),
+            Self::Created { .. }
+            | Self::Updated { .. }
+            | Self::Deleted { .. }
+            | Self::MemberJoined { .. }
+            | Self::RoleChanged { .. }
+            | Self::Requested { .. }
+            | Self::Answered { .. }
+            | Self::LocationStopped { .. }
+            | Self::Call { .. }
+            | Self::Read { .. }
+            | Self::Kept { .. }
+            | Self::Edited { .. }
+            | Self::MessageDeleted { .. }
+            | Self::Recalled { .. }
+            | Self::Reacted { .. }
+            | Self::Unreacted { .. }
+            | Self::UnreactedAll { .. }
+            | Self::Delivery { .. } => None,
+        }
+    }
+}
+
 /// What of a conversation can change, by the names that clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -272,17 +272,15 @@ impl Planner<'_> {
         };
         if !std::mem::replace(&mut marked.delivered, true) {
             self.effects.echoes.push((message, event.id.clone()));
-            self.effects.feed.push(NewEntry {
-                conversation: marked.conversation,
-                audience: Some(marked.sender),
-                message: None,
-                change: Some(Change::Delivery {
-                    message,
-                    state: Delivery::Sent,
-                    detail: None,
-                    event_id: Some(event.id.clone()),
-                }),
-            });
+            let told = Change::Delivery {
+                message,
+                state: Delivery::Sent,
+                detail: None,
+                event_id: Some(event.id.clone()),
+            };
+            self.effects
+                .feed
+                .push(NewEntry::change(marked.conversation, told).only_for(marked.sender));
         }
         // Also where the sender has noted it before: what came too early waits for this event.
         self.is_there(&event.id, Target::Message(message));

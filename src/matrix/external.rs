@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use http::header::LOCATION;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -13,7 +12,7 @@ use super::client::Homeserver;
 use super::error::{HomeserverError, Refusal};
 use super::media::{MEDIA_LIMIT, Media};
 use super::observer::Endpoint;
-use super::wire::read_body;
+use super::wire::{read_body, redirected};
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 3;
@@ -72,19 +71,10 @@ impl Homeserver {
                 .send()
                 .await
                 .map_err(HomeserverError::from_transport)?;
-            let status = response.status();
-            if status.is_success() {
+            if response.status().is_success() {
                 return Media::recognise(read_body(response, limit).await?);
             }
-            let target = response.headers().get(LOCATION).filter(|_| status.is_redirection());
-            let Some(target) = target else {
-                return Err(Refusal::read(status.as_u16(), response.headers(), b"{}").into());
-            };
-            url = target
-                .to_str()
-                .ok()
-                .and_then(|target| url.join(target).ok())
-                .ok_or(HomeserverError::Unsuitable("the redirect leads nowhere"))?;
+            url = redirected(&url, &response)?;
         }
         Err(HomeserverError::Unsuitable("too many redirects"))
     }

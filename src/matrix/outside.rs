@@ -10,15 +10,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::LOCATION;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
 use super::client::Homeserver;
-use super::error::{HomeserverError, Refusal};
+use super::error::HomeserverError;
 use super::files::{Download, SILENCE};
 use super::observer::Endpoint;
+use super::wire::redirected;
 
 /// How many addresses are tried for one file.
 const REDIRECTS: usize = 3;
@@ -171,19 +171,10 @@ impl Homeserver {
                 Err(error) if is_private(&error) => return Err(HomeserverError::Unsuitable(PRIVATE)),
                 other => other.map_err(HomeserverError::from_transport)?,
             };
-            let status = response.status();
-            if status.is_success() {
+            if response.status().is_success() {
                 return Ok(Download::new(response));
             }
-            let target = response.headers().get(LOCATION).filter(|_| status.is_redirection());
-            let Some(target) = target else {
-                return Err(Refusal::read(status.as_u16(), response.headers(), b"{}").into());
-            };
-            url = target
-                .to_str()
-                .ok()
-                .and_then(|target| url.join(target).ok())
-                .ok_or(HomeserverError::Unsuitable("the redirect leads nowhere"))?;
+            url = redirected(&url, &response)?;
         }
         Err(HomeserverError::Unsuitable("too many redirects"))
     }

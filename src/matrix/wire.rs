@@ -4,8 +4,10 @@ use std::error::Error as StdError;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
+use http::header::LOCATION;
 use ruma::UserId;
 use ruma::api::AppserviceUserIdentity;
+use url::Url;
 
 use super::error::{HomeserverError, Refusal};
 
@@ -28,6 +30,21 @@ pub(super) async fn read_body(mut response: reqwest::Response, limit: usize) -> 
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Where an answer that is no success leads to instead.
+///
+/// # Errors
+///
+/// The refusal that it is where it leads nowhere else, and [`HomeserverError::Unsuitable`] for what is no address.
+pub(super) fn redirected(from: &Url, response: &reqwest::Response) -> Result<Url, HomeserverError> {
+    let status = response.status();
+    let target = response.headers().get(LOCATION).filter(|_| status.is_redirection());
+    let Some(target) = target else {
+        return Err(Refusal::read(status.as_u16(), response.headers(), b"{}").into());
+    };
+    let target = target.to_str().ok().and_then(|target| from.join(target).ok());
+    target.ok_or(HomeserverError::Unsuitable("the redirect leads nowhere"))
 }
 
 /// Whom a request is made as: the ghost, or the application service itself.

@@ -78,36 +78,12 @@ pub fn of_entry(entry: &FeedEntry, ways: &Ways) -> Frames {
             author: Some(message.sender),
             gone: None,
         },
-        FeedEvent::Change(change) => {
-            let gone = match change {
-                Change::MemberLeft { user, .. } => Some(*user),
-                Change::Created { .. }
-                | Change::Updated { .. }
-                | Change::Deleted { .. }
-                | Change::MemberJoined { .. }
-                | Change::RoleChanged { .. }
-                | Change::Requested { .. }
-                | Change::Answered { .. }
-                | Change::LocationStopped { .. }
-                | Change::Edited { .. }
-                | Change::MessageDeleted { .. }
-                | Change::Recalled { .. }
-                | Change::Reacted { .. }
-                | Change::Unreacted { .. }
-                | Change::UnreactedAll { .. }
-                | Change::Call { .. }
-                | Change::Read { .. }
-                | Change::Kept { .. }
-                | Change::Delivery { .. } => None,
-            };
-            let all = change_frames(entry, change, &ways.links).iter().map(text).collect();
-            Frames {
-                all,
-                bare: None,
-                author: None,
-                gone,
-            }
-        }
+        FeedEvent::Change(change) => Frames {
+            all: change_frames(entry, change, &ways.links).iter().map(text).collect(),
+            bare: None,
+            author: None,
+            gone: change.left(),
+        },
     }
 }
 

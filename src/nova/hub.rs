@@ -248,35 +248,16 @@ impl Hub {
     /// Who is shown an entry: the members, and whoever has just been removed.
     async fn recipients(&self, entry: &FeedEntry) -> Result<Arc<[UserId]>, StoreError> {
         let left = match &entry.event {
-            FeedEvent::Change(Change::MemberJoined { .. } | Change::Created { .. }) => {
-                self.inner.audiences.invalidate(&entry.conversation);
-                None
+            FeedEvent::Change(change) => {
+                if matches!(
+                    change,
+                    Change::MemberJoined { .. } | Change::MemberLeft { .. } | Change::Created { .. }
+                ) {
+                    self.inner.audiences.invalidate(&entry.conversation);
+                }
+                change.left()
             }
-            FeedEvent::Change(Change::MemberLeft { user, .. }) => {
-                self.inner.audiences.invalidate(&entry.conversation);
-                Some(*user)
-            }
-            FeedEvent::Message(_)
-            | FeedEvent::Edited { .. }
-            | FeedEvent::Requested { .. }
-            | FeedEvent::Change(
-                Change::Updated { .. }
-                | Change::Deleted { .. }
-                | Change::RoleChanged { .. }
-                | Change::Requested { .. }
-                | Change::Answered { .. }
-                | Change::LocationStopped { .. }
-                | Change::Call { .. }
-                | Change::Read { .. }
-                | Change::Kept { .. }
-                | Change::Edited { .. }
-                | Change::MessageDeleted { .. }
-                | Change::Recalled { .. }
-                | Change::Reacted { .. }
-                | Change::Unreacted { .. }
-                | Change::UnreactedAll { .. }
-                | Change::Delivery { .. },
-            ) => None,
+            FeedEvent::Message(_) | FeedEvent::Edited { .. } | FeedEvent::Requested { .. } => None,
         };
         let members = self.audience(entry.conversation).await?;
         match left {

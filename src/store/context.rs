@@ -1,6 +1,6 @@
 //! The first step of a transaction from Synapse: what a plan has to know, read under the locks.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use ruma::OwnedRoomId;
 use sqlx::PgConnection;
@@ -14,8 +14,8 @@ use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, MessageId, OutboxId, UserId};
-use crate::domain::ingest::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, rtc_id};
-use crate::domain::request::{DmPermission, Doors};
+use crate::domain::ingest::{CallRules, Context, CreateJob, Marked, Portal, rtc_id};
+use crate::domain::request::DmPermission;
 
 /// Waits for its turn, locks the conversations of the events' rooms, and reads what they may touch.
 ///
@@ -31,24 +31,8 @@ pub async fn enter(
 ) -> Result<Context, StoreError> {
     let wanted = Wanted::of(events, &ghosts);
     let mut context = Context {
-        ghosts,
-        bots,
-        now,
-        rooms: HashMap::new(),
-        management: HashSet::new(),
-        conversations: HashMap::new(),
-        departing: HashSet::new(),
-        people: HashSet::new(),
-        profiles: people::Profiles::new(),
-        direct: HashMap::new(),
-        moved: HashSet::new(),
-        seen: HashSet::new(),
-        marked: HashMap::new(),
-        creating: HashMap::new(),
-        acts: Acts::default(),
-        calls: Calls::default(),
         call_rules: rules.calls,
-        doors: Doors::default(),
+        ..Context::new(ghosts, bots, now)
     };
     if !wanted.creating.is_empty() {
         creating(connection, &wanted, &mut context).await?;

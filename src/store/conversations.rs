@@ -91,22 +91,32 @@ pub async fn find(connection: &mut PgConnection, id: ConversationId) -> Result<O
     Ok(load(connection, &[id]).await?.pop())
 }
 
+struct MemberRow {
+    conversation_id: Uuid,
+    user_id: Uuid,
+    role: String,
+    membership: String,
+}
+
+impl MemberRow {
+    fn place(self) -> Result<(ConversationId, UserId, Member), StoreError> {
+        let place = member(&self.role, &self.membership, self.conversation_id)?;
+        Ok((ConversationId(self.conversation_id), UserId(self.user_id), place))
+    }
+}
+
 pub(super) async fn members_of(
     connection: &mut PgConnection,
     ids: &[Uuid],
 ) -> Result<Vec<(ConversationId, UserId, Member)>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        MemberRow,
         "SELECT conversation_id, user_id, role, membership FROM conversation_members WHERE conversation_id = ANY ($1)",
         ids
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let place = member(&row.role, &row.membership, row.conversation_id)?;
-            Ok((ConversationId(row.conversation_id), UserId(row.user_id), place))
-        })
-        .collect()
+    rows.into_iter().map(MemberRow::place).collect()
 }
 
 /// As [`members_of`], only these people.
@@ -115,7 +125,8 @@ pub(super) async fn places_of(
     ids: &[Uuid],
     people: &[Uuid],
 ) -> Result<Vec<(ConversationId, UserId, Member)>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        MemberRow,
         "SELECT conversation_id, user_id, role, membership FROM conversation_members
          WHERE conversation_id = ANY ($1) AND user_id = ANY ($2)",
         ids,
@@ -123,12 +134,7 @@ pub(super) async fn places_of(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let place = member(&row.role, &row.membership, row.conversation_id)?;
-            Ok((ConversationId(row.conversation_id), UserId(row.user_id), place))
-        })
-        .collect()
+    rows.into_iter().map(MemberRow::place).collect()
 }
 
 /// The one direct conversation of two people.

@@ -172,9 +172,10 @@ async fn horizon(connection: &mut PgConnection) -> Result<Horizon, StoreError> {
 /// When Postgres fails.
 pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Result<(Page, bool), StoreError> {
     let horizon = horizon(connection).await?;
-    let rows = sqlx::query!(
-        r#"SELECT f.position AS "position?", f.n AS "n?", f.conversation_id AS "conversation_id?", f.audience,
-                  f.created_at AS "created_at?", f.payload, f.message_id,
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT f.position AS "position!", f.n AS "n!", f.conversation_id AS "conversation_id!", f.audience,
+                  f.created_at AS "created_at!", f.payload, f.message_id,
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
@@ -195,34 +196,7 @@ pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Resu
     )
     .fetch_all(&mut **connection)
     .await?;
-    let entries = rows.into_iter().filter_map(|row| {
-        Some(Row {
-            position: row.position?,
-            n: row.n?,
-            conversation_id: row.conversation_id?,
-            audience: row.audience,
-            created_at: row.created_at?,
-            payload: row.payload,
-            message_id: row.message_id,
-            sender_id: row.sender_id,
-            sequence_number: row.sequence_number,
-            style: row.style,
-            content: row.content,
-            formatted: row.formatted,
-            version_number: row.version_number,
-            matrix_event_id: row.matrix_event_id,
-            delivery: row.delivery,
-            said_at: row.said_at,
-            edited_at: row.edited_at,
-            deleted_at: row.deleted_at,
-            recalled_at: row.recalled_at,
-            recalled_by: row.recalled_by,
-            reply_to_id: row.reply_to_id,
-            thread_root: row.thread_root,
-            media: row.media,
-        })
-    });
-    Ok((Page::read(entries.collect(), limit, connection.sealer()), horizon.held))
+    Ok((Page::read(rows, limit, connection.sealer()), horizon.held))
 }
 
 /// What one person may see after a cursor and below a horizon, in all their conversations or in one: of those that they

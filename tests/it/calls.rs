@@ -198,27 +198,11 @@ impl Stage {
         .unwrap();
         let (position, n, payload) = row?;
         self.seen = (position, n);
-        match serde_json::from_str(&payload).unwrap() {
-            Change::Call { call, news } => Some((call, news)),
-            other @ (Change::Created { .. }
-            | Change::Updated { .. }
-            | Change::Deleted { .. }
-            | Change::MemberJoined { .. }
-            | Change::MemberLeft { .. }
-            | Change::RoleChanged { .. }
-            | Change::Requested { .. }
-            | Change::Answered { .. }
-            | Change::LocationStopped { .. }
-            | Change::Read { .. }
-            | Change::Kept { .. }
-            | Change::Edited { .. }
-            | Change::MessageDeleted { .. }
-            | Change::Recalled { .. }
-            | Change::Reacted { .. }
-            | Change::Unreacted { .. }
-            | Change::UnreactedAll { .. }
-            | Change::Delivery { .. }) => panic!("no news of a call: {other:?}"),
-        }
+        let change = serde_json::from_str(&payload).unwrap();
+        let Change::Call { call, news } = change else {
+            panic!("no news of a call: {change:?}");
+        };
+        Some((call, news))
     }
 
     /// The call that rings for Ana now.

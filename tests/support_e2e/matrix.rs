@@ -59,8 +59,13 @@ impl MatrixUser {
 
     /// Sends a message. Returns its event.
     pub(crate) async fn send(&self, room: &str, content: &Value) -> String {
+        self.send_event(room, "m.room.message", content).await
+    }
+
+    /// Sends any event. Returns it.
+    pub(crate) async fn send_event(&self, room: &str, event_type: &str, content: &Value) -> String {
         let transaction = Uuid::new_v4();
-        let path = format!("{V3}/rooms/{}/send/m.room.message/{transaction}", enc(room));
+        let path = format!("{V3}/rooms/{}/send/{event_type}/{transaction}", enc(room));
         self.api.put(&path, content).await["event_id"]
             .as_str()
             .unwrap()

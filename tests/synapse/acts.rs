@@ -14,12 +14,6 @@ use crate::{Chat, direct_chat};
 
 const V3: &str = "/_matrix/client/v3";
 
-async fn send(matrix: &MatrixUser, room: &str, event_type: &str, content: &Value) -> String {
-    let path = format!("{V3}/rooms/{}/send/{event_type}/{}", enc(room), Uuid::new_v4());
-    let sent = matrix.api.put(&path, content).await;
-    sent["event_id"].as_str().unwrap().to_owned()
-}
-
 async fn redact(matrix: &MatrixUser, room: &str, event: &str) {
     let path = format!("{V3}/rooms/{}/redact/{}/{}", enc(room), enc(event), Uuid::new_v4());
     matrix.api.put(&path, &json!({})).await;
@@ -77,7 +71,7 @@ async fn element_edits_reacts_and_redacts() {
         let id = id.clone();
         move |frame: &Value| frame["type"] == name && frame["message_id"] == id
     };
-    let second = send(&matrix, &room, "m.room.message", &edit(&said, "hello")).await;
+    let second = matrix.send(&room, &edit(&said, "hello")).await;
     let edited = socket.frame("the edit", is("message.edited")).await;
     assert_eq!(
         (&edited["content"], &edited["version_number"]),
@@ -89,7 +83,7 @@ async fn element_edits_reacts_and_redacts() {
     })
     .await;
     let annotation = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": said, "key": "👍" } });
-    let thumb = send(&matrix, &room, "m.reaction", &annotation).await;
+    let thumb = matrix.send_event(&room, "m.reaction", &annotation).await;
     socket.frame("the reaction", is("reaction.added")).await;
     shows(&nova, &conversation, |it| it["reactions"][0]["emoji"] == "👍").await;
     redact(&matrix, &room, &thumb).await;

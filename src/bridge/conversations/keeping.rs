@@ -36,12 +36,8 @@ impl Bridge {
         }
         let kept = conversations::keep(&mut tx, id, user, keeping.muted, keeping.archived).await?;
         if let Some((muted, archived)) = kept {
-            let told = NewEntry {
-                audience: Some(user),
-                ..NewEntry::change(id, Change::Kept { muted, archived })
-            };
             let effects = Effects {
-                feed: vec![told],
+                feed: vec![NewEntry::change(id, Change::Kept { muted, archived }).only_for(user)],
                 ..Effects::default()
             };
             self.commit(tx, &effects, now).await?;

@@ -460,12 +460,10 @@ impl Effects {
         let lane = Lane::Call { call, conversation };
         for effect in followed {
             match effect {
-                call::Effect::Tell { to, news } => self.feed.push(NewEntry {
-                    conversation,
-                    audience: Some(to),
-                    message: None,
-                    change: Some(Change::Call { call, news }),
-                }),
+                call::Effect::Tell { to, news } => {
+                    let told = NewEntry::change(conversation, Change::Call { call, news });
+                    self.feed.push(told.only_for(to));
+                }
                 call::Effect::Send { actor, signal } => self.jobs.push(NewJob {
                     id: new_id().into(),
                     lane,

@@ -57,6 +57,33 @@ pub struct Context {
     pub doors: Doors,
 }
 
+impl Context {
+    /// One that knows nothing yet.
+    #[must_use]
+    pub fn new(ghosts: Ghosts, bots: Vec<String>, now: Timestamp) -> Self {
+        Self {
+            ghosts,
+            bots,
+            now,
+            rooms: HashMap::new(),
+            management: HashSet::new(),
+            conversations: HashMap::new(),
+            departing: HashSet::new(),
+            people: HashSet::new(),
+            profiles: BTreeMap::new(),
+            direct: HashMap::new(),
+            moved: HashSet::new(),
+            seen: HashSet::new(),
+            marked: HashMap::new(),
+            creating: HashMap::new(),
+            acts: Acts::default(),
+            calls: Calls::default(),
+            call_rules: CallRules::default(),
+            doors: Doors::default(),
+        }
+    }
+}
+
 /// What a plan knows of the messages that the events do something to. Of the conversations it needs the members that act.
 #[derive(Debug, Default)]
 pub struct Acts {

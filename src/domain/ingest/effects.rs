@@ -400,6 +400,15 @@ impl NewEntry {
             change: Some(change),
         }
     }
+
+    /// The same, shown to one person alone.
+    #[must_use]
+    pub fn only_for(self, user: UserId) -> Self {
+        Self {
+            audience: Some(user),
+            ..self
+        }
+    }
 }
 
 /// An event to be kept because it could not be applied.

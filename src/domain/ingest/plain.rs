@@ -9,14 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use ruma::OwnedRoomId;
 use uuid::Uuid;
 
-use super::{Acts, CallRules, Calls, Context, Effects, NewEntry, NewMessage, Outcome, Portal, plan};
+use super::{Context, Effects, NewEntry, NewMessage, Outcome, Portal, plan};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::event::{Meaning, RawEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::Text;
-use crate::domain::request::Doors;
 
 /// What is said in which rooms, if the assumptions hold.
 #[derive(Debug)]
@@ -131,27 +130,13 @@ fn assume(
         state_version: 0,
     };
     let context = Context {
-        ghosts,
-        bots,
-        now,
         rooms: stand_ins.iter().map(|(id, room)| (room.clone(), portal(*id))).collect(),
-        management: HashSet::new(),
         conversations: stand_ins
             .iter()
             .map(|(id, room)| (*id, conversation(*id, room)))
             .collect(),
-        departing: HashSet::new(),
         people,
-        profiles: BTreeMap::new(),
-        direct: HashMap::new(),
-        moved: HashSet::new(),
-        seen: HashSet::new(),
-        marked: HashMap::new(),
-        creating: HashMap::new(),
-        acts: Acts::default(),
-        calls: Calls::default(),
-        call_rules: CallRules::default(),
-        doors: Doors::default(),
+        ..Context::new(ghosts, bots, now)
     };
     (context, stand_ins)
 }

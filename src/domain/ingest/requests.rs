@@ -114,9 +114,8 @@ impl Planner<'_> {
 
     /// Tells one person alone.
     fn tell(&mut self, conversation: ConversationId, user: UserId, change: Change) {
-        self.effects.feed.push(NewEntry {
-            audience: Some(user),
-            ..NewEntry::change(conversation, change)
-        });
+        self.effects
+            .feed
+            .push(NewEntry::change(conversation, change).only_for(user));
     }
 }

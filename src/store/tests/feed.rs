@@ -11,13 +11,6 @@ fn updated(by: UserId) -> Change {
     }
 }
 
-fn only_for(entry: NewEntry, user: UserId) -> NewEntry {
-    NewEntry {
-        audience: Some(user),
-        ..entry
-    }
-}
-
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
 async fn entries_come_back_as_they_were_written_and_in_their_order(pool: PgPool) {
     let store = open(&pool).await;
@@ -54,8 +47,8 @@ async fn a_person_reads_what_is_theirs_and_nothing_else(pool: PgPool) {
     let private = Effects {
         feed: vec![
             NewEntry::change(group, updated(ANNA)),
-            only_for(NewEntry::change(group, updated(ANNA)), ANNA),
-            only_for(NewEntry::change(group, updated(BERT)), BERT),
+            NewEntry::change(group, updated(ANNA)).only_for(ANNA),
+            NewEntry::change(group, updated(BERT)).only_for(BERT),
         ],
         ..Effects::default()
     };

@@ -27,10 +27,8 @@ async fn asked(store: &Store) -> ConversationId {
         user: ANNA,
         by: alice(),
     });
-    effects.feed.push(NewEntry {
-        audience: Some(ANNA),
-        ..NewEntry::change(it.id, Change::Requested { by: alice() })
-    });
+    let told = NewEntry::change(it.id, Change::Requested { by: alice() });
+    effects.feed.push(told.only_for(ANNA));
     write(store, it.id, &effects).await;
     it.id
 }
@@ -96,9 +94,8 @@ async fn whoever_is_asked_reads_of_the_feed_what_is_for_them_alone(pool: PgPool)
     let first = message(id, alice(), 1, "Hello");
     let mut effects = saying(vec![first.clone()]);
     effects.feed.push(NewEntry {
-        audience: Some(ANNA),
         message: Some(first.id),
-        ..NewEntry::change(id, Change::Requested { by: alice() })
+        ..NewEntry::change(id, Change::Requested { by: alice() }).only_for(ANNA)
     });
     write(&store, id, &effects).await;
     let mut connection = store.read().await.unwrap();

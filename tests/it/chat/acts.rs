@@ -6,6 +6,7 @@ mod mentions;
 mod to_matrix;
 mod waiting;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::direct;
@@ -28,6 +29,34 @@ fn edit(target: &str, text: &str) -> Value {
 
 fn reaction(target: &str, key: &str) -> Value {
     json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": target, "key": key } })
+}
+
+/// Asks for something that has to work.
+async fn done(nova: &NovaUser, method: Method, path: String, body: Value) -> Value {
+    let (status, answer) = nova.request(method, &path, Some(body)).await;
+    assert!((200..300).contains(&status), "{path} {status}: {answer}");
+    answer
+}
+
+/// Gives a message another text.
+async fn rewrites(nova: &NovaUser, message: &str, content: &str) {
+    let path = format!("/messages/{message}");
+    done(nova, Method::PUT, path, json!({ "content": content })).await;
+}
+
+async fn reacts(nova: &NovaUser, message: &str, emoji: &str) -> Value {
+    let path = format!("/messages/{message}/reactions");
+    done(nova, Method::POST, path, json!({ "emoji": emoji })).await
+}
+
+/// Takes a reaction of their own back.
+async fn takes_back(nova: &NovaUser, message: &str, emoji: &str) {
+    let path = format!("/messages/{message}/reactions/{}?emoji={emoji}", nova.id);
+    done(nova, Method::DELETE, path, json!(null)).await;
+}
+
+async fn deletes(nova: &NovaUser, message: &str) {
+    done(nova, Method::DELETE, format!("/messages/{message}"), json!(null)).await;
 }
 
 /// The events of a room of this type, as far as they are not redacted.
@@ -58,7 +87,7 @@ async fn listed(nova: &NovaUser, conversation: &str) -> Vec<Value> {
 }
 
 async fn dead_letters(bridge: &TestBridge) -> Value {
-    let (_, letters) = bridge.admin(reqwest::Method::GET, "/dead-letters", None).await;
+    let (_, letters) = bridge.admin(Method::GET, "/dead-letters", None).await;
     letters["dead_letters"].clone()
 }
 

@@ -64,11 +64,7 @@ async fn a_matrix_user_who_comes_is_shown_to_whom_they_know(pool: PgPool) {
 async fn a_nova_user_is_there_while_there_is_a_socket(pool: PgPool) {
     let bridge = TestBridge::with_rooms(pool, "presence: true").await;
     let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
-    let body = json!({ "user_a": ana.id, "user_b": ben.id });
-    let conversation = ana.post("/conversations", body).await.1["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let conversation = ana.chats_with(&ben).await;
     let mut hers = ana.socket().await;
     until_told(&bridge, &ana.mxid, "online").await;
     assert_eq!(member(&ana, &conversation, "ben").await["presence"], "offline");

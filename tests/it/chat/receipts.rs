@@ -35,6 +35,18 @@ fn receipts_sent(bridge: &TestBridge) -> usize {
     requests.iter().filter(|it| it.target.contains("/receipt/")).count()
 }
 
+/// The event that says this in a room, once it is there.
+async fn arrives(bridge: &TestBridge, room: &str, body: &str) -> String {
+    bridge
+        .homeserver
+        .wait_for("the message arrives", |world| {
+            let timeline = &world.rooms.get(room)?.timeline;
+            let found = timeline.iter().find(|it| it["content"]["body"] == body);
+            Some(found?["event_id"].as_str()?.to_owned())
+        })
+        .await
+}
+
 async fn mark_read(nova: &NovaUser, conversation: &str, body: Value) -> Value {
     let (status, answer) = nova.post(&format!("/conversations/{conversation}/read"), body).await;
     assert_eq!(status, 200, "{answer}");
@@ -126,18 +138,7 @@ async fn what_a_matrix_user_reads_is_shown_in_nova(pool: PgPool) {
     // A cursor leads past what a socket missed.
     drop(socket);
     let more = ana.say(&conversation, "four").await["id"].clone();
-    let room_event = bridge
-        .homeserver
-        .wait_for("the message arrives", |world| {
-            let found = world
-                .rooms
-                .get(&room)?
-                .timeline
-                .iter()
-                .find(|it| it["content"]["body"] == "four");
-            Some(found?["event_id"].as_str()?.to_owned())
-        })
-        .await;
+    let room_event = arrives(&bridge, &room, "four").await;
     bridge.homeserver.wait_until_pushed().await;
     alice.read_up_to(&room, &room_event);
     let mut socket = ana.socket_with(&format!("&since={cursor}")).await;
@@ -238,11 +239,7 @@ async fn a_ghost_reads_through_its_own_client_too(pool: PgPool) {
 async fn nova_users_see_what_each_other_has_read(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
-    let body = json!({ "user_a": ana.id, "user_b": ben.id });
-    let conversation = ana.post("/conversations", body).await.1["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let conversation = ana.chats_with(&ben).await;
     let room = super::room_of(&bridge, &conversation).await;
     super::membership(&bridge, &room, &ben.mxid, "join").await;
     let mut hers = ana.socket().await;
@@ -253,18 +250,7 @@ async fn nova_users_see_what_each_other_has_read(pool: PgPool) {
     let frame = hers.next("read_receipt").await;
     assert_eq!((&frame["user_id"], &frame["message_id"]), (&json!(ben.id), &said["id"]));
     // His receipt waits until her message is in the room.
-    let event = bridge
-        .homeserver
-        .wait_for("the message arrives", |world| {
-            let found = world
-                .rooms
-                .get(&room)?
-                .timeline
-                .iter()
-                .find(|it| it["content"]["body"] == "hi");
-            Some(found?["event_id"].as_str()?.to_owned())
-        })
-        .await;
+    let event = arrives(&bridge, &room, "hi").await;
     until_receipt(&bridge, &room, &ben.mxid, "m.read", &event).await;
     ben.say(&conversation, "hello").await;
     assert_eq!(unread(&ben, &conversation).await, 0);

@@ -167,11 +167,7 @@ async fn typing_for_somebody_else_or_elsewhere_is_not_heard(pool: PgPool) {
 async fn nova_users_see_each_other_type_and_never_themselves(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
-    let body = json!({ "user_a": ana.id, "user_b": ben.id });
-    let conversation = ana.post("/conversations", body).await.1["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let conversation = ana.chats_with(&ben).await;
     let room = super::room_of(&bridge, &conversation).await;
     super::membership(&bridge, &room, &ben.mxid, "join").await;
     bridge.homeserver.wait_until_pushed().await;

@@ -273,6 +273,14 @@ impl NovaUser {
         answer["id"].as_str().unwrap().to_owned()
     }
 
+    /// Opens a conversation with another Nova user.
+    pub(crate) async fn chats_with(&self, other: &Self) -> String {
+        let body = json!({ "user_a": self.id, "user_b": other.id });
+        let (status, answer) = self.post("/conversations", body).await;
+        assert!((200..300).contains(&status), "{status}: {answer}");
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
     /// The texts of a conversation, in order.
     pub(crate) async fn texts(&self, conversation: &str) -> Vec<String> {
         let (status, list) = self

@@ -232,10 +232,6 @@ impl Model {
             .collect();
         let known = |id: &UserId| Some((*id, self.people.get(id)?.clone()));
         Context {
-            departing: HashSet::new(),
-            ghosts: self.ghosts.clone(),
-            bots: vec![BOT.to_owned()],
-            now: now(),
             management: self.management.clone(),
             rooms,
             conversations,
@@ -256,8 +252,8 @@ impl Model {
             creating,
             acts: if acts { self.known_acts(events) } else { Acts::default() },
             calls: self.known_calls(&wanted),
-            call_rules: CallRules::default(),
             doors: self.doors.clone(),
+            ..Context::new(self.ghosts.clone(), vec![BOT.to_owned()], now())
         }
     }
 

@@ -71,3 +71,14 @@ async fn a_pill_in_element_names_the_nova_user_and_whoever_is_answered_is_told(p
         json!({ "user_ids": ["@alice:example.org"] })
     );
 }
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_text_that_has_no_room_for_pills_goes_without(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (room, conversation, ana) = chat(&bridge).await;
+    ana.say(&conversation, &format!("@alice {}", "x".repeat(31_000))).await;
+    let event = sent(&bridge, &room, "m.room.message", 1).await;
+    assert_eq!(event["content"]["m.mentions"], json!({}));
+    assert_eq!(event["content"].get("formatted_body"), None);
+    assert!(event["content"].to_string().len() < 60_000);
+}

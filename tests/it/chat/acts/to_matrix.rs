@@ -4,15 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{chat, events, listed, sent, text};
+use super::{chat, deletes, done, events, listed, reacts, rewrites, sent, takes_back, text};
 use crate::chat::membership;
-use crate::support::bridge::{NovaUser, TestBridge};
-
-async fn done(nova: &NovaUser, method: Method, path: String, body: Value) -> Value {
-    let (status, answer) = nova.request(method, &path, Some(body)).await;
-    assert!((200..300).contains(&status), "{path} {status}: {answer}");
-    answer
-}
+use crate::support::bridge::TestBridge;
 
 /// An event without what is chance.
 fn plain(event: &Value, known: &[(&str, &str)]) -> Value {
@@ -35,21 +29,9 @@ async fn everything_that_is_done_in_nova_arrives_once_as_the_users_own(pool: PgP
     let mine = text(&mine, "id").to_owned();
     let own = text(&socket.next("message.delivery").await, "matrix_event_id").to_owned();
 
-    done(
-        &ana,
-        Method::PUT,
-        format!("/messages/{mine}"),
-        json!({ "content": "hello" }),
-    )
-    .await;
+    rewrites(&ana, &mine, "hello").await;
     let edit = sent(&bridge, &room, "m.room.message", 3).await;
-    let liked = done(
-        &ana,
-        Method::POST,
-        format!("/messages/{theirs}/reactions"),
-        json!({ "emoji": "👍" }),
-    )
-    .await;
+    let liked = reacts(&ana, &theirs, "👍").await;
     let thumb = sent(&bridge, &room, "m.reaction", 1).await;
     let reply = json!({ "content": "so?", "reply_to_message_id": theirs });
     let answer = done(
@@ -79,7 +61,7 @@ async fn everything_that_is_done_in_nova_arrives_once_as_the_users_own(pool: PgP
     )
     .await;
     sent(&bridge, &room, "m.reaction", 0).await;
-    done(&ana, Method::DELETE, format!("/messages/{mine}"), json!(null)).await;
+    deletes(&ana, &mine).await;
     let recall = format!("/conversations/{conversation}/messages/{}/recall", text(&answer, "id"));
     done(&ana, Method::POST, recall, json!({})).await;
     // Hers and the edit are left; an edit of what is redacted is shown by nobody.
@@ -109,35 +91,13 @@ async fn everything_that_is_done_in_nova_arrives_once_as_the_users_own(pool: PgP
 async fn frames_of_nova_s_own_acts_go_to_everybody(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
-    let opened = ana
-        .post("/conversations", json!({ "user_a": ana.id, "user_b": ben.id }))
-        .await
-        .1;
-    let conversation = text(&opened, "id").to_owned();
+    let conversation = ana.chats_with(&ben).await;
     let (mut hers, mut his) = (ana.socket().await, ben.socket().await);
     let said = ana.say(&conversation, "helo").await;
     let id = text(&said, "id").to_owned();
-    done(
-        &ana,
-        Method::PUT,
-        format!("/messages/{id}"),
-        json!({ "content": "hello" }),
-    )
-    .await;
-    done(
-        &ben,
-        Method::POST,
-        format!("/messages/{id}/reactions"),
-        json!({ "emoji": "👍" }),
-    )
-    .await;
-    done(
-        &ben,
-        Method::DELETE,
-        format!("/messages/{id}/reactions/{}?emoji=👍", ben.id),
-        json!(null),
-    )
-    .await;
+    rewrites(&ana, &id, "hello").await;
+    reacts(&ben, &id, "👍").await;
+    takes_back(&ben, &id, "👍").await;
     done(&ana, Method::POST, format!("/messages/{id}/recall"), json!({})).await;
     let names = [
         "message.edited",

@@ -1,20 +1,14 @@
 //! Acts on messages that have not got through yet, and sending that goes wrong.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgPool;
 
-use super::{chat, dead_letters, events, listed, sent, text};
-use crate::support::bridge::{NovaUser, TestBridge};
+use super::{chat, dead_letters, deletes, done, events, listed, reacts, rewrites, sent, takes_back, text};
+use crate::support::bridge::TestBridge;
 use crate::support::homeserver::{Fault, Gate, On};
 
 const DOWN: Fault = Fault::Status(502, "M_UNKNOWN", None);
-
-async fn done(nova: &NovaUser, method: Method, path: String, body: Value) -> Value {
-    let (status, answer) = nova.request(method, &path, Some(body)).await;
-    assert!((200..300).contains(&status), "{path} {status}: {answer}");
-    answer
-}
 
 /// The bodies of what the room was ever told, redacted or not.
 fn texts(bridge: &TestBridge, room: &str) -> Vec<String> {
@@ -27,20 +21,8 @@ async fn what_is_done_to_a_message_that_waits_comes_behind_it(pool: PgPool) {
     let (room, conversation, ana) = chat(&bridge).await;
     bridge.homeserver.fail_every(On::Send, DOWN);
     let id = text(&ana.say(&conversation, "helo").await, "id").to_owned();
-    done(
-        &ana,
-        Method::PUT,
-        format!("/messages/{id}"),
-        json!({ "content": "hello" }),
-    )
-    .await;
-    done(
-        &ana,
-        Method::POST,
-        format!("/messages/{id}/reactions"),
-        json!({ "emoji": "👍" }),
-    )
-    .await;
+    rewrites(&ana, &id, "hello").await;
+    reacts(&ana, &id, "👍").await;
     let reply = json!({ "content": "re", "reply_to_message_id": id });
     done(
         &ana,
@@ -71,21 +53,9 @@ async fn a_message_that_is_deleted_before_it_was_sent_is_never_sent(pool: PgPool
     let (room, conversation, ana) = chat(&bridge).await;
     bridge.homeserver.fail_every(On::Send, DOWN);
     let id = text(&ana.say(&conversation, "oops").await, "id").to_owned();
-    done(
-        &ana,
-        Method::PUT,
-        format!("/messages/{id}"),
-        json!({ "content": "oops!" }),
-    )
-    .await;
-    done(
-        &ana,
-        Method::POST,
-        format!("/messages/{id}/reactions"),
-        json!({ "emoji": "👍" }),
-    )
-    .await;
-    done(&ana, Method::DELETE, format!("/messages/{id}"), json!(null)).await;
+    rewrites(&ana, &id, "oops!").await;
+    reacts(&ana, &id, "👍").await;
+    deletes(&ana, &id).await;
     ana.say(&conversation, "after").await;
     bridge.homeserver.heal();
     sent(&bridge, &room, "m.room.message", 1).await;
@@ -105,7 +75,7 @@ async fn a_message_that_is_deleted_while_it_is_sent_is_redacted(pool: PgPool) {
     bridge.homeserver.fail_next(On::Messages, Fault::Hang(gate.clone()));
     let id = text(&ana.say(&conversation, "oops").await, "id").to_owned();
     gate.reached().await;
-    done(&ana, Method::DELETE, format!("/messages/{id}"), json!(null)).await;
+    deletes(&ana, &id).await;
     gate.release();
     sent(&bridge, &room, "m.room.redaction", 1).await;
     sent(&bridge, &room, "m.room.message", 0).await;
@@ -122,21 +92,9 @@ async fn a_reaction_that_is_taken_back_before_it_was_sent_is_never_sent(pool: Pg
     sent(&bridge, &room, "m.room.message", 1).await;
     bridge.homeserver.fail_every(On::Send, DOWN);
     for emoji in ["👍", "🎉"] {
-        done(
-            &ana,
-            Method::POST,
-            format!("/messages/{id}/reactions"),
-            json!({ "emoji": emoji }),
-        )
-        .await;
+        reacts(&ana, &id, emoji).await;
     }
-    done(
-        &ana,
-        Method::DELETE,
-        format!("/messages/{id}/reactions/{}?emoji=👍", ana.id),
-        json!(null),
-    )
-    .await;
+    takes_back(&ana, &id, "👍").await;
     bridge.homeserver.heal();
     let party = sent(&bridge, &room, "m.reaction", 1).await;
     assert_eq!(party["content"]["m.relates_to"]["key"], "🎉");
@@ -252,13 +210,7 @@ async fn a_reaction_that_matrix_has_already_is_none_to_complain_about(pool: PgPo
     bridge.homeserver.pause_push();
     let phone = bridge.homeserver.user(&ana.mxid);
     phone.send(&room, "m.reaction", super::reaction(&event, "👍"));
-    done(
-        &ana,
-        Method::POST,
-        format!("/messages/{id}/reactions"),
-        json!({ "emoji": "👍" }),
-    )
-    .await;
+    reacts(&ana, &id, "👍").await;
     ana.say(&conversation, "behind it").await;
     sent(&bridge, &room, "m.room.message", 2).await;
     bridge.homeserver.resume_push();
