@@ -203,7 +203,8 @@ impl Store {
         let Database { pool, server } = database.into();
         let clock_base = sqlx::query_scalar!(
             "UPDATE feed_clock SET base = greatest(base,
-                greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM feed_floors))
+                greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM messages),
+                    (SELECT max(position) FROM feed_floors))
                     - pg_current_xact_id()::text::bigint + 1)
              RETURNING base"
         )

@@ -182,8 +182,7 @@ pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Resu
                   m.reply_to_id, m.thread_root,
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM (
-               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
-               FROM conversation_feed
+               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id FROM feed
                WHERE (position, n) > ($1, $2) AND position < $4
                ORDER BY position, n LIMIT $3
            ) AS f
@@ -223,10 +222,18 @@ pub async fn of_user(
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM conversation_members AS member
            CROSS JOIN LATERAL (
-               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
-               FROM conversation_feed
-               WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
-                 AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
+               (SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
+                FROM conversation_feed
+                WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
+                  AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
+                ORDER BY position, n LIMIT $6)
+               UNION ALL
+               (SELECT position, n, conversation_id, NULL, came_at, NULL, id
+                FROM messages
+                WHERE conversation_id = member.conversation_id AND member.membership = 'joined'
+                  AND sequence_number > said_until(member.conversation_id, $3, $4)
+                  AND (position, n) > ($3, $4) AND position < $5 AND position >= (SELECT pruned FROM feed_clock)
+                ORDER BY sequence_number LIMIT $6)
                ORDER BY position, n LIMIT $6
            ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
@@ -251,7 +258,7 @@ pub async fn of_user(
 pub async fn newest(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
     let horizon = horizon(connection).await?;
     let row = sqlx::query!(
-        "SELECT position, n FROM conversation_feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1",
+        r#"SELECT position AS "position!", n AS "n!" FROM feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1"#,
         horizon.position
     )
     .fetch_optional(connection)
@@ -278,10 +285,18 @@ pub async fn pruned(connection: &mut PgConnection) -> Result<i64, StoreError> {
 /// When Postgres fails.
 pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u64, StoreError> {
     let dropped = sqlx::query_scalar!(
+        // Messages stay: the feed begins behind the last one of those that are too old.
         r#"WITH dropped AS (DELETE FROM conversation_feed WHERE created_at < $1 RETURNING position),
-                clock AS (UPDATE feed_clock SET pruned = greatest(pruned, (SELECT max(position) + 1 FROM dropped))
-                          WHERE EXISTS (SELECT FROM dropped))
-           SELECT count(*) AS "count!" FROM dropped"#,
+                said AS (SELECT max(position) AS position, count(*) AS messages FROM messages
+                         WHERE n IS NOT NULL AND position >= (SELECT pruned FROM feed_clock)
+                           AND position < coalesce((SELECT position FROM messages
+                                                    WHERE n IS NOT NULL AND came_at >= $1
+                                                      AND position >= (SELECT pruned FROM feed_clock)
+                                                    ORDER BY position, n LIMIT 1), 9223372036854775807)),
+                clock AS (UPDATE feed_clock
+                          SET pruned = greatest(pruned, (SELECT max(position) + 1 FROM dropped), (SELECT position + 1 FROM said))
+                          RETURNING pruned)
+           SELECT (SELECT count(*) FROM dropped) + messages AS "count!" FROM said"#,
         before
     )
     .fetch_one(&mut *connection)

@@ -13,6 +13,7 @@ mod messages;
 mod order;
 mod outbox;
 mod people;
+mod places;
 mod plain;
 mod receipts;
 mod requests;

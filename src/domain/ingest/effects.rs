@@ -379,6 +379,12 @@ impl NewEntry {
         }
     }
 
+    /// Whether it shows nothing but a message, to everybody.
+    #[must_use]
+    pub const fn is_the_message(&self) -> bool {
+        self.message.is_some() && self.change.is_none() && self.audience.is_none()
+    }
+
     /// Shows everybody in the conversation what a message says now.
     #[must_use]
     pub const fn edited(conversation: ConversationId, id: MessageId, by: UserId) -> Self {

@@ -205,8 +205,10 @@ async fn an_entry_that_cannot_be_read_is_skipped_and_counts_for_the_page(pool: P
     for sequence in 1..=3 {
         write(&store, id, &saying(vec![message(id, ANNA, sequence, "x")])).await;
     }
-    let spoil = "UPDATE conversation_feed SET message_id = NULL, payload = '{\"type\":\"newer\"}'
-                 WHERE message_id = (SELECT id FROM messages WHERE sequence_number = 2)";
+    let spoil =
+        "WITH it AS (UPDATE messages SET n = NULL WHERE sequence_number = 2 RETURNING position, conversation_id)
+                 INSERT INTO conversation_feed (position, n, conversation_id, payload, created_at)
+                 SELECT position, 0, conversation_id, '{\"type\":\"newer\"}', now() FROM it";
     sqlx::query(spoil).execute(&pool).await.unwrap();
     let mut connection = store.read().await.unwrap();
     whole_feed(&mut connection).await;
