@@ -7,14 +7,6 @@ ALTER TABLE messages
     ADD COLUMN came_at  timestamptz;
 CREATE UNIQUE INDEX messages_by_place ON messages (position, n) WHERE n IS NOT NULL;
 
--- Everything that sockets are shown, as far back as it is kept, in the order of (position, n).
-CREATE VIEW feed AS
-    SELECT position, n, conversation_id, message_id, payload, audience, created_at
-    FROM conversation_feed
-    UNION ALL
-    SELECT position, n, conversation_id, id, NULL::json, NULL::uuid, came_at
-    FROM messages WHERE n IS NOT NULL AND position >= (SELECT pruned FROM feed_clock);
-
 -- The number of the newest message of a conversation that has its place at or before this one; 0 if none has. Later numbers
 -- have later places, so it is searched for from the end in growing steps, and then between the last two: without an index
 -- by conversation and place, which every message would have to be written to.

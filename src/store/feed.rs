@@ -182,8 +182,16 @@ pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Resu
                   m.reply_to_id, m.thread_root,
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM (
-               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id FROM feed
-               WHERE (position, n) > ($1, $2) AND position < $4
+               (SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
+                FROM conversation_feed
+                WHERE (position, n) > ($1, $2) AND position < $4
+                ORDER BY position, n LIMIT $3)
+               UNION ALL
+               (SELECT position, n, conversation_id, NULL, came_at, NULL, id
+                FROM messages
+                WHERE n IS NOT NULL AND (position, n) > ($1, $2) AND position < $4
+                  AND position >= (SELECT pruned FROM feed_clock)
+                ORDER BY position, n LIMIT $3)
                ORDER BY position, n LIMIT $3
            ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
@@ -258,7 +266,13 @@ pub async fn of_user(
 pub async fn newest(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
     let horizon = horizon(connection).await?;
     let row = sqlx::query!(
-        r#"SELECT position AS "position!", n AS "n!" FROM feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1"#,
+        r#"(SELECT position AS "position!", n AS "n!" FROM conversation_feed
+            WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1)
+           UNION ALL
+           (SELECT position, n FROM messages
+            WHERE n IS NOT NULL AND position < $1 AND position >= (SELECT pruned FROM feed_clock)
+            ORDER BY position DESC, n DESC LIMIT 1)
+           ORDER BY 1 DESC, 2 DESC LIMIT 1"#,
         horizon.position
     )
     .fetch_optional(connection)
