@@ -35,7 +35,7 @@ fn opening(number: usize) -> [Value; 2] {
         &room(number),
         &reader(),
         "m.room.member",
-        json!({ "membership": "join" }),
+        &json!({ "membership": "join" }),
     );
     came["state_key"] = json!(reader());
     [town::invite_to_group(&room(number), number), came]
