@@ -2,6 +2,7 @@
 
 mod acts;
 mod forward;
+mod pins;
 mod reactions;
 
 pub use acts::{Rewrite, Which};

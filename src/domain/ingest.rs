@@ -10,6 +10,7 @@ mod context;
 mod effects;
 mod management;
 mod membership;
+mod pins;
 mod plain;
 mod requests;
 mod rooms;
@@ -170,7 +171,8 @@ impl Planner<'_> {
                 )
             }
             Meaning::Name(_) | Meaning::Topic(_) | Meaning::Avatar(_) => self.described(event),
-            Meaning::PowerLevels { users, default } => self.power_levels(event, users, *default),
+            Meaning::PowerLevels { users, default, needs } => self.power_levels(event, users, *default, *needs),
+            Meaning::Pinned { events, marker } => self.pinned(event, events, *marker),
             Meaning::Tombstone { replacement } => self.tombstone(event, replacement),
             Meaning::Call { event: call, marked } => self.call(event, call, *marked),
             Meaning::RtcRing {

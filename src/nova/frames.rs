@@ -319,7 +319,9 @@ fn change_frames(entry: &FeedEntry, change: &Change, links: &Links) -> Vec<Value
         | Change::Recalled { .. }
         | Change::Reacted { .. }
         | Change::Unreacted { .. }
-        | Change::UnreactedAll { .. } => acts::frame(entry, change).into_iter().collect(),
+        | Change::UnreactedAll { .. }
+        | Change::Pinned { .. }
+        | Change::Unpinned { .. } => acts::frame(entry, change).into_iter().collect(),
         Change::Delivery {
             message,
             state,

@@ -10,7 +10,7 @@ pub use reading::{
 use sqlx::PgConnection;
 
 use super::sealer::What;
-use super::{Session, StoreError};
+use super::{Session, StoreError, pins};
 use crate::domain::act::{EarlyAct, MessageAct, Reaction, Version};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ActId, MessageId};
@@ -56,6 +56,7 @@ pub(super) async fn apply(connection: &mut Session, acts: &[MessageAct], now: Ti
                 .execute(&mut **connection)
                 .await?;
             }
+            MessageAct::Pin(act) => pins::apply(connection, act, now).await?,
             MessageAct::Waits(early) => wait(connection, early, now).await?,
             MessageAct::Waited(event) => {
                 sqlx::query!("DELETE FROM early_acts WHERE event_id = $1", event)
@@ -151,6 +152,7 @@ async fn take_away(
     sqlx::query!(
         "WITH versions AS (DELETE FROM message_versions WHERE message_id = $1),
               reactions AS (DELETE FROM message_reactions WHERE message_id = $1),
+              pins AS (DELETE FROM pins WHERE message_id = $1),
               letters AS (DELETE FROM dead_letters WHERE message_id = $1),
               media AS (DELETE FROM message_media WHERE message_id = $1 OR attached_to = $1)
          UPDATE messages
@@ -215,7 +217,7 @@ async fn wait(connection: &mut Session, early: &EarlyAct, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Drops what has waited for its target since before then, and reactions taken back whose redaction never came to us.
+/// Drops what has waited for its target since before then, and reactions and pins taken back that never came to us again.
 /// Returns how much.
 ///
 /// # Errors
@@ -225,7 +227,8 @@ pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u
         .execute(&mut *connection)
         .await?;
     let taken_back = sqlx::query!("DELETE FROM message_reactions WHERE removed_at < $1", before)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(early.rows_affected() + taken_back.rows_affected())
+    let pins = pins::prune(connection, before).await?;
+    Ok(early.rows_affected() + taken_back.rows_affected() + pins)
 }

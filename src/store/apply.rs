@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::sealer::What;
 use super::{
-    Session, StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, receipts, requests,
+    Session, StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, pins, receipts,
+    requests,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
@@ -64,6 +65,7 @@ pub async fn apply(
     requests::ask(connection, &effects.requests).await?;
     departures(connection, effects).await?;
     edits(connection, &effects.edits, now).await?;
+    pins::ask(connection, &effects.needs).await?;
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;

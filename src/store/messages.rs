@@ -173,6 +173,27 @@ pub async fn find(connection: &mut Session, id: MessageId) -> Result<Option<Mess
     .transpose()
 }
 
+/// Those of these messages that are there, in no order.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn among(connection: &mut Session, ids: &[MessageId]) -> Result<Vec<Message>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
+                matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
+                    thread_root,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
+         FROM messages WHERE id = ANY ($1) AND deleted_at IS NULL AND recalled_at IS NULL",
+        &ids
+    )
+    .fetch_all(&mut **connection)
+    .await?;
+    let sealer = connection.sealer();
+    rows.into_iter().map(|row| row.message(sealer)).collect()
+}
+
 /// The message that somebody sent under a key of their own before.
 ///
 /// # Errors

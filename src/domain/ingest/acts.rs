@@ -85,6 +85,9 @@ impl Planner<'_> {
             self.effects.acts.push(MessageAct::Waited(early.event.clone()));
             self.carry_out(early);
         }
+        if let Target::Message(message) = target {
+            self.pinned_before(event, message);
+        }
     }
 
     /// An edit or a reaction of ours is in the room.
@@ -133,7 +136,7 @@ impl Planner<'_> {
         }
     }
 
-    fn subject(&self, id: MessageId, conversation: ConversationId) -> Option<&Subject> {
+    pub(super) fn subject(&self, id: MessageId, conversation: ConversationId) -> Option<&Subject> {
         let subject = self.context.acts.subjects.get(&id)?;
         (subject.conversation == conversation && !subject.is_gone).then_some(subject)
     }
@@ -259,6 +262,7 @@ impl Planner<'_> {
             how: Gone::Deleted,
         });
         let by = early.sender;
+        self.no_longer_pinned(early.conversation, message, by);
         let change = Change::MessageDeleted { by, message };
         self.effects.feed.push(NewEntry::change(early.conversation, change));
         true

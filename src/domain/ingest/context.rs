@@ -10,6 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Person};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ActId, CallId, ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::pin::Standing;
 use crate::domain::request::Doors;
 
 /// Everything that the events of one transaction may touch, read under the locks of the conversations.
@@ -95,6 +96,11 @@ pub struct Acts {
     pub own: HashMap<ActId, Target>,
     /// What waits for the events, in the order of its coming, by what it waits for.
     pub early: HashMap<String, Vec<EarlyAct>>,
+    /// What is pinned in the conversations, or was until just now: all of it where the events set the list, otherwise what
+    /// the events name.
+    pub pins: HashMap<ConversationId, Vec<Standing>>,
+    /// Those of the events that their rooms have pinned before they came: by whom, and when.
+    pub early_pins: HashMap<(ConversationId, String), (UserId, Timestamp)>,
 }
 
 /// What an event is.

@@ -10,10 +10,11 @@ use super::Time;
 use super::media::{self, Attachment, Shown};
 use crate::domain::act;
 use crate::domain::ghost::Ghosts;
-use crate::domain::ids::{MessageId, UserId};
+use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::media::Media;
 use crate::domain::mention::addressed;
 use crate::domain::message::{self as domain, Delivery, Gone, Style};
+use crate::domain::pin;
 use crate::nova::media::Links;
 use crate::store::acts::Tally;
 use crate::store::messages::Note;
@@ -246,6 +247,43 @@ impl Message {
         };
         messages.into_iter().map(shown).collect()
     }
+}
+
+/// A message that is pinned.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pinned {
+    /// Which.
+    pub message_id: Uuid,
+    /// Where.
+    pub conversation_id: Uuid,
+    /// Who pinned it.
+    pub pinned_by: Uuid,
+    /// When.
+    pub pinned_at: Time,
+}
+
+impl Pinned {
+    /// Of this conversation.
+    #[must_use]
+    pub const fn new(pin: pin::Pin, conversation: ConversationId) -> Self {
+        Self {
+            message_id: pin.message.0,
+            conversation_id: conversation.0,
+            pinned_by: pin.by.0,
+            pinned_at: Time(pin.at),
+        }
+    }
+}
+
+/// What is pinned in a conversation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PinnedMessages {
+    /// The conversation.
+    pub conversation_id: Uuid,
+    /// The messages, the one that was pinned last first.
+    pub messages: Vec<Message>,
+    /// Who pinned them and when, in the same order.
+    pub pins: Vec<Pinned>,
 }
 
 /// A message as the gateway shows it: the type is a number, and what is not there is empty.

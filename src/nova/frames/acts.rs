@@ -59,6 +59,16 @@ pub(super) fn frame(entry: &FeedEntry, change: &Change) -> Option<Value> {
             json!({ "message_id": message, "emoji": emoji, "reaction_id": reaction }),
         ),
         Change::UnreactedAll { by, message } => ("reaction.removed_all", by, json!({ "message_id": message })),
+        Change::Pinned { by, message } => (
+            "message.pinned",
+            by,
+            json!({ "message_id": message, "pinned_by": by, "pinned_at": time(entry.at) }),
+        ),
+        Change::Unpinned { by, message } => (
+            "message.unpinned",
+            by,
+            json!({ "message_id": message, "unpinned_by": by }),
+        ),
         Change::Created { .. }
         | Change::Updated { .. }
         | Change::Deleted { .. }
