@@ -5,6 +5,7 @@ mod delivery;
 mod from_matrix;
 mod groups;
 mod keeping;
+mod pins;
 mod presence;
 mod receipts;
 mod requests;
