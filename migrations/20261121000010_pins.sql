@@ -1,10 +1,13 @@
--- Pinned messages, and what a room lets people do beside talking.
+-- Pinned messages, messages to everybody, and what a room asks of those who do that.
 
 ALTER TABLE conversations
     -- The power that the room asks of who pins, and of who addresses everybody. NULL: nobody has said, so the usual of its
     -- kind.
     ADD COLUMN pin_level      bigint,
     ADD COLUMN everybody_level bigint;
+
+ALTER TABLE messages ADD COLUMN mentions_room boolean NOT NULL DEFAULT false;
+ALTER TABLE message_versions ADD COLUMN mentions_room boolean NOT NULL DEFAULT false;
 
 CREATE TABLE pins (
     message_id      uuid PRIMARY KEY,

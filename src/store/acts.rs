@@ -80,22 +80,23 @@ async fn write(
     let formatted = sealer.seal_some(What::Formatted, message, text.formatted.as_deref())?;
     // The first text is kept by the message's own id, for the case that all edits are taken back.
     sqlx::query!(
-        "INSERT INTO message_versions (id, message_id, style, content, formatted, written_at)
-         SELECT id, id, style, content, formatted, created_at FROM messages WHERE id = $1
+        "INSERT INTO message_versions (id, message_id, style, content, formatted, mentions_room, written_at)
+         SELECT id, id, style, content, formatted, mentions_room, created_at FROM messages WHERE id = $1
          ON CONFLICT DO NOTHING",
         message.0
     )
     .execute(&mut **connection)
     .await?;
     sqlx::query!(
-        "INSERT INTO message_versions (id, message_id, matrix_event_id, style, content, formatted, written_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO message_versions (id, message_id, matrix_event_id, style, content, formatted, mentions_room, written_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         version.id.0,
         message.0,
         version.event.as_deref(),
         text.style.as_str(),
         content,
         formatted,
+        text.everybody,
         version.at,
     )
     .execute(&mut **connection)
@@ -125,7 +126,8 @@ async fn unwrite(
 async fn show_newest(connection: &mut PgConnection, message: MessageId) -> Result<(), StoreError> {
     sqlx::query!(
         r#"UPDATE messages AS m
-           SET style = v.style, content = v.content, formatted = v.formatted, version_number = m.version_number + 1,
+           SET style = v.style, content = v.content, formatted = v.formatted, mentions_room = v.mentions_room,
+               version_number = m.version_number + 1,
                edited_at = CASE WHEN v.id <> m.id THEN v.written_at END
            FROM (SELECT * FROM message_versions WHERE message_id = $1
                  ORDER BY id = message_id, written_at DESC, coalesce(matrix_event_id, '') COLLATE "C" DESC, id DESC

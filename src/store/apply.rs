@@ -376,9 +376,11 @@ async fn said(
     sqlx::query!(
         "WITH said AS (
             INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
-                                  matrix_event_id, idempotency_key, delivery, created_at, reply_to_id, thread_root)
+                                  matrix_event_id, idempotency_key, delivery, created_at, reply_to_id, thread_root,
+                                  mentions_room)
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-                                 $8::text[], $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[])
+                                 $8::text[], $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[],
+                                 $23::boolean[])
          ), counted AS (
             UPDATE conversations AS c SET last_sequence = m.sequence, last_message_id = m.id, updated_at = $15
             FROM unnest($12::uuid[], $13::bigint[], $14::uuid[]) AS m (conversation_id, sequence, id)
@@ -414,6 +416,7 @@ async fn said(
         &feed.iter().map(|it| it.audience.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &messages.iter().map(|it| it.reply_to.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &column(|it| it.thread_root.clone()) as &[Option<String>],
+        &messages.iter().map(|it| it.text.everybody).collect::<Vec<_>>(),
     )
     .execute(&mut **connection)
     .await?;

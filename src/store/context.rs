@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
 use super::{Session, StoreError, blocks, calls, management, people, pins};
+use crate::domain::act::Act;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
@@ -77,6 +78,10 @@ pub async fn enter(
     if wanted.acts || awaited {
         Box::pin(acted(connection, &wanted, awaited, &mut context)).await?;
     }
+    if wanted.everybody {
+        let ids: Vec<ConversationId> = context.conversations.keys().copied().collect();
+        context.needs = pins::needs(connection, &ids).await?;
+    }
     if wanted.calls || wanted.ends_calls {
         let of_kind = |kind: Option<Kind>| -> Vec<Uuid> {
             let all = context.conversations.values();
@@ -129,6 +134,8 @@ struct Wanted {
     targets: Vec<String>,
     /// Markers of edits and reactions.
     act_markers: Vec<Uuid>,
+    /// Whether somebody addresses everybody.
+    everybody: bool,
     /// Rooms of which the list of what is pinned is set.
     lists: BTreeSet<OwnedRoomId>,
 }
@@ -152,14 +159,18 @@ impl Wanted {
         self.people.insert(sender);
         self.members |= event.meaning.concerns_members();
         match &event.meaning {
-            Meaning::Message { marker, reply, .. } => {
+            Meaning::Message {
+                marker, reply, text, ..
+            } => {
                 self.markers.extend(marker.map(|id| id.0));
-                self.acts |= reply.is_some();
+                self.acts |= reply.is_some() || text.everybody;
+                self.everybody |= text.everybody;
                 self.targets.extend(reply.as_ref().map(|reply| reply.target.clone()));
             }
             Meaning::NotYet { marker, .. } => self.markers.extend(marker.map(|id| id.0)),
-            Meaning::Act { target, marker, .. } => {
+            Meaning::Act { target, marker, act } => {
                 self.acts = true;
+                self.everybody |= matches!(act, Act::Edit { text } if text.everybody);
                 self.targets.push(target.clone());
                 self.act_markers.extend(marker.map(|id| id.0));
             }

@@ -116,25 +116,31 @@ pub(super) async fn ask(connection: &mut PgConnection, needs: &[(ConversationId,
     Ok(())
 }
 
-/// What is asked in a conversation of people who want to do more than talk: `None` where there is no such conversation.
+/// What is asked in these conversations of people who want to do more than talk.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn needs(connection: &mut PgConnection, id: ConversationId) -> Result<Option<Needs>, StoreError> {
-    let row = sqlx::query!(
-        "SELECT kind, pin_level, everybody_level FROM conversations WHERE id = $1 AND deleted_at IS NULL",
-        id.0
+pub async fn needs(
+    connection: &mut PgConnection,
+    ids: &[ConversationId],
+) -> Result<HashMap<ConversationId, Needs>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        "SELECT id, kind, pin_level, everybody_level FROM conversations WHERE id = ANY ($1)",
+        &ids
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    row.map(|row| {
-        let usual = Needs::of(kind(&row.kind, id.0)?);
-        Ok(Needs {
-            pin: row.pin_level.unwrap_or(usual.pin),
-            everybody: row.everybody_level.unwrap_or(usual.everybody),
+    rows.into_iter()
+        .map(|row| {
+            let usual = Needs::of(kind(&row.kind, row.id)?);
+            let needs = Needs {
+                pin: row.pin_level.unwrap_or(usual.pin),
+                everybody: row.everybody_level.unwrap_or(usual.everybody),
+            };
+            Ok((ConversationId(row.id), needs))
         })
-    })
-    .transpose()
+        .collect()
 }
 
 /// What is pinned in a conversation, the last one first.

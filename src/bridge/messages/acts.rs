@@ -52,10 +52,11 @@ impl Bridge {
             style: rewrite.style.unwrap_or(message.text.style),
             plain: rewrite.plain,
             formatted: rewrite.formatted,
+            everybody: false,
             media: message.text.media.clone(),
         })?;
         act::may_edit(&message, user, rewrite.version, now)?;
-        address(&mut tx, message.conversation, &mut text).await?;
+        address(&mut tx, message.conversation, user, &mut text).await?;
         let id = ActId(self.id(now));
         let version = Version {
             // What is written now is the newest, whatever a Matrix client's clock said.

@@ -41,7 +41,12 @@ impl Planner<'_> {
             conversation,
             sender,
             at: event.at,
-            act: act.clone(),
+            act: match act {
+                Act::Edit { text } => Act::Edit {
+                    text: self.may_say(conversation, sender, text),
+                },
+                Act::React { .. } | Act::Redact | Act::Answered { .. } => act.clone(),
+            },
         });
         if done { Verdict::Applied } else { Verdict::Ignored }
     }

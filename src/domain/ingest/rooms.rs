@@ -279,6 +279,7 @@ impl Planner<'_> {
             self.effects.needs.push((conversation, Needs { pin, ..needs }));
             return Verdict::Applied;
         }
+        self.context.needs.insert(conversation, needs);
         self.effects.needs.push((conversation, needs));
         for (user, member) in &mut state.members {
             let new = roles.get(user).copied().unwrap_or_else(|| Role::of_power(default));

@@ -190,8 +190,17 @@ fn text(content: &Value) -> Result<Text, String> {
         style,
         plain,
         formatted,
+        everybody: addresses_everybody(content),
         media: None,
     })
+}
+
+/// Whether somebody wants to address everybody; whether they may, the room decides.
+pub(super) fn addresses_everybody(content: &Value) -> bool {
+    content
+        .get("m.mentions")
+        .and_then(|it| it.get("room"))
+        .is_some_and(|it| it == true)
 }
 
 /// The text of a message as HTML, where it has one.

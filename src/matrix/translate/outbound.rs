@@ -87,11 +87,14 @@ pub fn reaction(id: ActId, target: &str, emoji: &str) -> Value {
 /// Whom a text addresses, as `m.mentions`.
 pub(super) fn mentions(text: &Text) -> Value {
     let people = text.formatted.as_deref().map(mentioned).unwrap_or_default();
-    if people.is_empty() {
-        json!({})
-    } else {
-        json!({ "user_ids": people })
+    let mut mentions = Map::new();
+    if !people.is_empty() {
+        mentions.insert("user_ids".to_owned(), json!(people));
     }
+    if text.everybody {
+        mentions.insert("room".to_owned(), json!(true));
+    }
+    Value::Object(mentions)
 }
 
 fn said(text: &Text) -> Value {
@@ -310,6 +313,7 @@ mod tests {
                     style,
                     plain: "hi\nthere 👋".to_owned(),
                     formatted,
+                    everybody: false,
                     media: None,
                 },
             )
@@ -324,6 +328,7 @@ mod tests {
             style: Style::Plain,
             plain: "right".to_owned(),
             formatted: Some("<b>right</b>".to_owned()),
+            everybody: false,
             media: None,
         };
         let id = ActId(Uuid::from_u128(10));
@@ -342,6 +347,7 @@ mod tests {
             style: Style::Plain,
             plain: "\\".repeat(20_000),
             formatted: Some("x".repeat(20_000)),
+            everybody: false,
             media: None,
         };
         let content = edit(ActId(Uuid::nil()), "$e", &text);

@@ -162,6 +162,9 @@ pub struct Message {
     /// Whom it addresses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Uuid>,
+    /// Whether it addresses everybody; absent where it does not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mentions_room: bool,
     /// The message that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to_message_id: Option<Uuid>,
@@ -193,6 +196,7 @@ impl Message {
         let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
         Self {
             mentions: addressed(&message.text, ghosts).into_iter().map(|it| it.0).collect(),
+            mentions_room: message.text.everybody,
             message_type: media.map_or("text", Media::message_type),
             shown: Shown::new(message.id.0, media, links),
             attachments: attachment.into_iter().collect(),

@@ -20,6 +20,7 @@ pub(super) fn edited(entry: &FeedEntry, by: UserId, message: &Message, ghosts: &
         ("style", style(message.text.style).map(Value::from)),
         ("edited_at", message.edited_at.map(time).map(Value::from)),
         ("mentions", (!mentions.is_empty()).then(|| json!(mentions))),
+        ("mentions_room", message.text.everybody.then_some(Value::from(true))),
     ];
     for (key, value) in optional {
         if let (Some(value), Some(own)) = (value, own.as_object_mut()) {

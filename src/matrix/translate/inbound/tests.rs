@@ -52,6 +52,7 @@ fn each_style_of_text_is_read() {
                 style,
                 plain: "a\nb 👋".to_owned(),
                 formatted: None,
+                everybody: false,
                 media: None,
             }
         );

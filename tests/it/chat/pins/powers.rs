@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::{Chat, LIST, dead_letters, id, pinned};
-use crate::chat::{conversation_of, membership, room_of};
+use crate::chat::{conversation_of, membership, rises, room_of};
 use crate::support::bridge::TestBridge;
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -29,7 +29,7 @@ async fn in_a_group_power_decides_and_both_sides_change_it(pool: PgPool) {
     }
     // An admin may.
     alice.set_power_levels(&room, &json!({ "users": { ana.mxid.clone(): 50 } }));
-    socket.next("member.role_changed").await;
+    rises(&mut socket, &ana).await;
     assert_eq!(ana.post(&path, json!({})).await.0, 200);
     assert_eq!(ben.post(&path, json!({})).await.0, 403);
     // Everybody may.

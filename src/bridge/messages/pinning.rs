@@ -107,8 +107,8 @@ impl Bridge {
 }
 
 async fn may_pin(tx: &mut Tx, message: &Message, role: Role) -> Result<(), CommandError> {
-    let needs = pins::needs(tx, message.conversation).await?;
-    if needs.is_some_and(|needs| needs.pins(role)) {
+    let needs = pins::needs(tx, &[message.conversation]).await?;
+    if needs.values().all(|needs| needs.pins(role)) {
         Ok(())
     } else {
         Err(CommandError::Forbidden("you may not pin messages in this conversation"))
