@@ -29,13 +29,16 @@ impl Chat {
         let ana = bridge.account("ana").await;
         let (room, conversation) = direct(&bridge, &ana).await;
         let alice = bridge.homeserver.user("@alice:example.org");
-        Self {
+        let chat = Self {
             bridge,
             room,
             conversation,
             ana,
             alice,
-        }
+        };
+        // Whoever comes to a room reads its state, which must not tell more than was pushed.
+        chat.settled().await;
+        chat
     }
 
     /// Alice says something: its event, and its message.

@@ -84,6 +84,7 @@ async fn what_the_homeserver_refuses_is_undone(pool: PgPool) {
     });
     chat.room = chat.alice.create_room(&body);
     membership(&chat.bridge, &chat.room, &chat.ana.mxid, "join").await;
+    chat.settled().await;
     let mut socket = chat.ana.socket().await;
     let (_, message) = chat.hears(&mut socket, "helo").await;
     // Nova does not know yet that the room has changed its mind.
