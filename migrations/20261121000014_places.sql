@@ -70,6 +70,7 @@ BEGIN
           AND NOT EXISTS (SELECT FROM processed_events WHERE event_id = ANY (events))
           AND NOT EXISTS (SELECT FROM dead_letters WHERE event_id = ANY (events))
           AND NOT EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY (events))
+          AND NOT EXISTS (SELECT FROM early_pins WHERE event_id = ANY (events))
         RETURNING r.place, c.last_sequence - numbers[r.newest] AS before
     )
     SELECT array_agg(before ORDER BY place) INTO sequences FROM counted;

@@ -18,6 +18,7 @@ pub mod job;
 pub mod media;
 pub mod mention;
 pub mod message;
+pub mod pin;
 pub mod power;
 pub mod presence;
 pub mod random;

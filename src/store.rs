@@ -22,6 +22,7 @@ pub mod messages;
 pub mod nodes;
 pub mod outbox;
 pub mod people;
+pub mod pins;
 pub mod plain;
 pub mod receipts;
 pub mod requests;

@@ -306,6 +306,7 @@ fn kind(event: &RawEvent) -> EventKind {
             | Meaning::Topic(_)
             | Meaning::Avatar(_)
             | Meaning::PowerLevels { .. }
+            | Meaning::Pinned { .. }
             | Meaning::Tombstone { .. },
         ) => EventKind::State,
         Ok(Meaning::Nothing) | Err(_) => EventKind::Other,

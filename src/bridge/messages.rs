@@ -2,6 +2,7 @@
 
 mod acts;
 mod forward;
+mod pinning;
 mod reactions;
 
 pub use acts::{Rewrite, Which};
@@ -13,11 +14,11 @@ use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, LocationShare, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
-use crate::domain::mention::with_pills;
+use crate::domain::mention::{names_everybody, with_pills};
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
 use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{Tx, conversations, messages, people};
+use crate::store::{Tx, conversations, messages, people, pins};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -85,7 +86,7 @@ impl Bridge {
         if place.is_blocked {
             return Err(CommandError::Forbidden(BLOCKED));
         }
-        address(&mut tx, conversation, &mut text).await?;
+        address(&mut tx, conversation, sender, &mut text).await?;
         let answered = match reply_to {
             Some(target) => Some(answerable(&mut tx, conversation, target).await?),
             None => None,
@@ -151,15 +152,39 @@ async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) ->
         .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
 }
 
-/// Makes pills of the names that are addressed, unless the client has formatted the text itself.
-async fn address(tx: &mut Tx, conversation: ConversationId, text: &mut Text) -> Result<(), CommandError> {
-    if text.formatted.is_none() && text.plain.contains('@') {
-        let people = people::named_in(tx, conversation, &text.plain).await?;
+/// Makes pills of the names that are addressed, unless the client has formatted the text itself, and finds out whether it
+/// is for everybody: where somebody who may says so.
+async fn address(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    sender: UserId,
+    text: &mut Text,
+) -> Result<(), CommandError> {
+    if !text.plain.contains('@') {
+        return Ok(());
+    }
+    let people = people::named_in(tx, conversation, &text.plain).await?;
+    text.everybody = names_everybody(&text.plain, &people) && may_address_everybody(tx, conversation, sender).await?;
+    if text.formatted.is_none() {
         // Rather without pills than not at all.
         text.formatted = with_pills(&text.plain, &people)
             .filter(|html| html.len() <= MAX_TEXT_BYTES && fits(&text.plain, Some(html)));
     }
     Ok(())
+}
+
+/// Between two people nobody has a role, and nobody needs it.
+async fn may_address_everybody(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    sender: UserId,
+) -> Result<bool, CommandError> {
+    let role = conversations::role_in(tx, conversation, sender).await?.flatten();
+    let needs = pins::needs(tx, &[conversation]).await?;
+    let needs = needs.get(&conversation);
+    Ok(role
+        .zip(needs)
+        .is_some_and(|(role, needs)| needs.addresses_everybody(role)))
 }
 
 /// How a message gets to Matrix.
@@ -222,6 +247,7 @@ fn checked(text: Text) -> Result<Text, CommandError> {
         style: text.style,
         plain,
         formatted,
+        everybody: false,
         media: text.media,
     })
 }

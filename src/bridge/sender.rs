@@ -8,6 +8,7 @@ mod bot;
 mod find;
 mod jobs;
 mod media;
+mod pins;
 mod rooms;
 mod signals;
 
@@ -33,6 +34,7 @@ use crate::domain::ids::UserId;
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob, StoredJob, retry_delay_ms};
 use crate::domain::message::{Delivery, storable};
+use crate::domain::pin::PinAct;
 use crate::matrix::{HomeserverError, Retry};
 use crate::metrics::{SendKind, SendOutcome};
 use crate::store::nodes::Presence;
@@ -290,6 +292,9 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         conversations::lock(&mut tx, job.conversation.as_slice()).await?;
         match done {
+            Done::Yes if matches!(job.job, Job::Pin { .. }) => {
+                effects.acts.push(MessageAct::Pin(PinAct::Told(job.id)));
+            }
             Done::Yes => {}
             Done::Already => {
                 if let (Some(conversation), Some(user)) = (job.conversation, self.departing(job)) {
@@ -450,6 +455,9 @@ impl Bridge {
         if let (Some(conversation), Some(user)) = (job.conversation, self.departing(job)) {
             effects.departed.push((conversation, user));
         }
+        if matches!(job.job, Job::Pin { .. }) {
+            pins::undo(&mut tx, job, &mut effects).await?;
+        }
         dead_letters::keep_job(&mut tx, job, error, now).await?;
         self.commit(tx, &effects, now).await
     }
@@ -468,6 +476,7 @@ impl Bridge {
             | Job::SendEvent { .. }
             | Job::Edit { .. }
             | Job::React { .. }
+            | Job::Pin { .. }
             | Job::Redact { .. }
             | Job::SendMedia
             | Job::Join { .. }
@@ -491,7 +500,9 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } => SendKind::State,
+        Job::Pin { .. } | Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } => {
+            SendKind::State
+        }
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
         Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }

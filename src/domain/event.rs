@@ -10,6 +10,7 @@ use super::call::CallEvent;
 use super::clock::Timestamp;
 use super::ids::{ActId, MessageId, OutboxId};
 use super::message::Text;
+use super::pin::Needs;
 
 /// An event of a transaction: as it came, and as far as it could be understood.
 #[derive(Debug)]
@@ -102,6 +103,15 @@ pub enum Meaning {
         users: BTreeMap<OwnedUserId, i64>,
         /// The level of everybody else.
         default: i64,
+        /// What they are needed for.
+        needs: Needs,
+    },
+    /// What is pinned in the room: the whole list.
+    Pinned {
+        /// The events, in order.
+        events: Vec<String>,
+        /// Our marker, which counts only from a ghost.
+        marker: Option<OutboxId>,
     },
     /// The room was upgraded.
     Tombstone {
@@ -199,6 +209,7 @@ impl Meaning {
             | Self::Topic(_)
             | Self::Avatar(_)
             | Self::PowerLevels { .. }
+            | Self::Pinned { .. }
             | Self::Tombstone { .. } => true,
         }
     }

@@ -231,6 +231,20 @@ pub enum Change {
         /// To which message.
         message: MessageId,
     },
+    /// A message is pinned.
+    Pinned {
+        /// Who pinned it.
+        by: UserId,
+        /// Which.
+        message: MessageId,
+    },
+    /// A message is no longer pinned.
+    Unpinned {
+        /// Who took it down.
+        by: UserId,
+        /// Which.
+        message: MessageId,
+    },
     /// A message of the audience came further on its way to Matrix, or did not.
     Delivery {
         /// Which message.
@@ -267,6 +281,8 @@ impl Change {
             | Self::Reacted { .. }
             | Self::Unreacted { .. }
             | Self::UnreactedAll { .. }
+            | Self::Pinned { .. }
+            | Self::Unpinned { .. }
             | Self::Delivery { .. } => None,
         }
     }

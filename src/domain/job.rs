@@ -37,6 +37,11 @@ pub enum Job {
         /// Which.
         reaction: ActId,
     },
+    /// Put a message on the list of what is pinned in the room, or take it off, as it is when it is sent.
+    Pin {
+        /// Which.
+        message: MessageId,
+    },
     /// Redact the event of something, as far as it has one.
     Redact {
         /// Of what.
@@ -156,6 +161,7 @@ impl Job {
             Self::SendEvent { .. } => "send_event",
             Self::Edit { .. } => "edit",
             Self::React { .. } => "react",
+            Self::Pin { .. } => "pin",
             Self::Redact { .. } => "redact",
             Self::SendMedia => "send_media",
             Self::Join { .. } => "join",

@@ -116,6 +116,8 @@ struct MessageNew<'a> {
     version_number: i64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mentions: Vec<UserId>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mentions_room: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to_message_id: Option<MessageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,6 +202,7 @@ fn message_new(entry: &FeedEntry, message: &Message, ways: &Ways) -> Utf8Bytes {
         matrix_event_id: message.event_id.as_deref(),
         version_number: message.version,
         mentions: addressed(&message.text, &ways.ghosts),
+        mentions_room: message.text.everybody,
         reply_to_message_id: message.reply_to,
         thread_root_event_id: message.thread_root.as_deref(),
         shown: Shown::new(message.id.0, media, links),
@@ -319,7 +322,9 @@ fn change_frames(entry: &FeedEntry, change: &Change, links: &Links) -> Vec<Value
         | Change::Recalled { .. }
         | Change::Reacted { .. }
         | Change::Unreacted { .. }
-        | Change::UnreactedAll { .. } => acts::frame(entry, change).into_iter().collect(),
+        | Change::UnreactedAll { .. }
+        | Change::Pinned { .. }
+        | Change::Unpinned { .. } => acts::frame(entry, change).into_iter().collect(),
         Change::Delivery {
             message,
             state,

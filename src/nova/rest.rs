@@ -17,6 +17,7 @@ mod matrix;
 mod members;
 mod messages;
 mod people;
+mod pins;
 mod reactions;
 pub(crate) mod read;
 mod receipts;

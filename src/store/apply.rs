@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::sealer::What;
 use super::{
-    Session, StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, receipts, requests,
+    Session, StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, pins, receipts,
+    requests,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
@@ -64,6 +65,7 @@ pub async fn apply(
     requests::ask(connection, &effects.requests).await?;
     departures(connection, effects).await?;
     edits(connection, &effects.edits, now).await?;
+    pins::ask(connection, &effects.needs).await?;
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
@@ -385,10 +387,11 @@ async fn said(
         "WITH said AS (
             INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
                                   matrix_event_id, idempotency_key, delivery, created_at, reply_to_id, thread_root, n,
-                                  position, came_at)
+                                  mentions_room, position, came_at)
             SELECT m.*, $16 + pg_current_xact_id()::text::bigint, $15
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                        $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[], $23::integer[]) AS m
+                        $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[], $23::integer[],
+                        $25::boolean[]) AS m
          ), counted AS (
             UPDATE conversations AS c SET last_sequence = m.sequence, last_message_id = m.id, updated_at = $15
             FROM unnest($12::uuid[], $13::bigint[], $14::uuid[]) AS m (conversation_id, sequence, id)
@@ -426,6 +429,7 @@ async fn said(
         &column(|it| it.thread_root.clone()) as &[Option<String>],
         &messages.iter().map(|it| places.get(&it.id).copied().flatten()).collect::<Vec<_>>() as &[Option<i32>],
         &entries.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
+        &messages.iter().map(|it| it.text.everybody).collect::<Vec<_>>(),
     )
     .execute(&mut **connection)
     .await?;

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
-use super::{Session, StoreError, blocks, calls, management, people};
+use super::{Session, StoreError, blocks, calls, management, people, pins};
+use crate::domain::act::Act;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
@@ -77,6 +78,10 @@ pub async fn enter(
     if wanted.acts || awaited {
         Box::pin(acted(connection, &wanted, awaited, &mut context)).await?;
     }
+    if wanted.everybody {
+        let ids: Vec<ConversationId> = context.conversations.keys().copied().collect();
+        context.needs = pins::needs(connection, &ids).await?;
+    }
     if wanted.calls || wanted.ends_calls {
         let of_kind = |kind: Option<Kind>| -> Vec<Uuid> {
             let all = context.conversations.values();
@@ -129,6 +134,10 @@ struct Wanted {
     targets: Vec<String>,
     /// Markers of edits and reactions.
     act_markers: Vec<Uuid>,
+    /// Whether somebody addresses everybody.
+    everybody: bool,
+    /// Rooms of which the list of what is pinned is set.
+    lists: BTreeSet<OwnedRoomId>,
 }
 
 impl Wanted {
@@ -150,14 +159,18 @@ impl Wanted {
         self.people.insert(sender);
         self.members |= event.meaning.concerns_members();
         match &event.meaning {
-            Meaning::Message { marker, reply, .. } => {
+            Meaning::Message {
+                marker, reply, text, ..
+            } => {
                 self.markers.extend(marker.map(|id| id.0));
-                self.acts |= reply.is_some();
+                self.acts |= reply.is_some() || text.everybody;
+                self.everybody |= text.everybody;
                 self.targets.extend(reply.as_ref().map(|reply| reply.target.clone()));
             }
             Meaning::NotYet { marker, .. } => self.markers.extend(marker.map(|id| id.0)),
-            Meaning::Act { target, marker, .. } => {
+            Meaning::Act { target, marker, act } => {
                 self.acts = true;
+                self.everybody |= matches!(act, Act::Edit { text } if text.everybody);
                 self.targets.push(target.clone());
                 self.act_markers.extend(marker.map(|id| id.0));
             }
@@ -186,6 +199,11 @@ impl Wanted {
             Meaning::RtcRing { session, .. } => {
                 self.calls = true;
                 self.call_names.push(rtc_id(session.as_deref(), &event.id));
+            }
+            Meaning::Pinned { events, .. } => {
+                self.acts = true;
+                self.targets.extend(events.iter().cloned());
+                self.lists.insert(event.room.clone());
             }
             Meaning::Encrypted
             | Meaning::Name(_)
@@ -250,7 +268,8 @@ async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
            UNION ALL SELECT event_id, NULL, NULL FROM dead_letters WHERE event_id = ANY ($1)
            UNION ALL SELECT NULL, id, NULL FROM users WHERE id = ANY ($2) AND deactivated_at IS NULL
            UNION ALL SELECT NULL, blocked_id, blocker_id FROM blocks WHERE blocked_id = ANY ($2)
-           UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY ($1))"#,
+           UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY ($1))
+                                                OR EXISTS (SELECT FROM early_pins WHERE event_id = ANY ($1))"#,
         &wanted.events,
         &people
     )
@@ -288,8 +307,17 @@ async fn acted(
         senders: wanted.people.iter().map(|id| id.0).collect(),
         acts: wanted.act_markers.clone(),
         messages: wanted.markers.clone(),
+        lists: wanted
+            .lists
+            .iter()
+            .filter_map(|room| context.rooms.get(room))
+            .map(|it| it.conversation.0)
+            .collect(),
     };
     context.acts = acts::read(connection, &named, early).await?;
+    if awaited {
+        context.acts.early_pins = pins::early(connection, &wanted.events).await?;
+    }
     if wanted.members || wanted.calls || !context.doors.blocks.is_empty() {
         return Ok(());
     }

@@ -41,6 +41,7 @@ struct Row {
     recalled_by: Option<Uuid>,
     reply_to_id: Option<Uuid>,
     thread_root: Option<String>,
+    mentions_room: Option<bool>,
     media: Option<String>,
 }
 
@@ -86,6 +87,7 @@ impl Row {
                     recalled_by: row.recalled_by,
                     reply_to_id: row.reply_to_id,
                     thread_root: row.thread_root,
+                    mentions_room: row.mentions_room.unwrap_or_default(),
                     media: row.media,
                 };
                 Some(row.message(sealer)?)
@@ -179,7 +181,7 @@ pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Resu
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
-                  m.reply_to_id, m.thread_root,
+                  m.reply_to_id, m.thread_root, m.mentions_room AS "mentions_room?",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM (
                (SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
@@ -226,7 +228,7 @@ pub async fn of_user(
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
-                  m.reply_to_id, m.thread_root,
+                  m.reply_to_id, m.thread_root, m.mentions_room AS "mentions_room?",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM conversation_members AS member
            CROSS JOIN LATERAL (

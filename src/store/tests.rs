@@ -13,6 +13,7 @@ mod messages;
 mod order;
 mod outbox;
 mod people;
+mod pins;
 mod places;
 mod plain;
 mod receipts;

@@ -361,6 +361,40 @@ test('typing is shown to both sides, and ends; presence is a dot', async () => {
   await end(it);
 });
 
+test('a message pinned on either side stands above the chat on both, and leads back to it', async () => {
+  const it = await chat();
+  const { element, nova, page, matrix } = it;
+  const bar = nova.on('pinned');
+  const pinned = async () => (await matrix.get(`${element.path}/state/m.room.pinned_events/`)).pinned;
+  const code = await element.say('The door code is 4711');
+  await shows(page, 'door code');
+  for (let n = 0; n < 30; n += 1) await element.say(`Filling ${n}`);
+  await shows(page, 'Filling 29');
+  assert.equal(await bar.isVisible(), false);
+  await matrix.put(`${element.path}/state/m.room.pinned_events/`, { pinned: [code] });
+  await bar.filter({ hasText: 'The door code is 4711' }).waitFor();
+  // The page pins another one, and says which of the two it shows.
+  await write(nova, 'We meet at noon');
+  const noon = await element.sees('it', (event) => texts(event) === 'We meet at noon');
+  await menu(nova, 'We meet at noon', 'menu-pin');
+  await bar.filter({ hasText: 'We meet at noon' }).filter({ hasText: '1 of 2' }).waitFor();
+  await until('both are pinned', async () => JSON.stringify(await pinned()) === JSON.stringify([code, noon.event_id]));
+  await bar.click();
+  await bar.filter({ hasText: 'The door code is 4711' }).filter({ hasText: '2 of 2' }).waitFor();
+  await shot(page, 'chat-pinned');
+  await bar.click();
+  await page.locator('.message.found').filter({ hasText: 'The door code is 4711' }).waitFor();
+  // An edit is shown, and each takes down what the other one pinned.
+  await element.edit(code, 'The door code is 1147');
+  await bar.click();
+  await bar.filter({ hasText: 'The door code is 1147' }).waitFor();
+  await menu(nova, 'The door code is 1147', 'menu-unpin');
+  await until('one is left', async () => JSON.stringify(await pinned()) === JSON.stringify([noon.event_id]));
+  await matrix.put(`${element.path}/state/m.room.pinned_events/`, { pinned: [] });
+  await bar.waitFor({ state: 'hidden' });
+  await end(it);
+});
+
 test('words are found in one chat and in all, whatever their case and accents, and lead to their message', async () => {
   const it = await chat();
   const { element, nova, page } = it;
@@ -452,7 +486,7 @@ test('the keyboard goes from the field to the newest message, and from there to 
   await page.getByRole('menu').waitFor();
   await page.keyboard.press('End');
   await page.keyboard.press('ArrowUp');
-  assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Reply');
+  assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Copy text');
   await page.keyboard.press('Escape');
   await page.getByRole('menu').waitFor({ state: 'detached' });
   assert.equal(await at(), 'message-menu First');

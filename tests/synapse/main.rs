@@ -20,6 +20,7 @@ mod direct;
 mod groups;
 mod media;
 mod passing;
+mod pins;
 mod profiles;
 mod requests;
 mod rooms;

@@ -125,7 +125,7 @@ const RECALL_MS = 2 * 3_600_000;
  * @param {{role?: string, now: number}} who
  */
 export function allowed({ own, pending, recalledAt, createdAt, file, location, call }, { role, now }) {
-  if (pending || call || recalledAt) return { reply: false, react: false, edit: false, delete: false, recall: false };
+  if (pending || call || recalledAt) return { reply: false, react: false, edit: false, delete: false, recall: false, pin: false };
   const age = now - Date.parse(createdAt);
   const governs = role === 'admin' || role === 'owner';
   return {
@@ -133,5 +133,7 @@ export function allowed({ own, pending, recalledAt, createdAt, file, location, c
     edit: own && !file && !location && age < EDIT_MS,
     delete: own || governs,
     recall: (own || governs) && age < RECALL_MS,
+    // Between two people nobody has a role, and both pin.
+    pin: governs || role === undefined,
   };
 }

@@ -24,6 +24,7 @@
  *   {"type":"message.edited","conversation_id":"c7e4…","message_id":"5d90…","version_number":2,"content":"Hello!"}
  *   {"type":"message.deleted","conversation_id":"c7e4…","message_id":"5d90…"}      message.recalled leaves a trace instead
  *   {"type":"reaction.added","conversation_id":"c7e4…","message_id":"5d90…","user_id":"8a6d…","emoji":"👍"}
+ *   {"type":"message.pinned","conversation_id":"c7e4…","message_id":"5d90…","pinned_by":"8a6d…"}      or message.unpinned
  *   {"type":"message.read","conversation_id":"c7e4…","user_id":"8a6d…","last_read_sequence":42}
  *   {"type":"typing.started","conversation_id":"c7e4…","user_id":"8a6d…","username":"bob"}    repeated while it lasts
  *   {"type":"presence","user_id":"8a6d…","presence":"online"}

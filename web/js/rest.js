@@ -96,6 +96,19 @@ export class NovaRest {
     return this.#call('POST', `messages/${id(messageId)}/reactions`, { emoji });
   }
 
+  /** What is pinned, the last one first: `{messages, pins}`. */
+  pinned(conversationId) {
+    return this.#call('GET', `conversations/${id(conversationId)}/pinned`);
+  }
+
+  pin(messageId) {
+    return this.#call('POST', `messages/${id(messageId)}/pin`, {});
+  }
+
+  unpin(messageId) {
+    return this.#call('DELETE', `messages/${id(messageId)}/pin`);
+  }
+
   /** Takes back one's own reaction. */
   unreact(messageId, me, emoji) {
     return this.#call('DELETE', `messages/${id(messageId)}/reactions/${id(me)}?${new URLSearchParams({ emoji })}`);

@@ -9,6 +9,7 @@ import { Calls } from './calls/calls.js';
 import { Groups } from './groups.js';
 import { Notifier, notice } from './notify.js';
 import { Outbox, newKey } from './outbox.js';
+import { Pins } from './pins.js';
 import { Privacy } from './privacy.js';
 import { Reading } from './receipts.js';
 import { Requests } from './requests.js';
@@ -59,6 +60,7 @@ export class Session {
     this.groups = new Groups({ rest: this.#rest, store, refreshList: () => this.refreshList(), loadMembers: (id) => this.loadMembers(id) });
     const attempt = (work) => this.#attempt(work);
     this.requests = new Requests({ rest: this.#rest, store, attempt, refreshList: () => this.refreshList() });
+    this.pins = new Pins({ rest: this.#rest, store, attempt });
     this.privacy = new Privacy({ rest: this.#rest, store, attempt, refreshRequests: () => this.requests.refresh() });
     this.uploads = new Uploads({ rest: this.#rest, store, onReady: (upload) => this.#sendUpload(upload) });
     this.typing = new OwnTyping({ tell: (frame) => this.#connection.tell(frame) });
@@ -100,7 +102,10 @@ export class Session {
     if (connection.resumed) return; // what we missed comes as frames
     this.store.dispatch({ type: 'threads.stale' });
     this.refreshList();
-    if (this.store.state.selected) this.loadNewest(this.store.state.selected);
+    if (this.store.state.selected) {
+      this.loadNewest(this.store.state.selected);
+      this.pins.load(this.store.state.selected);
+    }
   }
 
   #onFrame(frame) {
@@ -111,6 +116,7 @@ export class Session {
     if (refresh) this.refreshList();
     // The frame has no names.
     if (frame.type.startsWith('message_request.')) this.requests.refresh();
+    this.pins.onFrame(frame);
     if (needsMessage(this.store.state, frame)) this.acts.reload(frame.conversation_id, frame.message_id);
     this.#reading.check();
   }
@@ -153,6 +159,7 @@ export class Session {
     const thread = this.store.state.threads[id];
     if (!thread || thread.state === 'new' || thread.state === 'failed') this.loadNewest(id);
     this.loadMembers(id);
+    if (!this.store.state.pins[id]) this.pins.load(id);
     this.#reading.check();
   }
 

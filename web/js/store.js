@@ -18,6 +18,7 @@
  * @property {Record<string, Record<string, string>>} typing  who types where: conversation → user → name
  * @property {import('./uploads.js').Upload[]} uploads
  * @property {import('./requests.js').Request[]} requests  who asks to chat, the newest first
+ * @property {Record<string, import('./message.js').Message[]>} pins  what is pinned where it was asked for, the last one first
  * @property {string[]} blocked  whom the user blocks
  */
 import {
@@ -35,7 +36,7 @@ export function initialState(me) {
   return {
     me, connection: { status: 'offline' }, list: { state: 'loading' },
     conversations: {}, threads: {}, people: {}, selected: null,
-    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], blocked: [],
+    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], pins: {}, blocked: [],
   };
 }
 
@@ -77,6 +78,8 @@ export function reduce(state, action) {
       return withRequests(state, action.requests);
     case 'request.gone':
       return withoutRequest(state, action.id);
+    case 'pins.loaded':
+      return { ...state, pins: { ...state.pins, [action.id]: action.messages } };
     case 'blocks.loaded':
       return withBlocks(state, action.blocks);
     case 'blocked':
@@ -211,7 +214,7 @@ function withStaleThreads(state) {
   for (const [id, thread] of Object.entries(state.threads)) {
     threads[id] = id === state.selected ? thread : { ...EMPTY_THREAD, pending: thread.pending, deliveries: thread.deliveries };
   }
-  return { ...state, threads, typing: {} };
+  return { ...state, threads, typing: {}, pins: {} };
 }
 
 function withThread(state, id, change) {

@@ -35,6 +35,7 @@ impl Bridge {
             }
             Job::Edit { edit } => return self.send_edit(job, &ghost, *edit).await,
             Job::React { reaction } => return self.send_reaction(job, &ghost, *reaction).await,
+            Job::Pin { message } => return self.send_pin(job, &ghost, *message).await,
             Job::Redact { of } => return self.redact(job, &ghost, *of).await,
             Job::SendMedia => return self.send_media(job, &ghost).await,
             Job::Join { room } => return self.join(job, &ghost, room).await,

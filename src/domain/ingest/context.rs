@@ -10,6 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Person};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ActId, CallId, ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::pin::{Needs, Standing};
 use crate::domain::request::Doors;
 
 /// Everything that the events of one transaction may touch, read under the locks of the conversations.
@@ -53,6 +54,8 @@ pub struct Context {
     pub calls: Calls,
     /// How calls are held.
     pub call_rules: CallRules,
+    /// What the conversations ask of those who address everybody. Read only where somebody does.
+    pub needs: HashMap<ConversationId, Needs>,
     /// Who blocks those whom the events name, and who of those invited wants to be asked first.
     pub doors: Doors,
 }
@@ -79,6 +82,7 @@ impl Context {
             acts: Acts::default(),
             calls: Calls::default(),
             call_rules: CallRules::default(),
+            needs: HashMap::new(),
             doors: Doors::default(),
         }
     }
@@ -95,6 +99,11 @@ pub struct Acts {
     pub own: HashMap<ActId, Target>,
     /// What waits for the events, in the order of its coming, by what it waits for.
     pub early: HashMap<String, Vec<EarlyAct>>,
+    /// What is pinned in the conversations, or was until just now: all of it where the events set the list, otherwise what
+    /// the events name.
+    pub pins: HashMap<ConversationId, Vec<Standing>>,
+    /// Those of the events that their rooms have pinned before they came: by whom, and when.
+    pub early_pins: HashMap<(ConversationId, String), (UserId, Timestamp)>,
 }
 
 /// What an event is.

@@ -11,6 +11,7 @@ use crate::domain::feed::Change;
 use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 use crate::domain::job::NewJob;
 use crate::domain::message::{Delivery, Message, Text};
+use crate::domain::pin::Needs;
 use crate::domain::receipt::Read;
 
 /// Reasons of dead letters, as the admin sees them.
@@ -64,6 +65,8 @@ pub struct Effects {
     pub departed: Vec<(ConversationId, UserId)>,
     /// Rooms with state in this transaction.
     pub touched: Vec<OwnedRoomId>,
+    /// What rooms ask of people who want to do more than talk.
+    pub needs: Vec<(ConversationId, Needs)>,
     /// Names, descriptions and pictures that change.
     pub edits: Vec<ConversationEdit>,
     /// Direct conversations that a third person made a group.
@@ -115,6 +118,7 @@ pub struct Effects {
 impl Effects {
     /// Whether nothing is to be done.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one line for each field, twice")]
     pub fn is_empty(&self) -> bool {
         // Every field by name, so that a new one is not forgotten.
         let Self {
@@ -134,6 +138,7 @@ impl Effects {
             departures,
             departed,
             touched,
+            needs,
             edits,
             regrouped,
             made_direct,
@@ -174,6 +179,7 @@ impl Effects {
             && departures.is_empty()
             && departed.is_empty()
             && touched.is_empty()
+            && needs.is_empty()
             && edits.is_empty()
             && regrouped.is_empty()
             && made_direct.is_empty()

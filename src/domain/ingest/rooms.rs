@@ -11,6 +11,7 @@ use crate::domain::event::{InboundEvent, Meaning, MemberEvent};
 use crate::domain::feed::{Change, UpdatedField};
 use crate::domain::ids::{ConversationId, OutboxId, UserId};
 use crate::domain::job::{Job, Lane};
+use crate::domain::pin::Needs;
 use crate::domain::power::Role;
 
 /// What people read once when a room turns out to be encrypted.
@@ -211,6 +212,7 @@ impl Planner<'_> {
             | Meaning::Member(_)
             | Meaning::Create { .. }
             | Meaning::PowerLevels { .. }
+            | Meaning::Pinned { .. }
             | Meaning::Tombstone { .. }
             | Meaning::Call { .. }
             | Meaning::RtcRing { .. }
@@ -234,12 +236,13 @@ impl Planner<'_> {
         Verdict::Applied
     }
 
-    /// Power levels become roles. Direct conversations have none.
+    /// Power levels become roles, and what these are good for. Direct conversations have none.
     pub(super) fn power_levels(
         &mut self,
         event: &InboundEvent,
         users: &BTreeMap<OwnedUserId, i64>,
         default: i64,
+        needs: Needs,
     ) -> Verdict {
         let Some(portal) = self.context.rooms.get(&event.room).filter(|portal| portal.current) else {
             return Verdict::Ignored;
@@ -252,14 +255,32 @@ impl Planner<'_> {
             .map(|(id, level)| (ghosts.person(id.as_str()), Role::of_power(*level)))
             .collect();
         roles.extend(creators.iter().map(|id| (ghosts.person(id), Role::Owner)));
-        let Some(state) = self
-            .context
-            .conversations
-            .get_mut(&conversation)
-            .filter(|it| it.kind == Kind::Group)
-        else {
+        let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::Applied;
         };
+        if state.kind == Kind::Direct {
+            // Nobody has a role here, so it is asked of nobody what all of ours have.
+            let power = |user: &UserId| match roles.get(user) {
+                Some(Role::Owner) => i64::MAX,
+                _ => users
+                    .iter()
+                    .find(|(id, _)| ghosts.person(id.as_str()) == *user)
+                    .map_or(default, |(_, level)| *level),
+            };
+            let ours = state
+                .members
+                .keys()
+                .filter(|user| self.context.profiles.get(user).is_some_and(|it| it.is_nova));
+            let pin = if ours.map(power).all(|power| power >= needs.pin) {
+                0
+            } else {
+                needs.pin
+            };
+            self.effects.needs.push((conversation, Needs { pin, ..needs }));
+            return Verdict::Applied;
+        }
+        self.context.needs.insert(conversation, needs);
+        self.effects.needs.push((conversation, needs));
         for (user, member) in &mut state.members {
             let new = roles.get(user).copied().unwrap_or_else(|| Role::of_power(default));
             let old = std::mem::replace(&mut member.role, new);

@@ -7,6 +7,7 @@ mod management;
 mod members;
 mod messages;
 mod model;
+mod pins;
 mod plain;
 mod portals;
 mod properties;
@@ -22,9 +23,11 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::act::Act;
 use crate::domain::clock::Timestamp;
+use crate::domain::conversation::Kind;
 use crate::domain::event::{MemberEvent, RoomMembership};
 use crate::domain::ids::{ActId, OutboxId, UserId};
 use crate::domain::job::{Job, NewJob};
+use crate::domain::pin::Needs;
 use model::Model;
 
 const ALICE: &str = "@alice:example.org";
@@ -122,6 +125,7 @@ fn powers(levels: &[(&str, i64)], default: i64) -> Meaning {
     Meaning::PowerLevels {
         users: levels.iter().map(|(id, level)| (mxid(id), *level)).collect(),
         default,
+        needs: Needs::of(Kind::Group),
     }
 }
 
@@ -188,6 +192,8 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::Reacted { .. }) => "reacted",
             Some(Change::Unreacted { .. }) => "unreacted",
             Some(Change::UnreactedAll { .. }) => "unreacted all",
+            Some(Change::Pinned { .. }) => "pinned",
+            Some(Change::Unpinned { .. }) => "unpinned",
             Some(Change::Delivery { .. }) => "delivery",
         })
         .collect()

@@ -18,12 +18,17 @@ use uuid::Uuid;
 use super::outbound::{MARKER, NOTICE_MARKER};
 use super::{calls, media};
 use crate::domain::clock::Timestamp;
+use crate::domain::conversation::Kind;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
 use crate::domain::ids::{ActId, MessageId, OutboxId};
 use crate::domain::message::{MAX_TEXT_BYTES, Style, Text, shortened, storable};
+use crate::domain::pin::Needs;
 
 /// The first room version in which creators stand above every power level (MSC4289).
 const VERSION_WITH_CREATORS: u32 = 12;
+
+/// The longest id of an event, in bytes.
+const MAX_ID_BYTES: usize = 255;
 
 /// The parts of an event that are the same for every type.
 #[derive(Deserialize)]
@@ -185,8 +190,17 @@ fn text(content: &Value) -> Result<Text, String> {
         style,
         plain,
         formatted,
+        everybody: addresses_everybody(content),
         media: None,
     })
+}
+
+/// Whether somebody wants to address everybody; whether they may, the room decides.
+pub(super) fn addresses_everybody(content: &Value) -> bool {
+    content
+        .get("m.mentions")
+        .and_then(|it| it.get("room"))
+        .is_some_and(|it| it == true)
 }
 
 /// The text of a message as HTML, where it has one.
@@ -259,6 +273,7 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
         ("m.room.topic", "") => Meaning::Topic(text("topic")),
         ("m.room.avatar", "") => Meaning::Avatar(text("url").filter(|url| url.starts_with("mxc://"))),
         ("m.room.power_levels", "") => power_levels(content),
+        ("m.room.pinned_events", "") => pinned(content),
         ("m.room.tombstone", "") => {
             match content
                 .get("replacement_room")
@@ -286,9 +301,36 @@ fn power_levels(content: &Value) -> Meaning {
         .flatten()
         .filter_map(|(id, value)| Some((OwnedUserId::try_from(id.as_str()).ok()?, level(value)?)))
         .collect();
+    let usual = Needs::of(Kind::Group);
+    let within = |map: &str, field: &str| content.get(map).and_then(|it| it.get(field)).and_then(level);
     Meaning::PowerLevels {
         users,
         default: content.get("users_default").and_then(level).unwrap_or(0),
+        needs: Needs {
+            pin: within("events", "m.room.pinned_events")
+                .or_else(|| content.get("state_default").and_then(level))
+                .unwrap_or(usual.pin),
+            everybody: within("notifications", "room").unwrap_or(usual.everybody),
+        },
+    }
+}
+
+/// A list that cannot be read is none; without one nothing is pinned.
+fn pinned(content: &Value) -> Meaning {
+    let events: Vec<String> = match content.get("pinned") {
+        None => Vec::new(),
+        Some(Value::Array(events)) => events
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|id| id.len() <= MAX_ID_BYTES && !id.contains('\0'))
+            .map(str::to_owned)
+            .collect(),
+        Some(_) => return Meaning::Nothing,
+    };
+    let marker = content.get(MARKER).and_then(Value::as_str);
+    Meaning::Pinned {
+        events,
+        marker: marker.and_then(|id| Uuid::parse_str(id).ok()).map(OutboxId),
     }
 }
 

@@ -10,10 +10,11 @@ use super::Time;
 use super::media::{self, Attachment, Shown};
 use crate::domain::act;
 use crate::domain::ghost::Ghosts;
-use crate::domain::ids::{MessageId, UserId};
+use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::media::Media;
 use crate::domain::mention::addressed;
 use crate::domain::message::{self as domain, Delivery, Gone, Style};
+use crate::domain::pin;
 use crate::nova::media::Links;
 use crate::store::acts::Tally;
 use crate::store::messages::Note;
@@ -161,6 +162,9 @@ pub struct Message {
     /// Whom it addresses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Uuid>,
+    /// Whether it addresses everybody; absent where it does not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mentions_room: bool,
     /// The message that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to_message_id: Option<Uuid>,
@@ -192,6 +196,7 @@ impl Message {
         let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
         Self {
             mentions: addressed(&message.text, ghosts).into_iter().map(|it| it.0).collect(),
+            mentions_room: message.text.everybody,
             message_type: media.map_or("text", Media::message_type),
             shown: Shown::new(message.id.0, media, links),
             attachments: attachment.into_iter().collect(),
@@ -246,6 +251,43 @@ impl Message {
         };
         messages.into_iter().map(shown).collect()
     }
+}
+
+/// A message that is pinned.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pinned {
+    /// Which.
+    pub message_id: Uuid,
+    /// Where.
+    pub conversation_id: Uuid,
+    /// Who pinned it.
+    pub pinned_by: Uuid,
+    /// When.
+    pub pinned_at: Time,
+}
+
+impl Pinned {
+    /// Of this conversation.
+    #[must_use]
+    pub const fn new(pin: pin::Pin, conversation: ConversationId) -> Self {
+        Self {
+            message_id: pin.message.0,
+            conversation_id: conversation.0,
+            pinned_by: pin.by.0,
+            pinned_at: Time(pin.at),
+        }
+    }
+}
+
+/// What is pinned in a conversation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PinnedMessages {
+    /// The conversation.
+    pub conversation_id: Uuid,
+    /// The messages, the one that was pinned last first.
+    pub messages: Vec<Message>,
+    /// Who pinned them and when, in the same order.
+    pub pins: Vec<Pinned>,
 }
 
 /// A message as the gateway shows it: the type is a number, and what is not there is empty.

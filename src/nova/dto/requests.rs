@@ -247,6 +247,7 @@ impl SendMessage {
                 None => return Err(invalid("content is missing")),
             },
             formatted: self.formatted_content.filter(|html| !html.is_empty()),
+            everybody: false,
             media: None,
         };
         Ok(Said {

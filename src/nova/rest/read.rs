@@ -12,11 +12,11 @@ use crate::nova::NovaState;
 use crate::nova::dto::conversations::Conversation;
 use crate::nova::dto::media::Attachment;
 use crate::nova::dto::members::Member;
-use crate::nova::dto::messages::Message;
+use crate::nova::dto::messages::{Message, Pinned, PinnedMessages};
 use crate::nova::error::ApiError;
 use crate::store::lists::Which;
 use crate::store::messages::Page;
-use crate::store::{acts, conversations, lists, media, messages};
+use crate::store::{acts, conversations, lists, media, messages, pins};
 
 /// How many members a conversation shows in a list.
 const MEMBERS_SHOWN: i64 = 50;
@@ -195,6 +195,26 @@ pub(crate) async fn message(
     }
     drop(connection);
     shown(state, user, vec![found]).await?.pop().ok_or_else(none)
+}
+
+/// What is pinned in a conversation.
+pub(crate) async fn pinned(
+    state: &NovaState,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<PinnedMessages, ApiError> {
+    takes_part(state, conversation, user).await?;
+    let mut connection = state.bridge.store().read().await?;
+    let pins = pins::list(&mut connection, conversation).await?;
+    let ids: Vec<MessageId> = pins.iter().map(|pin| pin.message).collect();
+    let mut found = messages::among(&mut connection, &ids).await?;
+    drop(connection);
+    found.sort_by_key(|message| ids.iter().position(|id| *id == message.id));
+    Ok(PinnedMessages {
+        conversation_id: conversation.0,
+        messages: shown(state, user, found).await?,
+        pins: pins.into_iter().map(|pin| Pinned::new(pin, conversation)).collect(),
+    })
 }
 
 /// Messages as `user` sees them.

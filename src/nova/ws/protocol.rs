@@ -217,6 +217,7 @@ fn send(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
             style,
             plain,
             formatted,
+            everybody: false,
             media: None,
         },
         idempotency_key: text("idempotency_key")?,

@@ -115,7 +115,7 @@ pub struct OutgoingEdit {
 /// When Postgres fails.
 pub async fn outgoing_edit(connection: &mut Session, id: ActId) -> Result<Option<OutgoingEdit>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT m.id AS message, m.matrix_event_id, v.style, v.content, v.formatted,
+        r#"SELECT m.id AS message, m.matrix_event_id, v.style, v.content, v.formatted, v.mentions_room,
                   (m.edited_at IS NOT DISTINCT FROM v.written_at) AS "is_shown!",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM message_versions AS v JOIN messages AS m ON m.id = v.message_id WHERE v.id = $1"#,
@@ -140,6 +140,7 @@ pub async fn outgoing_edit(connection: &mut Session, id: ActId) -> Result<Option
                     .open(What::Content, message, &row.content)
                     .map_err(|_| wrong("message_versions", "content"))?,
                 formatted: formatted(sealer, message, row.formatted.as_deref()),
+                everybody: row.mentions_room,
                 media: media::opened(sealer, message, row.media)?,
             },
             is_shown: row.is_shown,

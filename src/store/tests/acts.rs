@@ -53,6 +53,7 @@ fn wrote(on: &NewMessage, n: u128, seconds: i64, event: Option<&str>, body: &str
             style: Style::Emote,
             plain: body.to_owned(),
             formatted: Some(format!("<b>{body}</b>")),
+            everybody: false,
             media: None,
         },
         is_shown,

@@ -1,5 +1,6 @@
 //! What is done to messages after they were said, in each direction.
 
+mod everybody;
 mod from_matrix;
 mod hostile;
 mod mentions;

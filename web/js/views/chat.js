@@ -6,6 +6,7 @@ import { createChatHeader } from './chat-header.js';
 import { createComposer } from './composer.js';
 import { typingNames } from './list-item.js';
 import { createMessages } from './messages.js';
+import { createPins } from './pins.js';
 import { createSearch } from './search.js';
 
 /** So long a word about what went wrong stays. */
@@ -24,11 +25,12 @@ export function createChat(session, { onBack, onMembers }) {
     label: 'Search in this chat', id: 'chat-search', conversationId: () => shown, onOpen: (_id, messageId) => messages.jumpTo(messageId),
   });
   const searchBar = h('div', { class: 'chat-search', hidden: true, onkeydown: onSearchKey }, search.field, iconButton('close', 'Close search', () => toggleSearch()), search.results);
+  const pins = createPins({ onJump: (messageId) => messages.jumpTo(messageId) });
   const place = h('div', { class: 'chat-place' });
   const typing = h('p', { class: 'typing', role: 'status', 'data-testid': 'typing' });
   const toast = h('p', { class: 'toast', role: 'alert', hidden: true });
   const dropHere = h('div', { class: 'drop-here', 'aria-hidden': 'true' }, icon('attach'), 'Drop files to send them');
-  const conversation = h('div', { class: 'chat-conversation' }, header.element, searchBar, messages.element, place, toast, typing, composer.element, dropHere);
+  const conversation = h('div', { class: 'chat-conversation' }, header.element, searchBar, pins.element, messages.element, place, toast, typing, composer.element, dropHere);
   const welcome = h('div', { class: 'welcome' }, logo(), h('p', {}, 'Choose a chat, or start a new one.'));
   const element = h('main', { class: 'pane chat-pane' }, conversation, welcome);
   takeDrops(conversation, (files) => composer.attach(files));
@@ -46,6 +48,7 @@ export function createChat(session, { onBack, onMembers }) {
     shown = current.id;
     header.render(state, current, calls, { membersOpen });
     messages.render(state, current, thread, calls);
+    pins.render(current.id, state.pins[current.id]);
     composer.render(state, current);
     const types = typingText(typingNames(state, current.id));
     if (typing.textContent !== types) typing.textContent = types;

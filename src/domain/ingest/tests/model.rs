@@ -3,6 +3,7 @@
 
 mod acts;
 mod applying;
+mod pins;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -202,6 +203,7 @@ impl Model {
                 | Meaning::Topic(_)
                 | Meaning::Avatar(_)
                 | Meaning::PowerLevels { .. }
+                | Meaning::Pinned { .. }
                 | Meaning::Call { .. }
                 | Meaning::RtcRing { .. }
                 | Meaning::Nothing => {}

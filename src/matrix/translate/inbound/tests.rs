@@ -52,6 +52,7 @@ fn each_style_of_text_is_read() {
                 style,
                 plain: "a\nb 👋".to_owned(),
                 formatted: None,
+                everybody: false,
                 media: None,
             }
         );
@@ -149,7 +150,7 @@ fn creators_count_from_room_version_12() {
 #[test]
 fn power_levels_may_be_strings() {
     let content = json!({ "users": { "@a:x": "100", "@b:x": 50, "nobody": 3, "@c:x": null }, "users_default": "5" });
-    let Meaning::PowerLevels { users, default } = meaning("m.room.power_levels", Some(""), content) else {
+    let Meaning::PowerLevels { users, default, .. } = meaning("m.room.power_levels", Some(""), content) else {
         panic!()
     };
     assert_eq!((users.len(), default), (2, 5));

@@ -34,6 +34,7 @@ export function openMessageMenu(anchor, it) {
     can.edit && { label: 'Edit', icon: 'edit', id: 'menu-edit', run: () => context.onEdit(entry) },
     text && { label: 'Copy text', icon: 'copy', run: () => navigator.clipboard?.writeText(text) },
     entry.file?.url && { label: 'Download', icon: 'download', href: entry.file.url, download: entry.file.name },
+    can.pin && pinItem(it),
     can.recall && { label: 'Recall', icon: 'undo', id: 'menu-recall', danger: true, run: () => askRecall(it) },
     can.delete && { label: 'Delete', icon: 'trash', id: 'menu-delete', danger: true, run: () => askDelete(it) },
   ], {
@@ -46,6 +47,12 @@ export function openMessageMenu(anchor, it) {
       openPicker(anchor, (emoji) => toggle(it, emoji));
     })),
   });
+}
+
+function pinItem({ entry, context: { session, conversation, doing } }) {
+  const pinned = session.store.state.pins[conversation.id]?.some(({ id }) => id === entry.id) ?? false;
+  const run = () => doing(session.pins.set(conversation.id, entry.id, !pinned));
+  return pinned ? { label: 'Unpin', icon: 'thumbtack', id: 'menu-unpin', run } : { label: 'Pin', icon: 'thumbtack', id: 'menu-pin', run };
 }
 
 /** Reacts, or takes it back; what is refused is said. */
