@@ -168,7 +168,10 @@ impl App {
         let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
 
         // What happened to Synapse while we were away, nobody knows.
-        bridge.doubt(bridge.now()).await.context("the start cannot be written down")?;
+        bridge
+            .doubt(bridge.now())
+            .await
+            .context("the start cannot be written down")?;
         serve(&lifecycle, "the appservice listener", sockets.appservice, appservice);
         serve(&lifecycle, "the Nova listener", sockets.nova, nova);
         serve(&lifecycle, "the metrics listener", sockets.metrics, watched);

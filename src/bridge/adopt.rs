@@ -13,12 +13,11 @@ use tokio::time::timeout;
 use super::ingest::{NotTaken, error_chain};
 use super::sender::JobError;
 use super::{Bridge, CommandError};
-use crate::domain::conversation::pair;
 use crate::domain::event::{Meaning, RawEvent};
 use crate::domain::ids::UserId;
 use crate::domain::ingest::{self, Context};
-use crate::matrix::translate::inbound;
 use crate::matrix::Retry;
+use crate::matrix::translate::inbound;
 use crate::store::outages;
 
 /// How long it is looked for a Nova user who is in a room in which only others speak.
@@ -36,7 +35,7 @@ const ATTEMPTS: u8 = 5;
 /// A room that no conversation has, and in which something is said.
 #[derive(Debug)]
 pub(super) struct Strange {
-    room: OwnedRoomId,
+    pub(super) room: OwnedRoomId,
     /// The first event.
     first: String,
     /// Nova users who say something there.
@@ -129,17 +128,13 @@ impl Bridge {
         for other in &company.ghosts {
             self.find(*other).await?;
         }
-        let two = match Vec::from_iter(company.people.iter().copied()).as_slice() {
-            [one, other] if company.is_direct => Some(pair(*one, *other)),
-            _ => None,
-        };
         let mut attempt = 0;
         loop {
             attempt += 1;
             let now = self.now();
             let events = read();
             let mut tx = self.inner.store.begin().await?;
-            let context = self.enter_with(&mut tx, &events, two, now).await?;
+            let context = self.enter_with(&mut tx, &events, company.two(), now).await?;
             if context.rooms.contains_key(&strange.room) {
                 return Ok(true);
             }
@@ -191,13 +186,11 @@ impl Bridge {
                 last = Some(newest);
             }
         };
-        match timeout(SEARCH, search).await {
-            Ok(found) => found,
-            Err(_) => {
-                tracing::warn!(room.id = %strange.room, "nobody was found in a room in time");
-                Ok(None)
-            }
+        if let Ok(found) = timeout(SEARCH, search).await {
+            return found;
         }
+        tracing::warn!(room.id = %strange.room, "nobody was found in a room in time");
+        Ok(None)
     }
 
     async fn is_in(&self, user: UserId, room: &OwnedRoomId) -> Result<bool, JobError> {

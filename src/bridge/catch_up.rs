@@ -20,7 +20,7 @@ use chrono::TimeDelta;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Bridge;
@@ -28,8 +28,8 @@ use super::ingest::{NotTaken, error_chain};
 use super::sender::JobError;
 use crate::domain::clock::Timestamp;
 use crate::matrix::{HomeserverError, Retry};
-use crate::store::outages::{self, Doubted};
 use crate::store::StoreError;
+use crate::store::outages::{self, Doubted};
 use look_back::Way;
 
 /// How long before an outage is noticed something may have been lost, with younger events taken after it. Synapse pushes
@@ -47,6 +47,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long a room that cannot be read holds up what is pushed for it. After that, order is lost and nothing else.
 const PATIENCE: TimeDelta = TimeDelta::minutes(1);
+
+/// How long Synapse waits for one room at a time.
+const READING: Duration = Duration::from_secs(20);
 
 /// How long until a room that could not be read has its next turn.
 const AGAIN: TimeDelta = TimeDelta::seconds(15);
@@ -90,7 +93,9 @@ impl Doubts {
     /// A room could not be read. Returns whether it has been so for longer than anybody waits.
     pub(super) fn failed(&self, room: &str, now: Timestamp) -> bool {
         let mut failing = self.failing();
-        let entry = failing.entry(room.to_owned()).or_insert(Failing { first: now, last: now });
+        let entry = failing
+            .entry(room.to_owned())
+            .or_insert(Failing { first: now, last: now });
         entry.last = now;
         now - entry.first > PATIENCE
     }
@@ -98,6 +103,14 @@ impl Doubts {
     /// A room was read, or never can be.
     pub(super) fn settled(&self, room: &str) {
         self.failing().remove(room);
+    }
+
+    /// Whether nobody waits for a room any more, and its next turn is not yet.
+    fn is_given_up(&self, room: &str, now: Timestamp) -> bool {
+        let failing = self.failing();
+        failing
+            .get(room)
+            .is_some_and(|it| now - it.first > PATIENCE && now - it.last < AGAIN)
     }
 
     /// The rooms whose next turn is not yet.
@@ -215,7 +228,11 @@ impl Bridge {
         let rooms = outages::doubted(&mut connection, Some(&rooms), &[], i64::MAX).await?;
         drop(connection);
         for room in rooms {
-            match Box::pin(self.look_into(&room)).await {
+            if doubts.is_given_up(&room.room, self.now()) {
+                continue;
+            }
+            let looked = timeout(READING, Box::pin(self.look_into(&room))).await;
+            match looked.unwrap_or(Err(JobError::NotYet("reading it takes too long"))) {
                 Ok(()) => {}
                 Err(JobError::Store(error)) => return Err(error.into()),
                 Err(error) if doubts.failed(&room.room, self.now()) => {

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use super::Bridge;
 use super::adopt::Strange;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::UserId;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, RawEvent};
+use crate::domain::ids::UserId;
 use crate::domain::ingest::{self, Context, DeadLetter, Effects, Outcome, reason};
 use crate::matrix::translate::inbound;
 use crate::metrics::{EventKind, EventOutcome};
@@ -210,13 +210,16 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         self.inner.store.server().still_in(run)?;
         let context = self.enter(&mut tx, &events, now).await?;
-        if ask {
-            let strange = self.strange_rooms(&context, &events);
-            if !strange.is_empty() {
-                return Ok(Tried::Strange(strange));
-            }
-        }
+        let mut strange = if ask {
+            self.strange_rooms(&context, &events)
+        } else {
+            Vec::new()
+        };
         let (effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
+        strange.retain(|it| !effects.portals.iter().any(|(_, room)| *room == it.room));
+        if !strange.is_empty() {
+            return Ok(Tried::Strange(strange));
+        }
         self.commit(tx, &effects, now).await?;
         self.inner.places.note(effects.places);
         self.count(kinds, outcomes);

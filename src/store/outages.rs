@@ -34,11 +34,9 @@ pub struct Doubted {
 /// # Errors
 /// When Postgres fails.
 pub async fn note(connection: &mut PgConnection, noticed: Timestamp) -> Result<i64, StoreError> {
-    Ok(
-        sqlx::query_scalar!(r#"SELECT note_outage($1) AS "outage!""#, noticed)
-            .fetch_one(connection)
-            .await?,
-    )
+    Ok(sqlx::query_scalar!(r#"SELECT note_outage($1) AS "outage!""#, noticed)
+        .fetch_one(connection)
+        .await?)
 }
 
 /// The number of the newest outage.

@@ -71,9 +71,11 @@ impl Bridge {
         may_join(&conversation, &company)?;
         let mut effects = Effects::default();
         if let Some(other) = other.filter(|other| *other != id) {
-            self.make_way(&mut tx, &mut effects, other, (user, &conversation)).await?;
+            self.make_way(&mut tx, &mut effects, other, (user, &conversation))
+                .await?;
         }
-        self.move_in(&mut tx, &mut effects, &conversation, user, (&room, &company)).await?;
+        self.move_in(&mut tx, &mut effects, &conversation, user, (&room, &company))
+            .await?;
         effects.begins.extend(begins.map(|event| (room.clone(), event)));
         let replay = effects.replay.clone();
         match self.commit(tx, &effects, now).await {
@@ -100,7 +102,9 @@ impl Bridge {
         if other.created_by != user || other.last_sequence > 0 || !fits {
             return Err(CommandError::Conflict(TAKEN));
         }
-        effects.feed.push(NewEntry::change(other.id, Change::Deleted { by: user }));
+        effects
+            .feed
+            .push(NewEntry::change(other.id, Change::Deleted { by: user }));
         conversations::delete(tx, other.id, self.now()).await?;
         Ok(())
     }

@@ -27,6 +27,18 @@ pub struct Company {
     pub is_made_by_us: bool,
 }
 
+impl Company {
+    /// The two whose direct room it is.
+    #[must_use]
+    pub fn two(&self) -> Option<(UserId, UserId)> {
+        let mut people = self.people.iter();
+        match (people.next(), people.next(), people.next()) {
+            (Some(one), Some(other), None) if self.is_direct => Some(pair(*one, *other)),
+            _ => None,
+        }
+    }
+}
+
 /// Reads who a room is for.
 #[must_use]
 pub fn company(ghosts: &Ghosts, bots: &[String], state: &[RawEvent]) -> Company {
@@ -53,7 +65,19 @@ pub fn company(ghosts: &Ghosts, bots: &[String], state: &[RawEvent]) -> Company 
             Meaning::Create { marker, .. } => {
                 company.is_made_by_us = marker.is_some() && ghosts.nova_user(event.sender.as_str()).is_some();
             }
-            _ => {}
+            Meaning::Message { .. }
+            | Meaning::Act { .. }
+            | Meaning::NotYet { .. }
+            | Meaning::Encrypted
+            | Meaning::Member(_)
+            | Meaning::Name(None)
+            | Meaning::Topic(_)
+            | Meaning::Avatar(_)
+            | Meaning::PowerLevels { .. }
+            | Meaning::Tombstone { .. }
+            | Meaning::Call { .. }
+            | Meaning::RtcRing { .. }
+            | Meaning::Nothing => {}
         }
     }
     company.is_direct = company.people.len() == 2 && (meant || !named);
@@ -98,10 +122,7 @@ impl Planner<'_> {
         let Some(coming) = events.find(is_coming).cloned() else {
             return;
         };
-        let two = match Vec::from_iter(company.people.iter().copied()).as_slice() {
-            [one, other] if company.is_direct && self.are_known(company) => Some(pair(*one, *other)),
-            _ => None,
-        };
+        let two = company.two().filter(|_| self.are_known(company));
         let existing = two.and_then(|two| self.context.direct.get(&two).copied());
         match existing.and_then(|id| self.context.conversations.get(&id)) {
             Some(conversation) if conversation.room.is_some() => {

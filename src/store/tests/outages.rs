@@ -31,7 +31,11 @@ async fn a_room_is_in_doubt_since_the_first_outage_that_it_was_not_looked_into_a
     assert_eq!(outages::note(&mut connection, at(10)).await.unwrap(), 1);
     assert_eq!(outages::note(&mut connection, at(20)).await.unwrap(), 2);
     in_room(&store, "!two:example.org", &[ANNA], at(30)).await;
-    assert_eq!(doubted(&store, 9).await, ["!one:example.org"], "a new room lacks nothing");
+    assert_eq!(
+        doubted(&store, 9).await,
+        ["!one:example.org"],
+        "a new room lacks nothing"
+    );
     let only = ["!one:example.org".to_owned(), "!other:example.org".to_owned()];
     let found = outages::doubted(&mut connection, Some(&only), &[], 9).await.unwrap();
     assert_eq!((found[0].since, found[0].outage), (at(10), 2));
@@ -40,17 +44,25 @@ async fn a_room_is_in_doubt_since_the_first_outage_that_it_was_not_looked_into_a
 
     // Somebody looked, and meanwhile something was away again.
     assert_eq!(outages::note(&mut connection, at(40)).await.unwrap(), 3);
-    outages::looked_into(&mut connection, "!one:example.org", 2).await.unwrap();
+    outages::looked_into(&mut connection, "!one:example.org", 2)
+        .await
+        .unwrap();
     let mut found = outages::doubted(&mut connection, None, &[], 9).await.unwrap();
     found.sort_by(|one, other| one.room.cmp(&other.room));
     assert_eq!(found.iter().map(|it| it.since).collect::<Vec<_>>(), [at(40); 2]);
     for room in found {
-        outages::looked_into(&mut connection, &room.room, room.outage).await.unwrap();
+        outages::looked_into(&mut connection, &room.room, room.outage)
+            .await
+            .unwrap();
         outages::looked_into(&mut connection, &room.room, 1).await.unwrap();
     }
     outages::forget(&mut connection, 3).await.unwrap();
     assert_eq!(doubted(&store, 9).await, [""; 0]);
-    assert_eq!(outages::note(&mut connection, at(50)).await.unwrap(), 4, "no number twice");
+    assert_eq!(
+        outages::note(&mut connection, at(50)).await.unwrap(),
+        4,
+        "no number twice"
+    );
     assert_eq!(doubted(&store, 9).await.len(), 2);
 }
 

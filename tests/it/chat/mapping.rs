@@ -35,9 +35,17 @@ async fn the_room_that_a_client_made_is_that_of_the_conversation_from_now_on(poo
     let ghost = bridge.homeserver.user(&ana.mxid);
     let room = ghost.create_room(&json!({ "is_direct": true, "preset": "trusted_private_chat" }));
     bridge.homeserver.wait_until_pushed().await;
-    assert_eq!(list(&ana).await.len(), 2, "the room made a conversation of its own at once");
+    assert_eq!(
+        list(&ana).await.len(),
+        2,
+        "the room made a conversation of its own at once"
+    );
     assert_eq!(map(&ana, &conversation, &room).await, 201);
-    assert_eq!(map(&ana, &conversation, &room).await, 201, "again, because the answer may be lost");
+    assert_eq!(
+        map(&ana, &conversation, &room).await,
+        201,
+        "again, because the answer may be lost"
+    );
     assert_eq!(list(&ana).await.len(), 1, "which nobody has used, and so makes way");
     let (_, found) = ana.get(&format!("{ROOMS}/{conversation}")).await;
     assert_eq!(found["room_id"], room.as_str());
@@ -79,7 +87,10 @@ async fn who_may_not_or_would_let_strangers_in_is_refused(pool: PgPool) {
     ghost.leave(&left);
     assert_eq!(map(&ana, &conversation, &left).await, 403);
     let (_, made) = bea
-        .post("/conversations/groups", json!({ "name": "Bea's", "member_ids": [ana.id] }))
+        .post(
+            "/conversations/groups",
+            json!({ "name": "Bea's", "member_ids": [ana.id] }),
+        )
         .await;
     let group = made["id"].as_str().unwrap_or_else(|| panic!("{made}"));
     let mine = ghost.create_room(&json!({}));

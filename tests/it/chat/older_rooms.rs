@@ -1,6 +1,6 @@
 //! Rooms that are older than the bridge become conversations when something is said in them, and from then on only.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -62,7 +62,12 @@ async fn a_room_of_two_becomes_their_direct_conversation_with_what_is_said_from_
         .await;
     assert_eq!(letters(&bridge).await, 0);
     // What was there before is not missing, now or later.
-    bridge.app().bridge.doubt(Utc::now() - TimeDelta::hours(1)).await.unwrap();
+    bridge
+        .app()
+        .bridge
+        .doubt(bridge.app().bridge.now() - TimeDelta::hours(1))
+        .await
+        .unwrap();
     alice.send_text(&room, "newest");
     bridge.homeserver.wait_until_pushed().await;
     assert_eq!(ana.texts(&conversation).await, ["new", "newer", "hello", "newest"]);
@@ -89,7 +94,11 @@ async fn a_room_of_several_becomes_a_group_as_its_state_says(pool: PgPool) {
     );
     let (_, list) = bea.get(&format!("/conversations/{conversation}/members")).await;
     let role = |user: &str| {
-        let found = list["members"].as_array().unwrap().iter().find(|it| it["matrix_user_id"] == user);
+        let found = list["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|it| it["matrix_user_id"] == user);
         found.map(|it| it["role"].as_str().unwrap().to_owned())
     };
     let roles = ["@alice:example.org", "@bob:example.org", &bea.mxid, &ana.mxid].map(role);
@@ -194,8 +203,12 @@ async fn a_room_that_cannot_be_read_yet_holds_up_what_is_said_in_it(pool: PgPool
 async fn the_room_of_a_deleted_group_is_no_older_room(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let ana = bridge.account("ana").await;
+    bridge.homeserver.user("@alice:example.org");
     let (_, made) = ana
-        .post("/conversations/groups", json!({ "name": "Gone", "member_ids": ["@alice:example.org"] }))
+        .post(
+            "/conversations/groups",
+            json!({ "name": "Gone", "member_ids": ["@alice:example.org"] }),
+        )
         .await;
     let conversation = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
     let room = room_of(&bridge, &conversation).await;
@@ -219,8 +232,12 @@ async fn the_room_of_a_deleted_group_is_no_older_room(pool: PgPool) {
 async fn a_conversation_that_matrix_comes_to_gets_its_room_then_without_what_was_said_before(pool: PgPool) {
     let bridge = TestBridge::with_rooms(pool, "create: when_matrix_user_joins").await;
     let (ana, bea) = (bridge.account("ana").await, bridge.account("bea").await);
+    bridge.homeserver.user("@alice:example.org");
     let (_, made) = ana
-        .post("/conversations/groups", json!({ "name": "Hikers", "member_ids": [bea.id] }))
+        .post(
+            "/conversations/groups",
+            json!({ "name": "Hikers", "member_ids": [bea.id] }),
+        )
         .await;
     let conversation = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
     ana.say(&conversation, "among us").await;

@@ -58,6 +58,9 @@ fn rooms_of_our_own_are_told_by_their_marker() {
     };
     let marker = || Some(OutboxId(Uuid::from_u128(7)));
     assert!(ours(marker(), &ghost(ANNA)));
-    assert!(!ours(None, &ghost(ANNA)), "a Nova user with a Matrix client of their own");
+    assert!(
+        !ours(None, &ghost(ANNA)),
+        "a Nova user with a Matrix client of their own"
+    );
     assert!(!ours(marker(), ALICE), "anybody can write anything");
 }
