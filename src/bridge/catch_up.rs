@@ -96,6 +96,10 @@ impl Doubts {
         let entry = failing
             .entry(room.to_owned())
             .or_insert(Failing { first: now, last: now });
+        if now - entry.last > PATIENCE {
+            // That was another time.
+            entry.first = now;
+        }
         entry.last = now;
         now - entry.first > PATIENCE
     }
