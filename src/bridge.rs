@@ -5,6 +5,7 @@
 //! lost wake-up costs latency and nothing else.
 
 pub mod accounts;
+mod adopt;
 pub mod avatars;
 pub mod bot;
 pub mod calls;
@@ -67,6 +68,9 @@ pub enum CreateRooms {
 /// How long an account is taken to be as it was: another process may have changed or deleted it.
 const ACCOUNTS_REMEMBERED: Duration = Duration::from_mins(1);
 
+/// How long a room is taken to be none of ours: a ghost that nobody told us of may come to it.
+const STRANGERS_REMEMBERED: Duration = Duration::from_mins(10);
+
 /// What an admin decides.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -126,6 +130,10 @@ struct Inner {
     calls_hint: calls::Hint,
     attendances: calls::Attendances,
     ice: ice::IceMemory,
+    /// Whether rooms may lack something.
+    doubts: catch_up::Doubts,
+    /// Rooms that were found to be none of ours.
+    strangers: Cache<OwnedRoomId, ()>,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
     /// The room in which the line is tried, once it was used.
@@ -192,6 +200,11 @@ impl Bridge {
             calls_hint: calls::Hint::default(),
             attendances: calls::Attendances::default(),
             ice: ice::IceMemory::new(),
+            doubts: catch_up::Doubts::default(),
+            strangers: Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(STRANGERS_REMEMBERED)
+                .build(),
             replay_forgotten: AtomicBool::new(true),
             line: OnceCell::new(),
             accounts: Cache::builder()

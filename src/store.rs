@@ -20,6 +20,7 @@ pub mod management;
 pub mod media;
 pub mod messages;
 pub mod nodes;
+pub mod outages;
 pub mod outbox;
 pub mod people;
 pub mod pins;

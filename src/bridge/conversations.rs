@@ -1,6 +1,7 @@
 //! A Nova user opens, fills, changes and leaves conversations.
 
 mod keeping;
+mod mapping;
 pub(super) mod members;
 
 use std::collections::BTreeMap;

@@ -47,6 +47,9 @@ pub enum CommandError {
     /// There is no such call.
     #[error("no such call")]
     UnknownCall,
+    /// It is otherwise already.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// Calls are switched off, for everybody or for one of the two.
     #[error("calls are switched off")]
     CallsOff,

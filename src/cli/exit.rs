@@ -90,7 +90,8 @@ impl Exit {
             | CommandError::InCall { .. }
             | CommandError::Message(_)
             | CommandError::Call(_)
-            | CommandError::Busy => None,
+            | CommandError::Busy
+            | CommandError::Conflict(_) => None,
         }
     }
 }

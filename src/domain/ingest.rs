@@ -5,6 +5,7 @@
 //! [`Effects`] in one commit.
 
 mod acts;
+mod adopt;
 mod calls;
 mod context;
 mod effects;
@@ -19,6 +20,7 @@ mod third;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::{Company, adopt, company};
 pub use calls::rtc_id;
 pub use context::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, Subject, Target};
 pub use effects::{

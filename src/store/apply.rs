@@ -39,6 +39,15 @@ pub async fn apply(
         let from = from.map(|(_, direct)| *direct);
         portal(connection, *conversation, room.as_str(), from, now).await?;
     }
+    for (room, event) in &effects.begins {
+        sqlx::query!(
+            "UPDATE matrix_room_mapping SET begins_with = $2 WHERE matrix_room_id = $1",
+            room.as_str(),
+            event
+        )
+        .execute(&mut **connection)
+        .await?;
+    }
     let moved: Vec<Uuid> = effects.moved.iter().map(|id| id.0).collect();
     if !moved.is_empty() {
         sqlx::query!("UPDATE conversations SET has_moved = true WHERE id = ANY ($1)", &moved)
@@ -194,7 +203,8 @@ async fn portal(
         "INSERT INTO matrix_room_mapping (conversation_id, matrix_room_id, created_at, updated_at)
          VALUES ($1, $2, $3, $3)
          ON CONFLICT (conversation_id) DO UPDATE
-         SET matrix_room_id = $2, encrypted_at = NULL, creators = '{}', updated_at = $3",
+         SET matrix_room_id = $2, encrypted_at = NULL, creators = '{}', updated_at = $3,
+             looked_into = newest_outage(), begins_with = NULL",
         conversation.0,
         room,
         now,

@@ -30,7 +30,8 @@ pub async fn enter(
     rules: Rules,
     now: Timestamp,
 ) -> Result<Context, StoreError> {
-    let wanted = Wanted::of(events, &ghosts);
+    let mut wanted = Wanted::of(events, &ghosts);
+    wanted.pairs.extend(rules.two);
     let mut context = Context {
         call_rules: rules.calls,
         ..Context::new(ghosts, bots, now)
@@ -97,13 +98,15 @@ pub async fn enter(
     Ok(context)
 }
 
-/// What the admin decides.
+/// What else counts: what the admin decides, and what the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rules {
     /// How calls are held.
     pub calls: CallRules,
     /// Who need not ask those who have not said so themselves.
     pub dm_permission: DmPermission,
+    /// Two people whose direct conversation matters, beside those that the events name.
+    pub two: Option<(UserId, UserId)>,
 }
 
 /// What the events name.

@@ -11,6 +11,7 @@ mod horizon;
 mod letters;
 mod messages;
 mod order;
+mod outages;
 mod outbox;
 mod people;
 mod pins;

@@ -18,6 +18,7 @@ mod blows;
 mod burst;
 mod cast;
 mod check;
+mod history;
 mod rounds;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]

@@ -26,14 +26,19 @@ fn seed() -> u64 {
     )
 }
 
+/// The parts are struck by one test at a time, whoever runs the tests: until this is dropped.
+pub(crate) fn turn() -> File {
+    let turn = File::open(variable("NOVA_DEV_ENV").unwrap()).unwrap();
+    turn.lock().unwrap();
+    turn
+}
+
 /// Plays one round after the other with the same people in the same rooms.
 pub(crate) async fn play(blows: &[Blow]) {
     if Env::load().is_none() {
         return;
     }
-    // The parts are struck by one test at a time, whoever runs the tests.
-    let turn = File::open(variable("NOVA_DEV_ENV").unwrap()).unwrap();
-    turn.lock().unwrap();
+    let turn = turn();
     let world = World::open().await.unwrap();
     let seed = seed();
     let mut random = StdRng::seed_from_u64(seed);

@@ -43,6 +43,8 @@ pub struct Effects {
     pub pairs: Vec<(UserId, UserId, ConversationId)>,
     /// Rooms that become a conversation's current one; the room before it becomes a former one.
     pub portals: Vec<(ConversationId, OwnedRoomId)>,
+    /// Older rooms among the portals, and the event with which each becomes one.
+    pub begins: Vec<(OwnedRoomId, String)>,
     /// Conversations that take another room than the one that they began in.
     pub moved: Vec<ConversationId>,
     /// New groups that take their room (one of `portals`) from a direct conversation, and that conversation.
@@ -127,6 +129,7 @@ impl Effects {
             conversations,
             pairs,
             portals,
+            begins,
             moved,
             split_off,
             former,
@@ -168,6 +171,7 @@ impl Effects {
             && conversations.is_empty()
             && pairs.is_empty()
             && portals.is_empty()
+            && begins.is_empty()
             && moved.is_empty()
             && split_off.is_empty()
             && former.is_empty()

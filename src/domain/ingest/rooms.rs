@@ -89,7 +89,7 @@ impl Planner<'_> {
         id
     }
 
-    fn become_portal(&mut self, conversation: ConversationId, room: &OwnedRoomId) {
+    pub(super) fn become_portal(&mut self, conversation: ConversationId, room: &OwnedRoomId) {
         for portal in self
             .context
             .rooms
@@ -109,14 +109,14 @@ impl Planner<'_> {
     }
 
     /// The conversation goes on in another room than before.
-    fn moves(&mut self, conversation: ConversationId) {
+    pub(super) fn moves(&mut self, conversation: ConversationId) {
         self.room_lost(conversation);
         if self.context.moved.insert(conversation) {
             self.effects.moved.push(conversation);
         }
     }
 
-    fn belongs(&mut self, conversation: ConversationId, room: &OwnedRoomId, current: bool) {
+    pub(super) fn belongs(&mut self, conversation: ConversationId, room: &OwnedRoomId, current: bool) {
         self.context.rooms.entry(room.clone()).or_insert_with(|| Portal {
             conversation,
             current,

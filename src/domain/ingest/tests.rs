@@ -1,6 +1,7 @@
 //! Tests of the plan: scenarios, and properties over any interleaving of events.
 
 mod acts;
+mod adopt;
 mod calls;
 mod invites;
 mod management;

@@ -178,6 +178,12 @@ impl FakeHomeserver {
         self.shared.change(|world| world.push_paused = false);
     }
 
+    /// From now on events say that they were sent so much later.
+    pub(crate) fn set_clock_off_by(&self, off: chrono::TimeDelta) {
+        self.shared
+            .change(|world| world.clock_is_off_by_ms = off.num_milliseconds());
+    }
+
     /// What was about to be pushed is gone, as when Synapse is restarted.
     pub(crate) fn forget_queue(&self) {
         self.shared.change(|world| world.queue.clear());

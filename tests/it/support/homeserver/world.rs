@@ -127,6 +127,8 @@ pub(crate) struct World {
     pub(crate) requests: Vec<Recorded>,
     pub(super) appservice: Option<String>,
     pub(super) push_paused: bool,
+    /// How wrong the clocks of those are who send.
+    pub(super) clock_is_off_by_ms: i64,
     pub(super) pushing: bool,
     pub(super) next_push: u64,
     pub(super) queue: VecDeque<Value>,
@@ -155,6 +157,7 @@ impl World {
             faults: Faults::default(),
             requests: Vec::new(),
             appservice: None,
+            clock_is_off_by_ms: 0,
             push_paused: false,
             pushing: false,
             next_push: 1,
@@ -231,7 +234,7 @@ impl World {
         let id = format!("$e{}:{server}", self.count());
         let mut event = json!({
             "type": event_type, "room_id": room_id, "sender": sender, "event_id": id, "content": content,
-            "origin_server_ts": SystemClock.now().timestamp_millis(), "unsigned": { "age": 1 },
+            "origin_server_ts": SystemClock.now().timestamp_millis() + self.clock_is_off_by_ms, "unsigned": { "age": 1 },
         });
         event.as_object_mut().unwrap().extend(more);
         let room = self.rooms.get_mut(room_id).unwrap();
