@@ -206,6 +206,7 @@ async fn a_plan_knows_whose_doors_are_shut_to_those_it_is_about(pool: PgPool) {
         display_name: None,
         avatar_url: None,
         is_direct: true,
+        shown: None,
     });
     let rules = context::Rules {
         dm_permission: DmPermission::Mutuals,

@@ -51,6 +51,7 @@ async fn an_invite_is_a_request_and_what_was_said_is_there_when_it_is_accepted(p
     let listed = requests(&ana).await;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0]["requester_matrix_user_id"], ALICE);
+    assert_eq!(listed[0]["requester_display_name"], "Alice", "as the invite shows her");
     for field in ["id", "requester_id", "message_preview", "created_at"] {
         assert_eq!(listed[0][field], told[field], "{field}");
     }
