@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::extract::{Json, Params, Path};
 use super::failures::Failures;
 use super::read::{self, MessagesAsked};
-use super::{acts, forward, reactions};
+use super::{acts, forward, reactions, threads};
 use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
 use crate::domain::media::Media;
@@ -31,6 +31,7 @@ pub(super) fn shared() -> OpenApiRouter<NovaState> {
         .routes(routes!(forward::forward))
         .routes(routes!(reactions::list, reactions::add))
         .routes(routes!(reactions::remove))
+        .routes(routes!(threads::get))
 }
 
 /// The routes in the shape of the first service.

@@ -16,13 +16,13 @@ use crate::nova::dto::messages::Message;
 use crate::nova::error::ApiError;
 use crate::store::lists::Which;
 use crate::store::messages::Page;
-use crate::store::{acts, conversations, lists, media, messages};
+use crate::store::{acts, conversations, lists, media, messages, threads};
 
 /// How many members a conversation shows in a list.
 const MEMBERS_SHOWN: i64 = 50;
 
 /// The newest messages where nothing else is asked for, and the most of them.
-const MESSAGES: (i64, i64) = (50, 200);
+pub(super) const MESSAGES: (i64, i64) = (50, 200);
 
 /// A number of things between one and `most`; more are cut, none at all makes no sense.
 pub(crate) fn limit(asked: Option<i64>, usual: i64, most: i64) -> Result<i64, ApiError> {
@@ -212,10 +212,18 @@ pub(crate) async fn shown(
         messages::notes(&mut connection, user, &own).await?
     };
     let tallies = acts::tallies(&mut connection, user, &all).await?;
+    let roots: Vec<String> = found.iter().filter_map(|it| it.event_id.clone()).collect();
+    let mut places: Vec<Uuid> = found.iter().map(|it| it.conversation.0).collect();
+    places.dedup();
+    let answers = threads::answers(&mut connection, &places, &roots).await?;
     let attached = media::attached(&mut connection, &all).await?;
     drop(connection);
     let mut shown = Message::list(found, user, notes, tallies, &state.links, state.bridge.ghosts());
     for message in &mut shown {
+        let here = |it: &&threads::Answers| {
+            it.conversation.0 == message.conversation_id && Some(&it.root) == message.matrix_event_id.as_ref()
+        };
+        message.thread_answers = answers.iter().find(here).map_or(0, |it| it.count);
         let added = attached.iter().filter(|it| it.to.0 == message.id);
         message
             .attachments

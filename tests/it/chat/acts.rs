@@ -3,6 +3,7 @@
 mod from_matrix;
 mod hostile;
 mod mentions;
+mod threads;
 mod to_matrix;
 mod waiting;
 
