@@ -69,12 +69,13 @@ export class NovaRest {
    * already has, so a client that got no answer simply asks again with the same key. `media` is what the message
    * carries, in the words of the API: `{media_id, …}` of an upload, or `{latitude, longitude}`.
    */
-  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media }) {
+  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, threadRoot, media }) {
     return this.#call('POST', `conversations/${id(conversationId)}/messages`, {
       content,
       idempotency_key: idempotencyKey,
       ...(style && { style }),
       ...(replyTo && { reply_to_message_id: replyTo }),
+      ...(threadRoot && { thread_root_message_id: threadRoot }),
       ...media,
     });
   }
@@ -94,6 +95,17 @@ export class NovaRest {
 
   react(messageId, emoji) {
     return this.#call('POST', `messages/${id(messageId)}/reactions`, { emoji });
+  }
+
+  /** Those to a message, each with the first people who made it. */
+  async reactions(messageId) {
+    return (await this.#call('GET', `messages/${id(messageId)}/reactions`))?.reactions ?? [];
+  }
+
+  /** The thread that begins with a message, or that it is said in: `{root_event_id, root, messages, has_more}`. */
+  thread(messageId, { after = 0 } = {}) {
+    const query = new URLSearchParams({ limit: '200', after_sequence: String(after), include_recalled: 'true' });
+    return this.#call('GET', `messages/${id(messageId)}/thread?${query}`);
   }
 
   /** Takes back one's own reaction. */

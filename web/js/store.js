@@ -18,6 +18,7 @@
  * @property {Record<string, Record<string, string>>} typing  who types where: conversation → user → name
  * @property {import('./uploads.js').Upload[]} uploads
  * @property {import('./requests.js').Request[]} requests  who asks to chat, the newest first
+ * @property {import('./side.js').Side|null} side  the thread that is shown in the place of its conversation
  * @property {string[]} blocked  whom the user blocks
  */
 import {
@@ -27,6 +28,7 @@ import { edited, merge, readMessage, recalled } from './message.js';
 import { EMPTY_THREAD, withChanged, withDelivery, withMessage, withPage, withPending, withoutMessage } from './thread.js';
 import { withBlocked, withBlocks } from './privacy.js';
 import { withRequested, withRequests, withoutRequest } from './requests.js';
+import { withSide } from './side.js';
 import { withTyping } from './typing.js';
 import { withUpload } from './uploads.js';
 
@@ -35,7 +37,7 @@ export function initialState(me) {
   return {
     me, connection: { status: 'offline' }, list: { state: 'loading' },
     conversations: {}, threads: {}, people: {}, selected: null,
-    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], blocked: [],
+    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], side: null, blocked: [],
   };
 }
 
@@ -89,6 +91,7 @@ export function reduce(state, action) {
       if (action.type.startsWith('pending.')) {
         return withThread(state, action.item.conversationId, (thread) => withPending(thread, action, state.me.id));
       }
+      if (action.type.startsWith('side.')) return { ...state, side: withSide(state.side, action) };
       return action.type.startsWith('upload.') ? { ...state, uploads: withUpload(state.uploads, action) } : state;
   }
 }
@@ -172,7 +175,7 @@ function withSelected(state, id) {
   const own = ownMember(conversation, state.me.id);
   const unread = conversation?.unread_count > 0 && own;
   const marker = unread ? { id, after: own.last_read_sequence ?? 0 } : null;
-  return { ...state, selected: id, marker, looking: { ...state.looking, atEnd: !unread } };
+  return { ...state, selected: id, side: null, marker, looking: { ...state.looking, atEnd: !unread } };
 }
 
 function withNewMessage(state, id, message) {

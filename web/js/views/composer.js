@@ -20,6 +20,8 @@ export function createComposer(session, { say }) {
   /** @type {Map<string, Draft>} */
   const drafts = new Map();
   let shown = null;
+  /** The thread in which one writes, if any. */
+  let thread = null;
   let uploads = [];
   const input = h('textarea', { id: 'composer', rows: '1', enterkeyhint: 'send', autocomplete: 'off', dir: 'auto', 'data-testid': 'composer' });
   const label = h('label', { class: 'sr-only', for: 'composer' });
@@ -30,16 +32,18 @@ export function createComposer(session, { say }) {
   const button = h('button', { class: 'send', 'aria-label': 'Send', title: 'Send (Enter)', 'data-testid': 'send' }, icon('send'));
   const tray = createTray(session);
   const recorder = createRecorder({
-    onDone: ({ file, voice: heard }) => session.uploads.add(shown, file, { voice: heard, send: { content: '', replyTo: takeReply() } }),
+    onDone: ({ file, voice: heard }) => session.uploads.add(shown, file, { voice: heard, send: { content: '', replyTo: takeReply(), ...inThread() } }),
     onChange: (recording) => { row.hidden = recording; },
     say,
   });
   const row = h('div', { class: 'composer-row' }, attachButton, label, input, voice, button, picker);
   const element = h('form', { class: 'composer', onsubmit: submit }, context, tray.element, recorder.element, row);
 
-  const draft = () => drafts.get(shown) ?? { text: '' };
+  const draftKey = () => (thread ? `${shown} ${thread.rootId}` : shown);
+  const draft = () => drafts.get(draftKey()) ?? { text: '' };
+  const inThread = () => (thread ? { threadRoot: thread.rootId, threadEvent: thread.rootEvent } : {});
   const change = (news) => {
-    drafts.set(shown, { ...draft(), ...news });
+    drafts.set(draftKey(), { ...draft(), ...news });
     drawContext();
   };
 
@@ -57,8 +61,8 @@ export function createComposer(session, { say }) {
   function sendAll(text) {
     const replyTo = takeReply();
     const files = uploads;
-    if (files.length === 0) session.send(shown, text, { replyTo });
-    files.forEach(({ id }, index) => session.uploads.send(id, { content: index === 0 ? text : '', ...(index === 0 && { replyTo }) }));
+    if (files.length === 0) session.send(shown, text, { replyTo, ...inThread() });
+    files.forEach(({ id }, index) => session.uploads.send(id, { content: index === 0 ? text : '', ...(index === 0 && { replyTo }), ...inThread() }));
     write('');
   }
 
@@ -121,8 +125,8 @@ export function createComposer(session, { say }) {
   }
 
   function sendPlace() {
-    const conversation = shown;
-    navigator.geolocation.getCurrentPosition(({ coords }) => session.sendLocation(conversation, coords), () => say('The browser does not tell where you are.'));
+    const [conversation, where] = [shown, inThread()];
+    navigator.geolocation.getCurrentPosition(({ coords }) => session.sendLocation(conversation, coords, where), () => say('The browser does not tell where you are.'));
   }
 
   function onPicked() {
@@ -154,15 +158,18 @@ export function createComposer(session, { say }) {
     input.focus();
   }
 
-  function render(state, conversation) {
-    label.textContent = `Message to ${conversationName(conversation, state.me.id)}`;
-    input.placeholder = 'Write a message';
+  /** @param {import('../side.js').Side|null} side  the thread that is shown */
+  function render(state, conversation, side) {
+    label.textContent = side ? 'Message in the thread' : `Message to ${conversationName(conversation, state.me.id)}`;
+    input.placeholder = side ? 'Answer in the thread' : 'Write a message';
     uploads = state.uploads.filter((it) => it.conversationId === conversation.id && !it.send);
     tray.render(state.uploads.filter((it) => it.conversationId === conversation.id));
-    const drawn = `${conversation.id} ${uploads.length}`;
+    const drawn = `${conversation.id} ${side?.rootId ?? ''} ${side?.rootEvent ?? ''} ${uploads.length}`;
     if (drawn === element.dataset.drawn) return;
     element.dataset.drawn = drawn;
-    if (conversation.id !== shown) {
+    const other = side?.rootId !== thread?.rootId;
+    thread = side;
+    if (conversation.id !== shown || other) {
       recorder.cancel();
       shown = conversation.id;
       input.value = draft().text;

@@ -133,7 +133,7 @@ async fn a_thread_is_begun_in_nova_and_only_where_it_can_be(pool: PgPool) {
     assert_eq!(ben.get(&format!("/messages/{first}/thread")).await.0, 403);
     // A message that Matrix has refused begins no thread there.
     let mut socket = ana.socket().await;
-    let refusal = Fault::Status(403, "M_FORBIDDEN", None);
+    let refusal = Fault::Status(400, "M_BAD_JSON", None);
     bridge.homeserver.fail_next(On::Send, refusal);
     let said = ana.say(&conversation, "hello").await;
     let hello = text(&said, "id");
