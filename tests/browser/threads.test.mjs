@@ -91,7 +91,7 @@ test('a reaction says who made it', async () => {
   await chip.hover();
   const who = chip.getByTestId('reaction-who');
   await who.waitFor();
-  assert.equal(await who.innerText(), `${matrix.username} and You`);
+  assert.equal(await who.innerText(), `You and ${matrix.username}`);
   await shot(page, 'reaction-who');
   // A long press of a finger is a context menu.
   await page.mouse.move(5, 5);

@@ -6,7 +6,8 @@ import { personName } from './format.js';
  */
 export function reactedBy(reaction, me, people) {
   if (!reaction) return 'Nobody any more';
-  const { users, count } = reaction;
+  const { count } = reaction;
+  const users = [...reaction.users].sort((a, b) => (b.user_id === me) - (a.user_id === me));
   const name = ({ user_id: id, name: display_name }) => (id === me ? 'You' : personName(people[id] ?? { display_name }, id));
   const names = users.slice(0, NAMED).map(name);
   const more = count - names.length;

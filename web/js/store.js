@@ -127,6 +127,8 @@ function withFrame(state, frame) {
       return withSettings(state, frame);
     case 'group_deleted':
       return without(state, id);
+    case 'relationship.updated':
+      return withBlocked(state, frame.user_id, frame.is_blocking);
     case 'message_request.created':
       return withRequested(state, frame);
     case 'message_request.answered':
