@@ -34,6 +34,7 @@ test('a thread that Element begins is opened, answered in, and closed again', as
   await open.click();
   await nova.on('thread').waitFor();
   await bubble(page, 'it rains').waitFor({ state: 'detached' });
+  await bubble(page, 'And tea').waitFor();
   assert.deepEqual(await page.locator('.message .body').allInnerTexts(), ['Who brings what on Sunday?', 'I bring cake', 'And tea']);
   await nova.on('composer').fill('Then I bring milk');
   await page.keyboard.press('Enter');

@@ -140,7 +140,8 @@ export function allowed({ own, pending, recalledAt, createdAt, file, location, c
   const governs = role === 'admin' || role === 'owner';
   return {
     reply: true, react: true,
-    edit: own && !file && !location && age < EDIT_MS,
+    // Of what carries a file the caption is edited; nobody writes below a sticker or a voice message.
+    edit: own && !location && !['sticker', 'voice'].includes(file?.kind) && age < EDIT_MS,
     delete: own || governs,
     recall: (own || governs) && age < RECALL_MS,
   };

@@ -125,7 +125,7 @@ export class NovaRest {
     return (await this.#call('GET', `${path}?${query}`)) ?? [];
   }
 
-  /** `is_muted`, `is_archived`: for oneself. `name`, `description`: for everybody, by admins. */
+  /** `is_muted`, `is_archived`: for oneself. `name`, `description`, `avatar_url`: for everybody, by admins. */
   changeSettings(conversationId, settings) {
     return this.#call('PATCH', `conversations/${id(conversationId)}/settings`, settings);
   }
@@ -133,6 +133,18 @@ export class NovaRest {
   /** For everybody, by an owner. */
   deleteGroup(conversationId) {
     return this.#call('DELETE', `conversations/${id(conversationId)}`);
+  }
+
+  /** Uploads a small file and says what the bridge made of it; larger ones want progress, see uploads.js. */
+  async upload(file) {
+    const { url, authorization } = this.uploadRequest({ name: file.name || 'picture' });
+    const headers = { authorization, ...(file.type && { 'content-type': file.type }) };
+    const answer = await this.#fetch(url, { method: 'POST', headers, body: file }).catch(() => null);
+    if (!answer) throw new NovaError({ code: 'CONNECTION_FAILED', detail: 'The bridge cannot be reached.', transient: true });
+    const text = await answer.text();
+    const media = answer.ok ? decode(text) : null;
+    if (!media?.media_id) throw failure(answer.status, text);
+    return media;
   }
 
   /** A request of one's own making to `POST /media`, which takes the file itself; see uploads.js. */

@@ -20,7 +20,7 @@ const PAGES = 10;
 export function withSide(side, action) {
   switch (action.type) {
     case 'side.opened':
-      return { id: action.id, rootId: action.messageId, state: 'loading', messages: [] };
+      return { id: action.id, rootId: action.messageId, rootEvent: action.rootEvent, state: 'loading', messages: [] };
     case 'side.loaded': {
       if (!side) return side;
       const rows = action.root ? [action.root, ...action.rows] : action.rows;
@@ -79,10 +79,12 @@ export class Threads {
     this.#attempt = attempt;
   }
 
-  /** Shows the thread that a message begins, or is said in. */
-  open(id, messageId) {
-    this.#store.dispatch({ type: 'side.opened', id, messageId });
-    return this.load(messageId);
+  /** Shows the thread that a message begins, or is said in. @param {import('./message.js').Message} message */
+  open(id, message) {
+    const rootEvent = message.threadRoot ?? message.eventId;
+    const loaded = this.#store.state.threads[id]?.messages.find(({ eventId }) => eventId === rootEvent);
+    this.#store.dispatch({ type: 'side.opened', id, messageId: loaded?.id ?? message.id, rootEvent });
+    return this.load(message.id);
   }
 
   close() {
@@ -93,6 +95,7 @@ export class Threads {
   load(messageId) {
     const here = () => this.#store.state.side?.id;
     const id = here();
+    const event = this.#store.state.side?.rootEvent;
     return this.#attempt(
       async () => {
         const rows = [];
@@ -101,8 +104,8 @@ export class Threads {
           thread = await this.#rest.thread(messageId, { after: rows.at(-1)?.sequence_number });
           rows.push(...thread.messages);
         } while (thread.has_more && rows.length < PAGES * 200);
-        const is = [messageId, thread.root?.id].includes(this.#store.state.side?.rootId);
-        if (id && here() === id && is) this.#store.dispatch({ type: 'side.loaded', root: thread.root, rootEvent: thread.root_event_id, rows });
+        // Another one may have been opened in the meantime.
+        if (id && here() === id && this.#store.state.side.rootEvent === event) this.#store.dispatch({ type: 'side.loaded', root: thread.root, rootEvent: thread.root_event_id, rows });
       },
       (error) => here() === id && this.#store.dispatch({ type: 'side.failed', error }),
     );

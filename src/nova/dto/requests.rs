@@ -150,7 +150,7 @@ pub struct Settings {
     pub name: Option<String>,
     /// Its description, of at most 1000 characters.
     pub description: Option<String>,
-    /// Its picture.
+    /// Its picture: an address, or the `url` or `s3_key` of a picture that the caller has uploaded.
     pub avatar_url: Option<String>,
     /// Whether the caller wants to hear nothing of it.
     #[serde(alias = "muted")]

@@ -59,8 +59,8 @@ export function createChat(session, { onBack, onMembers }) {
     drawPlace(place, thread, calls.history.rows.some(({ conversationId }) => conversationId === current.id), () => (side ? session.threads.load(side.rootId) : session.loadNewest(current.id)));
   }
 
-  function openThread({ id }) {
-    session.threads.open(shown, id);
+  function openThread(entry) {
+    session.threads.open(shown, entry);
     // The button that was pressed is gone by then.
     (window.matchMedia('(pointer: coarse)').matches ? threadTitle : composer.input).focus();
   }

@@ -51,7 +51,7 @@ export function createComposer(session, { say }) {
     event.preventDefault();
     const text = input.value.replace(/\s+$/u, '').replace(/^\n+/, '');
     const { edit } = draft();
-    if (!shown || (text.trim() === '' && (edit || uploads.length === 0))) return;
+    if (!shown || (text.trim() === '' && (edit ? !edit.entry.file : uploads.length === 0))) return;
     if (edit) sendEdit(edit, text);
     else sendAll(text);
     input.focus();
@@ -69,8 +69,9 @@ export function createComposer(session, { say }) {
   function sendEdit(edit, text) {
     const conversation = shown;
     endContext();
-    if (text === edit.entry.content) return;
-    session.acts.edit(conversation, edit.entry, text).catch((error) => say(`Not edited: ${error.detail ?? error.message}`));
+    if (text === caption(edit.entry)) return;
+    // A file without a caption is called by its name.
+    session.acts.edit(conversation, edit.entry, text.trim() === '' ? edit.entry.file.name : text).catch((error) => say(`Not edited: ${error.detail ?? error.message}`));
   }
 
   function takeReply() {
@@ -87,9 +88,10 @@ export function createComposer(session, { say }) {
   function changed() {
     change({ text: input.value });
     const empty = input.value.trim() === '';
-    button.disabled = empty && (uploads.length === 0 || Boolean(draft().edit));
+    const { edit } = draft();
+    button.disabled = empty && (edit ? !edit.entry.file : uploads.length === 0);
     // The one or the other: there is no room for both on a phone.
-    voice.hidden = !button.disabled || !recorder.possible || Boolean(draft().edit);
+    voice.hidden = !button.disabled || !recorder.possible || Boolean(edit);
     button.hidden = button.disabled && !voice.hidden;
     // The height follows the text; the maximum is in the style sheet. While it is measured the form keeps its size:
     // the messages above would move otherwise.
@@ -146,7 +148,7 @@ export function createComposer(session, { say }) {
     context.hidden = !it;
     if (!it) return;
     const person = session.store.state.people[it.senderId];
-    const what = edit ? 'Edit message' : it.own ? 'Answer yourself' : `Answer ${personName(person, it.senderId)}`;
+    const what = edit ? (edit.entry.file ? 'Edit caption' : 'Edit message') : it.own ? 'Answer yourself' : `Answer ${personName(person, it.senderId)}`;
     fill(context, icon(edit ? 'edit' : 'reply'), h('div', { class: 'grow' }, h('div', { class: 'context-what' }, what), h('div', { class: 'context-text', dir: 'auto' }, inShort(it))),
       iconButton('close', edit ? 'Do not edit' : 'Do not answer', endContext, { 'data-testid': 'context-close' }));
   }

@@ -34,7 +34,7 @@ export function openMessageMenu(anchor, it) {
     can.reply && context.onThread && entry.eventId && {
       label: entry.threadRoot || entry.answers ? 'Show the thread' : 'Answer in a thread', icon: 'chat', id: 'menu-thread', run: () => context.onThread(entry),
     },
-    can.edit && { label: 'Edit', icon: 'edit', id: 'menu-edit', run: () => context.onEdit(entry) },
+    can.edit && { label: entry.file ? 'Edit caption' : 'Edit', icon: 'edit', id: 'menu-edit', run: () => context.onEdit(entry) },
     text && { label: 'Copy text', icon: 'copy', run: () => navigator.clipboard?.writeText(text) },
     entry.file?.url && { label: 'Download', icon: 'download', href: entry.file.url, download: entry.file.name },
     can.recall && { label: 'Recall', icon: 'undo', id: 'menu-recall', danger: true, run: () => askRecall(it) },
