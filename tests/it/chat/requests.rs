@@ -120,10 +120,6 @@ async fn a_request_that_is_rejected_leaves_the_room_and_may_come_again(pool: PgP
     membership(&bridge, &room, &ana.mxid, "leave").await;
     bridge.homeserver.wait_until_pushed().await;
     assert_eq!(answer(&ana, &id, "accept").await.0, 404);
-    let mut away = ana.socket_with("&since=0-0").await;
-    assert_eq!(away.next("message_request.created").await["id"], id.as_str());
-    let told = away.next("message_request.answered").await;
-    assert_eq!((&told["id"], &told["status"]), (&json!(id), &json!("rejected")));
 
     let again = alice.create_dm(&ana.mxid);
     assert_eq!(socket.next("message_request.created").await["id"], id.as_str());
@@ -182,8 +178,6 @@ async fn a_group_asks_whoever_nova_users_and_matrix_users_bring(pool: PgPool) {
     alice.kick(&room, &ben.mxid);
     assert_eq!(socket.next("message_request.answered").await["status"], "withdrawn");
     assert_eq!(requests(&ben).await, Vec::<Value>::new());
-    let mut away = ben.socket_with("&since=0-0").await;
-    while away.next("message_request.answered").await["status"] != "withdrawn" {}
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
