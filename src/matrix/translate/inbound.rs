@@ -83,10 +83,13 @@ fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> 
     // A redacted event is pushed without its content: there is nothing left to carry.
     let redacted = envelope.unsigned.get("redacted_because").is_some();
     let meaning = match (&envelope.state_key, redacted) {
-        (Some(key), _) => match state(&envelope.event_type, key, &envelope.content) {
-            Meaning::Member(member) => Meaning::Member(invite::shown(member, &envelope)),
-            other => other,
-        },
+        (Some(key), _) => {
+            let mut meaning = state(&envelope.event_type, key, &envelope.content);
+            if let Meaning::Member(member) = &mut meaning {
+                member.shown = invite::shown(member.membership, &envelope).map(Box::new);
+            }
+            meaning
+        }
         (None, true) => Meaning::Nothing,
         (None, false) => {
             let marker = envelope.content.get(MARKER).and_then(Value::as_str);

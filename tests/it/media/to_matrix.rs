@@ -300,18 +300,10 @@ async fn a_group_wears_a_picture_that_was_uploaded(pool: PgPool) {
     let mxc = bridge
         .homeserver
         .wait_for("the second picture", |world| {
-            let changes = world.rooms.get(&room)?.timeline.iter();
-            let last = changes.filter(|it| it["type"] == "m.room.avatar").next_back()?;
-            let url = last["content"]["url"].as_str()?.to_owned();
-            (world
-                .rooms
-                .get(&room)?
-                .timeline
-                .iter()
-                .filter(|it| it["type"] == "m.room.avatar")
-                .count()
-                == 2)
-                .then_some(url)
+            let all = world.rooms.get(&room)?.timeline.iter();
+            let changes: Vec<_> = all.filter(|it| it["type"] == "m.room.avatar").collect();
+            let last = changes.last().filter(|_| changes.len() == 2)?;
+            Some(last["content"]["url"].as_str()?.to_owned())
         })
         .await;
     assert!(mxc.starts_with("mxc://"), "{mxc}");

@@ -4,22 +4,20 @@
 use serde_json::Value;
 
 use super::{Envelope, state};
-use crate::domain::event::{Meaning, MemberEvent, RoomMembership, Shown};
+use crate::domain::event::{Meaning, RoomMembership, Shown};
 
 /// More state than any server shows in an invite.
 const MAX_STATE: usize = 64;
 
-/// The same membership, with what its invite shows.
-pub(super) fn shown(mut member: MemberEvent, envelope: &Envelope) -> MemberEvent {
+/// What an invite shows; nothing where it is none, or shows nothing.
+pub(super) fn shown(membership: RoomMembership, envelope: &Envelope) -> Option<Shown> {
     let stripped = envelope.unsigned.get("invite_room_state").and_then(Value::as_array);
-    if let Some(stripped) = stripped.filter(|_| member.membership == RoomMembership::Invite) {
-        let mut shown = Shown::default();
-        for event in stripped.iter().take(MAX_STATE) {
-            add(&mut shown, event, envelope.sender.as_str());
-        }
-        member.shown = Some(Box::new(shown)).filter(|shown| **shown != Shown::default());
+    let stripped = stripped.filter(|_| membership == RoomMembership::Invite)?;
+    let mut shown = Shown::default();
+    for event in stripped.iter().take(MAX_STATE) {
+        add(&mut shown, event, envelope.sender.as_str());
     }
-    member
+    Some(shown).filter(|shown| *shown != Shown::default())
 }
 
 fn add(shown: &mut Shown, event: &Value, inviter: &str) {
@@ -56,6 +54,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+    use crate::domain::event::MemberEvent;
 
     fn invite(membership: &str, stripped: &Value) -> MemberEvent {
         let event = json!({
@@ -64,11 +63,11 @@ mod tests {
             "unsigned": { "invite_room_state": stripped },
         });
         let raw = RawValue::from_string(event.to_string()).unwrap();
-        match super::super::read(raw, DateTime::UNIX_EPOCH).decoded.unwrap().meaning {
-            Meaning::Member(member) => Some(member),
-            _ => None,
-        }
-        .unwrap()
+        let meaning = super::super::read(raw, DateTime::UNIX_EPOCH).decoded.unwrap().meaning;
+        let Meaning::Member(member) = meaning else {
+            unreachable!("it is a membership")
+        };
+        member
     }
 
     fn piece(event_type: &str, key: &str, content: &Value) -> Value {
