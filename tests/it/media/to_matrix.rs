@@ -307,6 +307,8 @@ async fn a_group_wears_a_picture_that_was_uploaded(pool: PgPool) {
         })
         .await;
     assert!(mxc.starts_with("mxc://"), "{mxc}");
+    // The room tells of the first one as well, and of the second one last.
+    bridge.homeserver.wait_until_pushed().await;
     let (_, now) = ana.get(&format!("/conversations/{id}")).await;
     assert_ne!(now["avatar_url"], made["avatar_url"]);
 
