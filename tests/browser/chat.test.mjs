@@ -510,7 +510,7 @@ test('the keyboard goes from the field to the newest message, and from there to 
   await page.getByRole('menu').waitFor();
   await page.keyboard.press('End');
   await page.keyboard.press('ArrowUp');
-  assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Reply');
+  assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Answer in a thread');
   await page.keyboard.press('Escape');
   await page.getByRole('menu').waitFor({ state: 'detached' });
   assert.equal(await at(), 'message-menu First');
