@@ -32,6 +32,7 @@ mod sealer;
 pub mod search;
 pub mod server;
 pub mod session;
+pub mod threads;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -32,6 +32,8 @@ pub struct Said {
     pub idempotency_key: Option<String>,
     /// The message that it answers.
     pub reply_to: Option<MessageId>,
+    /// A message of the thread in which it is said, or the one that begins it.
+    pub thread: Option<MessageId>,
 }
 
 impl Bridge {
@@ -60,6 +62,7 @@ impl Bridge {
             text,
             idempotency_key,
             reply_to,
+            thread,
         }: Said,
         shares: bool,
     ) -> Result<Message, CommandError> {
@@ -87,10 +90,7 @@ impl Bridge {
             return Err(CommandError::Forbidden(BLOCKED));
         }
         address(&mut tx, conversation, sender, &mut text).await?;
-        let answered = match reply_to {
-            Some(target) => Some(answerable(&mut tx, conversation, target).await?),
-            None => None,
-        };
+        let (reply_to, thread_root) = answering(&mut tx, conversation, reply_to, thread).await?;
         let id = MessageId(self.id(now));
         let message = NewMessage {
             id,
@@ -99,8 +99,7 @@ impl Bridge {
             sequence: place.last_sequence + 1,
             text,
             reply_to,
-            // Whoever answers in a thread stays in it.
-            thread_root: answered.and_then(|target| target.thread_root),
+            thread_root,
             event_id: None,
             idempotency_key,
             delivery: place.has_portal.then_some(Delivery::Pending),
@@ -144,12 +143,38 @@ impl Bridge {
     }
 }
 
-/// The message that somebody answers.
-async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) -> Result<Message, CommandError> {
+/// What somebody answers, and the event of the thread in which they do. Whoever answers nothing in a thread answers the
+/// message that they begin it with, as it is read from Matrix too.
+async fn answering(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    reply_to: Option<MessageId>,
+    thread: Option<MessageId>,
+) -> Result<(Option<MessageId>, Option<String>), CommandError> {
+    let invalid = |complaint: &str| CommandError::Invalid(complaint.to_owned());
+    let answered = match reply_to {
+        Some(target) => Some(there(tx, conversation, target, "reply_to_message_id").await?),
+        None => None,
+    };
+    let Some(thread) = thread else {
+        // Whoever answers in a thread stays in it.
+        return Ok((reply_to, answered.and_then(|target| target.thread_root)));
+    };
+    let first = there(tx, conversation, thread, "thread_root_message_id").await?;
+    let root = first.thread_root.or(first.event_id);
+    let root = root.ok_or_else(|| invalid("thread_root_message_id names a message that is not in Matrix (yet)"))?;
+    if answered.is_some_and(|it| it.thread_root.as_ref() != Some(&root) && it.event_id.as_ref() != Some(&root)) {
+        return Err(invalid("reply_to_message_id names a message outside of the thread"));
+    }
+    Ok((reply_to.or(Some(thread)), Some(root)))
+}
+
+/// A message that is named in a field.
+async fn there(tx: &mut Tx, conversation: ConversationId, id: MessageId, field: &str) -> Result<Message, CommandError> {
     let found = messages::find(tx, id).await?;
     found
         .filter(|it| it.conversation == conversation && it.gone.is_none())
-        .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
+        .ok_or_else(|| CommandError::Invalid(format!("{field} names no message of this conversation")))
 }
 
 /// Makes pills of the names that are addressed, unless the client has formatted the text itself, and finds out whether it

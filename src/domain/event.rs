@@ -162,6 +162,21 @@ pub struct MemberEvent {
     pub avatar_url: Option<String>,
     /// Whether an invite is to a direct chat.
     pub is_direct: bool,
+    /// What an invite shows of the room.
+    pub shown: Option<Box<Shown>>,
+}
+
+/// What an invite shows of a room to whoever is not in it: stripped state, as the inviter's server tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The room's name.
+    pub name: Option<String>,
+    /// Its topic.
+    pub topic: Option<String>,
+    /// Its picture, an mxc address.
+    pub avatar_url: Option<String>,
+    /// The inviter's own place in it, with their profile.
+    pub inviter: Option<MemberEvent>,
 }
 
 /// A membership in a Matrix room.

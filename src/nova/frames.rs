@@ -355,6 +355,12 @@ pub fn presence(seen: &Seen, at: Timestamp) -> Utf8Bytes {
     text(&passing::presence(seen, at))
 }
 
+/// The reader blocks somebody, or no longer does. Without a `stream_id`: whoever was away reads the list.
+#[must_use]
+pub fn block(user: UserId, blocks: bool, at: Timestamp) -> Utf8Bytes {
+    text(&passing::block(user, blocks, at))
+}
+
 /// `connection.established`, for who wants to be greeted.
 #[must_use]
 pub fn greeting(user: UserId, connection: Uuid) -> Utf8Bytes {

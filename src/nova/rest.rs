@@ -24,6 +24,7 @@ mod receipts;
 mod search;
 #[cfg(test)]
 pub(crate) mod tests;
+mod threads;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;

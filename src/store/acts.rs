@@ -4,7 +4,8 @@ pub mod context;
 mod reading;
 
 pub use reading::{
-    OutgoingEdit, OutgoingReaction, Tally, event_of, is_somebodys, outgoing_edit, outgoing_reaction, reactions, tallies,
+    OutgoingEdit, OutgoingReaction, Reactor, Tally, event_of, is_somebodys, outgoing_edit, outgoing_reaction,
+    reactions, reactors, tallies,
 };
 
 use sqlx::PgConnection;

@@ -1,14 +1,15 @@
 //! Element and Nova chat: each direction, and what may happen in between.
 
 mod acts;
+mod blocked;
 mod delivery;
 mod from_matrix;
 mod groups;
 mod history;
 mod keeping;
-mod pins;
 mod mapping;
 mod older_rooms;
+mod pins;
 mod presence;
 mod receipts;
 mod requests;

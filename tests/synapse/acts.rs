@@ -242,4 +242,21 @@ async fn answers_and_threads_go_both_ways() {
     let path = format!("{V3}/rooms/{}/event/{}", enc(&room), enc(&root));
     let bundled = matrix.api.get(&path).await;
     assert_eq!(bundled["unsigned"]["m.relations"]["m.thread"]["count"], 2, "{bundled}");
+
+    // By any message of it, and as an answer to nothing but the thread.
+    let more = json!({ "content": "more of it", "thread_root_message_id": in_nova["id"] });
+    nova.send(&conversation, &more).await;
+    let more = matrix.hears(&room, "more of it").await;
+    assert_eq!(
+        (
+            &more["content"]["m.relates_to"]["rel_type"],
+            &more["content"]["m.relates_to"]["event_id"]
+        ),
+        (&json!("m.thread"), &json!(root))
+    );
+    let thread = nova.api.get(&format!("/messages/{}/thread", id_of(&in_nova))).await;
+    let said = thread["messages"].as_array().unwrap();
+    let said: Vec<&Value> = said.iter().map(|it| &it["content"]).collect();
+    assert_eq!(said, ["leaf", "in the thread", "more of it"]);
+    assert_eq!(thread["root"]["thread_answers"], 3);
 }

@@ -121,10 +121,10 @@ export class NovaConnection extends EventTarget {
    * because frames of one socket keep their order; otherwise by REST. When this rejects with a transient error the
    * message may or may not have arrived: call again with the same idempotency key.
    */
-  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media }) {
+  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, threadRoot, media }) {
     // What carries a file goes by REST alone.
     if (this.#status !== 'online' || media) {
-      return this.#options.rest.sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media });
+      return this.#options.rest.sendMessage({ conversationId, content, idempotencyKey, style, replyTo, threadRoot, media });
     }
     return this.request({
       type: 'message.send',
@@ -133,6 +133,7 @@ export class NovaConnection extends EventTarget {
       idempotency_key: idempotencyKey,
       ...(style && { style }),
       ...(replyTo && { reply_to_message_id: replyTo }),
+      ...(threadRoot && { thread_root_message_id: threadRoot }),
     });
   }
 

@@ -14,12 +14,21 @@ import { Privacy } from './privacy.js';
 import { Reading } from './receipts.js';
 import { Requests } from './requests.js';
 import { Sender } from './sender.js';
+import { Threads, needsRoot, needsSide } from './side.js';
 import { createStore, initialState, needsList, needsMessage } from './store.js';
 import { OwnTyping, TypingOfOthers } from './typing.js';
 import { Uploads, carried, shownFile } from './uploads.js';
 
 /** So many pages back, and no further, a message that is asked for is looked for. */
 const JUMP_PAGES = 40;
+
+/**
+ * @typedef {{replyTo?: string, threadRoot?: string, threadEvent?: string}} Where  what a message answers, and in which thread
+ * @param {Where} [where]
+ */
+function placed({ replyTo, threadRoot, threadEvent } = {}) {
+  return { ...(replyTo && { replyTo }), ...(threadRoot && { threadRoot, threadEvent }) };
+}
 
 export class Session {
   #rest;
@@ -62,6 +71,7 @@ export class Session {
     this.requests = new Requests({ rest: this.#rest, store, attempt, refreshList: () => this.refreshList() });
     this.pins = new Pins({ rest: this.#rest, store, attempt });
     this.privacy = new Privacy({ rest: this.#rest, store, attempt, refreshRequests: () => this.requests.refresh() });
+    this.threads = new Threads({ rest: this.#rest, store, attempt });
     this.uploads = new Uploads({ rest: this.#rest, store, onReady: (upload) => this.#sendUpload(upload) });
     this.typing = new OwnTyping({ tell: (frame) => this.#connection.tell(frame) });
     this.notifier = new Notifier({ storage, onOpen });
@@ -106,10 +116,13 @@ export class Session {
       this.loadNewest(this.store.state.selected);
       this.pins.load(this.store.state.selected);
     }
+    if (this.store.state.side) this.threads.load(this.store.state.side.rootId);
   }
 
   #onFrame(frame) {
     const refresh = needsList(this.store.state, frame);
+    const root = needsRoot(this.store.state, frame);
+    const side = needsSide(this.store.state, frame);
     this.#othersType.onFrame(frame);
     this.store.dispatch({ type: 'frame', frame });
     this.notifier.show(notice(this.store.state, frame, Date.now()));
@@ -118,6 +131,8 @@ export class Session {
     if (frame.type.startsWith('message_request.')) this.requests.refresh();
     this.pins.onFrame(frame);
     if (needsMessage(this.store.state, frame)) this.acts.reload(frame.conversation_id, frame.message_id);
+    if (root) this.acts.reload(frame.conversation_id, root);
+    if (side) this.threads.load(frame.message_id);
     this.#reading.check();
   }
 
@@ -200,20 +215,20 @@ export class Session {
     return this.#attempt(async () => this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) }));
   }
 
-  /** @param {string} text what the user wrote; "/me waves" is an emote @param {{replyTo?: string}} [more] */
-  send(conversationId, text, { replyTo } = {}) {
+  /** @param {string} text what the user wrote; "/me waves" is an emote @param {Where} [where] */
+  send(conversationId, text, where) {
     const emote = /^\/me\s+(\S[\s\S]*)$/.exec(text);
-    this.#queue(conversationId, { content: emote ? emote[1] : text, ...(emote && { style: 'emote' }), ...(replyTo && { replyTo }) });
+    this.#queue(conversationId, { content: emote ? emote[1] : text, ...(emote && { style: 'emote' }), ...placed(where) });
   }
 
-  sendLocation(conversationId, { latitude, longitude, accuracy }) {
+  sendLocation(conversationId, { latitude, longitude, accuracy }, where) {
     const media = { message_type: 'location', latitude, longitude, accuracy_meters: accuracy };
-    this.#queue(conversationId, { content: '', media, location: { latitude, longitude } });
+    this.#queue(conversationId, { content: '', media, location: { latitude, longitude }, ...placed(where) });
   }
 
   #sendUpload(upload) {
-    const { conversationId, send: { content, replyTo } } = upload;
-    this.#queue(conversationId, { content, media: carried(upload), file: shownFile(upload), ...(replyTo && { replyTo }) });
+    const { conversationId, send: { content, ...where } } = upload;
+    this.#queue(conversationId, { content, media: carried(upload), file: shownFile(upload), ...placed(where) });
   }
 
   #queue(conversationId, message) {

@@ -19,6 +19,7 @@
  * @property {import('./uploads.js').Upload[]} uploads
  * @property {import('./requests.js').Request[]} requests  who asks to chat, the newest first
  * @property {Record<string, import('./message.js').Message[]>} pins  what is pinned where it was asked for, the last one first
+ * @property {import('./side.js').Side|null} side  the thread that is shown in the place of its conversation
  * @property {string[]} blocked  whom the user blocks
  */
 import {
@@ -28,6 +29,7 @@ import { edited, merge, readMessage, recalled } from './message.js';
 import { EMPTY_THREAD, withChanged, withDelivery, withMessage, withPage, withPending, withoutMessage } from './thread.js';
 import { withBlocked, withBlocks } from './privacy.js';
 import { withRequested, withRequests, withoutRequest } from './requests.js';
+import { withSide } from './side.js';
 import { withTyping } from './typing.js';
 import { withUpload } from './uploads.js';
 
@@ -36,7 +38,7 @@ export function initialState(me) {
   return {
     me, connection: { status: 'offline' }, list: { state: 'loading' },
     conversations: {}, threads: {}, people: {}, selected: null,
-    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], pins: {}, blocked: [],
+    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], pins: {}, side: null, blocked: [],
   };
 }
 
@@ -92,6 +94,7 @@ export function reduce(state, action) {
       if (action.type.startsWith('pending.')) {
         return withThread(state, action.item.conversationId, (thread) => withPending(thread, action, state.me.id));
       }
+      if (action.type.startsWith('side.')) return { ...state, side: withSide(state.side, action) };
       return action.type.startsWith('upload.') ? { ...state, uploads: withUpload(state.uploads, action) } : state;
   }
 }
@@ -127,6 +130,8 @@ function withFrame(state, frame) {
       return withSettings(state, frame);
     case 'group_deleted':
       return without(state, id);
+    case 'relationship.updated':
+      return withBlocked(state, frame.user_id, frame.is_blocking);
     case 'message_request.created':
       return withRequested(state, frame);
     case 'message_request.answered':
@@ -175,7 +180,7 @@ function withSelected(state, id) {
   const own = ownMember(conversation, state.me.id);
   const unread = conversation?.unread_count > 0 && own;
   const marker = unread ? { id, after: own.last_read_sequence ?? 0 } : null;
-  return { ...state, selected: id, marker, looking: { ...state.looking, atEnd: !unread } };
+  return { ...state, selected: id, side: null, marker, looking: { ...state.looking, atEnd: !unread } };
 }
 
 function withNewMessage(state, id, message) {

@@ -62,7 +62,9 @@ test('what may be done depends on whose it is, how old, and by whom', () => {
   assert.deepEqual(names({ ...text({}), own: false }, at(1)), ['reply', 'react', 'pin']);
   assert.deepEqual(names({ ...text({}), own: false }, { ...at(1), role: 'moderator' }), ['reply', 'react']);
   assert.deepEqual(names({ ...text({}), own: false }, { ...at(1), role: 'admin' }), ['reply', 'react', 'delete', 'recall', 'pin']);
-  assert.deepEqual(names({ ...readMessage(ROW), own: true }, at(1)), ['reply', 'react', 'delete', 'recall', 'pin']);
+  const file = { ...readMessage(ROW), own: true };
+  for (const kind of ['image', 'video', 'audio', 'file']) assert.ok(names({ ...file, file: { ...file.file, kind } }, at(1)).includes('edit'), 'its caption');
+  for (const kind of ['sticker', 'voice']) assert.deepEqual(names({ ...file, file: { ...file.file, kind } }, at(1)), ['reply', 'react', 'delete', 'recall', 'pin']);
   assert.deepEqual(names({ ...mine, pending: {} }, at(1)), []);
   assert.deepEqual(names({ ...mine, recalledAt: 'x' }, at(1)), []);
 });

@@ -69,7 +69,7 @@ impl Planner<'_> {
                     portal.conversation
                 } else {
                     // The Nova user joined with a Matrix client of their own: the room is theirs in Nova too.
-                    let made = self.new_conversation(event, ghost, Kind::Group);
+                    let made = self.new_conversation(event, ghost, Kind::Group, None);
                     self.job(
                         Lane::Conversation(made),
                         ghost,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{ConversationEdit, MemberEdit, NewEntry, Planner, Portal, Verdict, reason};
 use crate::domain::conversation::{Conversation, Kind, Member, Membership, pair};
-use crate::domain::event::{InboundEvent, Meaning, MemberEvent};
+use crate::domain::event::{InboundEvent, Meaning, MemberEvent, Shown};
 use crate::domain::feed::{Change, UpdatedField};
 use crate::domain::ids::{ConversationId, OutboxId, UserId};
 use crate::domain::job::{Job, Lane};
@@ -28,10 +28,11 @@ impl Planner<'_> {
     ) -> ConversationId {
         let inviter = self.context.ghosts.person(event.sender.as_str());
         if self.context.ghosts.nova_user(event.sender.as_str()).is_none() {
-            self.know(&event.sender, inviter, None);
+            let shown = member.shown.as_ref().and_then(|shown| shown.inviter.as_ref());
+            self.know(&event.sender, inviter, shown);
         }
         if !member.is_direct {
-            let made = self.new_conversation(event, inviter, Kind::Group);
+            let made = self.new_conversation(event, inviter, Kind::Group, member.shown.as_deref());
             self.come(event, made, inviter, Membership::Joined);
             return made;
         }
@@ -51,7 +52,7 @@ impl Planner<'_> {
             };
             return self.come(event, conversation, inviter, Membership::Joined).0;
         }
-        let made = self.new_conversation(event, inviter, Kind::Direct);
+        let made = self.new_conversation(event, inviter, Kind::Direct, None);
         self.context.direct.insert(pair(inviter, ghost), made);
         self.effects.pairs.push((inviter, ghost, made));
         self.come(event, made, inviter, Membership::Joined);
@@ -59,21 +60,35 @@ impl Planner<'_> {
     }
 
     /// Makes a conversation around a room that has none.
-    pub(super) fn new_conversation(&mut self, event: &InboundEvent, by: UserId, kind: Kind) -> ConversationId {
-        let id = self.found(event, by, kind);
+    pub(super) fn new_conversation(
+        &mut self,
+        event: &InboundEvent,
+        by: UserId,
+        kind: Kind,
+        shown: Option<&Shown>,
+    ) -> ConversationId {
+        let id = self.found(event, by, kind, shown);
         self.become_portal(id, &event.room);
         id
     }
 
-    /// A new conversation for the event's room, which becomes its portal in whatever way.
-    pub(super) fn found(&mut self, event: &InboundEvent, by: UserId, kind: Kind) -> ConversationId {
+    /// A new conversation for the event's room, which becomes its portal in whatever way. It looks as is `shown` of it.
+    pub(super) fn found(
+        &mut self,
+        event: &InboundEvent,
+        by: UserId,
+        kind: Kind,
+        shown: Option<&Shown>,
+    ) -> ConversationId {
         let id = ConversationId((self.new_id)());
+        let shown = shown.cloned().unwrap_or_default();
+        let name = shown.name;
         let conversation = Conversation {
             id,
             kind,
-            name: None,
-            description: None,
-            avatar_url: None,
+            name: name.clone(),
+            description: shown.topic,
+            avatar_url: shown.avatar_url,
             created_by: by,
             has_portal: true,
             room: Some(event.room.clone()),
@@ -85,7 +100,7 @@ impl Planner<'_> {
         self.context.conversations.insert(id, conversation);
         self.effects
             .feed
-            .push(NewEntry::change(id, Change::Created { by, kind, name: None }));
+            .push(NewEntry::change(id, Change::Created { by, kind, name }));
         id
     }
 

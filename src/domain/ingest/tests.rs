@@ -99,6 +99,7 @@ fn membership(target: &str, membership: RoomMembership) -> Meaning {
         display_name: None,
         avatar_url: None,
         is_direct: false,
+        shown: None,
     })
 }
 
@@ -109,6 +110,7 @@ fn named(target: &str, name: &str) -> Meaning {
         display_name: Some(name.to_owned()),
         avatar_url: None,
         is_direct: false,
+        shown: None,
     })
 }
 
@@ -119,6 +121,7 @@ fn direct_invite(target: &str) -> Meaning {
         display_name: None,
         avatar_url: None,
         is_direct: true,
+        shown: None,
     })
 }
 

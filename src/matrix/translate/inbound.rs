@@ -3,6 +3,7 @@
 //! Types come from the [client-server specification](https://spec.matrix.org/v1.16/client-server-api/#room-events); the
 //! contents are read leniently, because what Synapse pushes is what other people's clients wrote.
 
+mod invite;
 mod relations;
 
 use std::collections::BTreeMap;
@@ -87,7 +88,13 @@ fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> 
     // A redacted event is pushed without its content: there is nothing left to carry.
     let redacted = envelope.unsigned.get("redacted_because").is_some();
     let meaning = match (&envelope.state_key, redacted) {
-        (Some(key), _) => state(&envelope.event_type, key, &envelope.content),
+        (Some(key), _) => {
+            let mut meaning = state(&envelope.event_type, key, &envelope.content);
+            if let Meaning::Member(member) = &mut meaning {
+                member.shown = invite::shown(member.membership, &envelope).map(Box::new);
+            }
+            meaning
+        }
         (None, true) => Meaning::Nothing,
         (None, false) => {
             let marker = envelope.content.get(MARKER).and_then(Value::as_str);
@@ -243,6 +250,7 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 display_name: text("displayname"),
                 avatar_url: text("avatar_url").filter(|url| url.starts_with("mxc://")),
                 is_direct: content.get("is_direct").is_some_and(|it| it == true),
+                shown: None,
             })
         }
         ("m.room.create", "") => {

@@ -38,11 +38,12 @@ pub fn message(id: MessageId, text: &Text) -> Value {
     with(said(text), MARKER, json!(id))
 }
 
-/// A message's content that answers the message of another event, in that one's thread. Its author is told, unless they
-/// answer themselves.
+/// A message's content that answers the message of another event, in a thread where it is said in one. Its author is told,
+/// unless they answer themselves, or it answers no more than the thread.
 #[must_use]
 pub fn answering(mut content: Value, target: &str, thread: Option<&str>, author: Option<&UserId>) -> Value {
-    if let Some(author) = author
+    let falls_back = thread == Some(target);
+    if let Some(author) = author.filter(|_| !falls_back)
         && let Some(mentions) = content.get_mut(MENTIONS).and_then(Value::as_object_mut)
         && let Some(people) = mentions.entry("user_ids").or_insert_with(|| json!([])).as_array_mut()
         && !people.iter().any(|it| it == author.as_str())
@@ -52,7 +53,7 @@ pub fn answering(mut content: Value, target: &str, thread: Option<&str>, author:
     let answered = json!({ "event_id": target });
     let relation = match thread {
         Some(root) => json!({
-            "rel_type": "m.thread", "event_id": root, "is_falling_back": false, "m.in_reply_to": answered,
+            "rel_type": "m.thread", "event_id": root, "is_falling_back": falls_back, "m.in_reply_to": answered,
         }),
         None => json!({ "m.in_reply_to": answered }),
     };

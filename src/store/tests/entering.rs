@@ -42,6 +42,7 @@ fn invite(target: UserId) -> Meaning {
         display_name: None,
         avatar_url: None,
         is_direct: true,
+        shown: None,
     })
 }
 

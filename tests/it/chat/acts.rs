@@ -4,6 +4,7 @@ mod everybody;
 mod from_matrix;
 mod hostile;
 mod mentions;
+mod threads;
 mod to_matrix;
 mod waiting;
 

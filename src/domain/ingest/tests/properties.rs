@@ -36,6 +36,7 @@ fn member() -> impl Strategy<Value = Meaning> {
             display_name: name,
             avatar_url: None,
             is_direct,
+            shown: None,
         })
     })
 }

@@ -31,7 +31,10 @@ export function openMessageMenu(anchor, it) {
   const text = entry.recalledAt ? '' : caption(entry);
   openMenu(anchor, [
     can.reply && { label: 'Reply', icon: 'reply', id: 'menu-reply', run: () => context.onReply(entry) },
-    can.edit && { label: 'Edit', icon: 'edit', id: 'menu-edit', run: () => context.onEdit(entry) },
+    can.reply && context.onThread && entry.eventId && {
+      label: entry.threadRoot || entry.answers ? 'Show the thread' : 'Answer in a thread', icon: 'chat', id: 'menu-thread', run: () => context.onThread(entry),
+    },
+    can.edit && { label: entry.file ? 'Edit caption' : 'Edit', icon: 'edit', id: 'menu-edit', run: () => context.onEdit(entry) },
     text && { label: 'Copy text', icon: 'copy', run: () => navigator.clipboard?.writeText(text) },
     entry.file?.url && { label: 'Download', icon: 'download', href: entry.file.url, download: entry.file.name },
     can.pin && pinItem(it),
