@@ -57,7 +57,7 @@ pub async fn root(
         messages::Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                 matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                thread_root,
+                thread_root, mentions_room,
                 (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE matrix_event_id = $2 AND conversation_id = $1 AND deleted_at IS NULL",
         conversation.0,
@@ -85,7 +85,7 @@ pub async fn page(
         messages::Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                 matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                thread_root,
+                thread_root, mentions_room,
                 (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE conversation_id = $1 AND thread_root = $2 AND sequence_number > $3 AND deleted_at IS NULL
            AND (recalled_at IS NULL OR $5)

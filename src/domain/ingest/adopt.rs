@@ -74,6 +74,7 @@ pub fn company(ghosts: &Ghosts, bots: &[String], state: &[RawEvent]) -> Company 
             | Meaning::Topic(_)
             | Meaning::Avatar(_)
             | Meaning::PowerLevels { .. }
+            | Meaning::Pinned { .. }
             | Meaning::Tombstone { .. }
             | Meaning::Call { .. }
             | Meaning::RtcRing { .. }
@@ -140,7 +141,7 @@ impl Planner<'_> {
             }
             None => {
                 let kind = if two.is_some() { Kind::Direct } else { Kind::Group };
-                let made = self.new_conversation(&coming, ghost, kind);
+                let made = self.new_conversation(&coming, ghost, kind, None);
                 if let Some((one, other)) = two {
                     self.context.direct.insert((one, other), made);
                     self.effects.pairs.push((one, other, made));

@@ -40,6 +40,7 @@ fn add(shown: &mut Shown, event: &Value, inviter: &str) {
         | Meaning::Encrypted
         | Meaning::Create { .. }
         | Meaning::PowerLevels { .. }
+        | Meaning::Pinned { .. }
         | Meaning::Tombstone { .. }
         | Meaning::Call { .. }
         | Meaning::RtcRing { .. }
