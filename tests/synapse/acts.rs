@@ -20,6 +20,10 @@ pub(crate) fn edit(target: &str, text: &str) -> Value {
     })
 }
 
+pub(crate) fn reaction(target: &str, key: &str) -> Value {
+    json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": target, "key": key } })
+}
+
 /// The first event of a room that relates to another one in this way.
 fn related<'a>(room: &'a Room, rel_type: &str, target: &str) -> Option<&'a Value> {
     room.timeline.iter().find(|event| {
@@ -76,8 +80,7 @@ async fn element_edits_reacts_and_redacts() {
         it["content"] == "helo" && it["version_number"] == 3
     })
     .await;
-    let annotation = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": said, "key": "👍" } });
-    let thumb = matrix.send_event(&room, "m.reaction", &annotation).await;
+    let thumb = matrix.send_event(&room, "m.reaction", &reaction(&said, "👍")).await;
     socket.frame("the reaction", is("reaction.added")).await;
     shows(&nova, &conversation, |it| it["reactions"][0]["emoji"] == "👍").await;
     matrix.redact(&room, &thumb).await;

@@ -14,6 +14,7 @@
 )]
 
 mod acts;
+mod again;
 mod appservice;
 mod bot;
 mod direct;
@@ -26,6 +27,7 @@ mod passing;
 mod places;
 mod profiles;
 mod requests;
+mod rights;
 mod rooms;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]
