@@ -8,9 +8,11 @@ use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use crate::blows::Blow;
-use crate::burst::{Counters, Ledger, talk};
+use crate::burst::talk;
 use crate::cast::Cast;
 use crate::check;
+use crate::insist::Counters;
+use crate::plan::Ledger;
 use crate::support::env::{Env, variable};
 use crate::support::world::World;
 
@@ -39,8 +41,11 @@ pub(crate) async fn play(blows: &[Blow]) {
     let mut random = StdRng::seed_from_u64(seed);
     eprintln!("NOVA_CRASH_SEED={seed}");
     let cast = Cast::gather(world).await;
-    let mut ledger = Ledger::new();
-    eprintln!("round  blow             messages  struck at      repeated  reconnects  talking   rest");
+    let mut ledger = Ledger::default();
+    for (n, place) in cast.places.iter().enumerate() {
+        ledger.says(n, cast.opened(n), &place.opening.text);
+    }
+    eprintln!("round  blow             messages  acts  struck at      repeated  reconnects  talking   rest");
     for (n, blow) in blows.iter().enumerate() {
         round(&cast, n + 1, *blow, &mut random, &mut ledger).await;
     }
@@ -74,10 +79,12 @@ async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &
     check::drained(cast, n, ledger).await;
     let rest = resting.elapsed();
     check::all_is_there(cast, ledger).await;
+    check::all_is_read(cast, ledger).await;
     eprintln!(
-        "{n:5}  {:15}  {:8}  {:13}  {:8}  {:10}  {:5.1} s  {:4.1} s",
+        "{n:5}  {:15}  {:8}  {:4}  {:13}  {:8}  {:10}  {:5.1} s  {:4.1} s",
         format!("{blow:?}"),
         counters.said.load(Ordering::Relaxed),
+        counters.acts.load(Ordering::Relaxed),
         format!("{struck:?}"),
         counters.repeated.load(Ordering::Relaxed),
         connections(cast) - before,
