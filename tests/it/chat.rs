@@ -1,6 +1,7 @@
 //! Element and Nova chat: each direction, and what may happen in between.
 
 mod acts;
+mod crowd;
 mod delivery;
 mod from_matrix;
 mod groups;
