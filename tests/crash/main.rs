@@ -23,6 +23,7 @@ mod check;
 mod insist;
 mod plan;
 mod rounds;
+mod seals;
 mod sides;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]

@@ -28,28 +28,57 @@ fn seed() -> u64 {
     )
 }
 
-/// Plays one round after the other with the same people in the same rooms.
+/// The same people in the same rooms, round after round.
+pub(crate) struct Play {
+    pub(crate) cast: Cast,
+    random: StdRng,
+    ledger: Ledger,
+    round: usize,
+    /// The parts are struck by one test at a time, whoever runs the tests.
+    _turn: File,
+}
+
+impl Play {
+    /// Everybody comes together; nobody where no copy runs.
+    pub(crate) async fn begin() -> Option<Self> {
+        Env::load()?;
+        let turn = File::open(variable("NOVA_DEV_ENV").unwrap()).unwrap();
+        turn.lock().unwrap();
+        let world = World::open().await.unwrap();
+        let seed = seed();
+        eprintln!("NOVA_CRASH_SEED={seed}");
+        let cast = Cast::gather(world).await;
+        let mut ledger = Ledger::default();
+        for (n, place) in cast.places.iter().enumerate() {
+            ledger.says(n, cast.opened(n), &place.opening.text);
+        }
+        eprintln!("round  blow             messages  acts  struck at      repeated  reconnects  talking   rest");
+        Some(Self {
+            cast,
+            random: StdRng::seed_from_u64(seed),
+            ledger,
+            round: 0,
+            _turn: turn,
+        })
+    }
+
+    pub(crate) async fn round(&mut self, blow: Blow) {
+        self.round += 1;
+        round(&self.cast, self.round, blow, &mut self.random, &mut self.ledger).await;
+    }
+
+    /// Looks once more whether all is there.
+    pub(crate) async fn check(&self) {
+        check::all_is_there(&self.cast, &self.ledger).await;
+    }
+}
+
+/// Plays one round after the other.
 pub(crate) async fn play(blows: &[Blow]) {
-    if Env::load().is_none() {
-        return;
+    let Some(mut play) = Play::begin().await else { return };
+    for blow in blows {
+        play.round(*blow).await;
     }
-    // The parts are struck by one test at a time, whoever runs the tests.
-    let turn = File::open(variable("NOVA_DEV_ENV").unwrap()).unwrap();
-    turn.lock().unwrap();
-    let world = World::open().await.unwrap();
-    let seed = seed();
-    let mut random = StdRng::seed_from_u64(seed);
-    eprintln!("NOVA_CRASH_SEED={seed}");
-    let cast = Cast::gather(world).await;
-    let mut ledger = Ledger::default();
-    for (n, place) in cast.places.iter().enumerate() {
-        ledger.says(n, cast.opened(n), &place.opening.text);
-    }
-    eprintln!("round  blow             messages  acts  struck at      repeated  reconnects  talking   rest");
-    for (n, blow) in blows.iter().enumerate() {
-        round(&cast, n + 1, *blow, &mut random, &mut ledger).await;
-    }
-    drop(turn);
 }
 
 async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &mut Ledger) {
