@@ -54,12 +54,13 @@ impl Talk<'_> {
     /// As Element does: one at a time, under one transaction id until it is answered.
     async fn element(&self, user: &MatrixUser, lines: Vec<Line>) {
         for line in lines {
-            let content = match line.fate {
-                Fate::Picture => json!({
+            let content = if line.fate == Fate::Picture {
+                json!({
                     "msgtype": "m.image", "body": line.text, "url": self.cast.picture,
                     "info": { "mimetype": "image/png", "w": 20, "h": 10 },
-                }),
-                _ => json!({ "msgtype": "m.text", "body": line.text }),
+                })
+            } else {
+                json!({ "msgtype": "m.text", "body": line.text })
             };
             let event = self.sends(user, &line, "m.room.message", &content).await;
             self.counters.said.fetch_add(1, Ordering::Relaxed);

@@ -72,12 +72,12 @@ pub(crate) fn element(place: &Place, events: &[Value]) -> Side {
 /// What Nova's list shows. Who reacted is told by frames alone: see [`reactions_by_frames`].
 pub(crate) fn nova(cast: &Cast, place: &Place, list: &[Value]) -> Vec<Heard> {
     let names = names(cast);
-    let mut last = 0;
+    let mut before = 0;
     let mut heard = Vec::new();
     for message in list {
         let number = message["sequence_number"].as_u64().unwrap();
-        assert!(number > last, "{}: {message}", place.name);
-        last = number;
+        assert!(number > before, "{}: {message}", place.name);
+        before = number;
         let delivery = message.get("delivery_status");
         assert!(
             delivery.is_none_or(|status| status == "sent"),
