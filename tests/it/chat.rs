@@ -2,6 +2,7 @@
 
 mod acts;
 mod blocked;
+mod crowd;
 mod delivery;
 mod from_matrix;
 mod groups;

@@ -267,8 +267,22 @@ impl World {
     }
 
     fn has_ghost(&self, room: &str) -> bool {
-        self.room(room)
-            .is_ok_and(|room| room.joined().iter().any(|user| self.in_namespace(user)))
+        let is_there = |room: &Room| {
+            let mut members = room.state.keys().filter(|(kind, _)| kind == "m.room.member");
+            members.any(|(_, user)| self.in_namespace(user) && room.membership(user) == "join")
+        };
+        self.room(room).is_ok_and(is_there)
+    }
+
+    /// Somebody has been in a room for long, and the application service was not told.
+    pub(super) fn was_there(&mut self, room: &str, user: &str) {
+        self.ensure_user(user);
+        let event = json!({
+            "type": "m.room.member", "room_id": room, "sender": user, "state_key": user, "content": { "membership": "join" },
+            "event_id": format!("$e{}:there", self.count()), "origin_server_ts": 1_700_000_000_000_u64,
+        });
+        let room = self.rooms.get_mut(room).unwrap();
+        room.state.insert(("m.room.member".to_owned(), user.to_owned()), event);
     }
 
     /// Somebody has read a room up to an event. As in Synapse, the application service is told, of its own users too.
