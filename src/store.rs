@@ -14,6 +14,7 @@ pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
 pub mod keys;
+pub mod knocks;
 pub mod lists;
 pub mod locations;
 pub mod management;
@@ -30,6 +31,7 @@ mod sealer;
 pub mod search;
 pub mod server;
 pub mod session;
+pub mod spaces;
 
 #[cfg(test)]
 pub(crate) mod tests;

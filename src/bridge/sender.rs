@@ -10,6 +10,7 @@ mod jobs;
 mod media;
 mod rooms;
 mod signals;
+mod space;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +30,7 @@ use super::dead_letters::delivery;
 use super::ingest::error_chain;
 use crate::domain::act::MessageAct;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{OutboxId, UserId};
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob, StoredJob, retry_delay_ms};
 use crate::domain::message::{Delivery, storable};
@@ -63,6 +64,8 @@ pub(super) enum Done {
     Already,
     /// An event is in the room.
     Sent(String),
+    /// It is done, and with it what these were to do.
+    WithOthers(Vec<OutboxId>),
     /// The conversation's room is made.
     Room(OwnedRoomId),
 }
@@ -296,6 +299,7 @@ impl Bridge {
                     effects.departed.push((conversation, user));
                 }
             }
+            Done::WithOthers(jobs) => effects.done_jobs = jobs,
             Done::Room(room) => effects = self.settle(&mut tx, job, room).await?,
             Done::Sent(event_id) => {
                 if let Job::Signal { call, signal } = &job.job
@@ -476,6 +480,7 @@ impl Bridge {
             | Job::Invite { .. }
             | Job::SetPower { .. }
             | Job::SetState { .. }
+            | Job::SyncSpace
             | Job::BotJoin { .. }
             | Job::BotLeave { .. }
             | Job::Command { .. }
@@ -491,7 +496,7 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } => SendKind::State,
+        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } | Job::SyncSpace => SendKind::State,
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
         Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }

@@ -89,6 +89,8 @@ pub enum Meaning {
         creators: Vec<OwnedUserId>,
         /// Whether the sender's power has none either.
         sender_is_creator: bool,
+        /// Whether it is a space: it holds rooms, and is no conversation.
+        is_space: bool,
     },
     /// The room's name.
     Name(Option<String>),
@@ -152,6 +154,29 @@ pub struct MemberEvent {
     pub avatar_url: Option<String>,
     /// Whether an invite is to a direct chat.
     pub is_direct: bool,
+    /// Whether an invite says that the room is a space. Somebody else's homeserver says so.
+    pub to_space: bool,
+    /// Why, in their words, or in those of who did it.
+    pub reason: Option<String>,
+    /// The event that this one takes the place of: it is older, whenever it comes.
+    pub replaces: Option<String>,
+}
+
+impl MemberEvent {
+    /// One that says no more than that.
+    #[must_use]
+    pub const fn new(target: OwnedUserId, membership: RoomMembership) -> Self {
+        Self {
+            target,
+            membership,
+            display_name: None,
+            avatar_url: None,
+            is_direct: false,
+            to_space: false,
+            reason: None,
+            replaces: None,
+        }
+    }
 }
 
 /// A membership in a Matrix room.

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::outbound::{MARKER, NOTICE_MARKER};
+use super::space::SPACE;
 use super::{calls, media};
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
@@ -82,7 +83,7 @@ fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> 
     // A redacted event is pushed without its content: there is nothing left to carry.
     let redacted = envelope.unsigned.get("redacted_because").is_some();
     let meaning = match (&envelope.state_key, redacted) {
-        (Some(key), _) => state(&envelope.event_type, key, &envelope.content),
+        (Some(key), _) => state(&envelope, key),
         (None, true) => Meaning::Nothing,
         (None, false) => {
             let marker = envelope.content.get(MARKER).and_then(Value::as_str);
@@ -202,7 +203,8 @@ pub fn safe_html(html: &str) -> String {
     storable(sanitize_html(html, HtmlSanitizerMode::Strict, RemoveReplyFallback::Yes))
 }
 
-fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
+fn state(envelope: &Envelope, key: &str) -> Meaning {
+    let content = &envelope.content;
     let text = |field: &str| {
         content
             .get(field)
@@ -210,7 +212,7 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
             .map(|it| shortened(storable(it.to_owned()), 1000))
             .filter(|it| !it.trim().is_empty())
     };
-    match (event_type, key) {
+    match (envelope.event_type.as_str(), key) {
         ("m.room.member", target) => {
             let Ok(target) = OwnedUserId::try_from(target) else {
                 return Meaning::Nothing;
@@ -223,12 +225,16 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 Some("ban") => RoomMembership::Ban,
                 _ => return Meaning::Nothing,
             };
+            let replaced = envelope.unsigned.get("replaces_state").and_then(Value::as_str);
             Meaning::Member(MemberEvent {
                 target,
                 membership,
                 display_name: text("displayname"),
                 avatar_url: text("avatar_url").filter(|url| url.starts_with("mxc://")),
                 is_direct: content.get("is_direct").is_some_and(|it| it == true),
+                to_space: membership == RoomMembership::Invite && shows_space(&envelope.unsigned),
+                reason: text("reason"),
+                replaces: replaced.map(|id| storable(id.to_owned())),
             })
         }
         ("m.room.create", "") => {
@@ -253,6 +259,7 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 marker: marker.map(OutboxId),
                 creators,
                 sender_is_creator: matches!(version, Some(VERSION_WITH_CREATORS..)),
+                is_space: is_space(content),
             }
         }
         ("m.room.name", "") => Meaning::Name(text("name")),
@@ -271,6 +278,19 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
         }
         _ => Meaning::Nothing,
     }
+}
+
+/// Whether this is the content of `m.room.create` of a space.
+fn is_space(create: &Value) -> bool {
+    create.get("type").and_then(Value::as_str) == Some(SPACE)
+}
+
+/// Whether what an invite shows of its room is a space.
+fn shows_space(unsigned: &Value) -> bool {
+    let shown = unsigned.get("invite_room_state").and_then(Value::as_array);
+    shown.into_iter().flatten().any(|event| {
+        event.get("type").and_then(Value::as_str) == Some("m.room.create") && event.get("content").is_some_and(is_space)
+    })
 }
 
 /// A power level is an integer, or a string of one in old rooms.

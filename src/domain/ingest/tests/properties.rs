@@ -31,11 +31,9 @@ fn member() -> impl Strategy<Value = Meaning> {
     ];
     (who(), how, any::<bool>(), proptest::option::of("[ab]")).prop_map(|(target, membership, is_direct, name)| {
         Meaning::Member(MemberEvent {
-            target: mxid(&target),
-            membership,
             display_name: name,
-            avatar_url: None,
             is_direct,
+            ..MemberEvent::new(mxid(&target), membership)
         })
     })
 }
@@ -61,6 +59,7 @@ fn meaning() -> impl Strategy<Value = Meaning> {
             marker: id.map(OutboxId),
             creators: Vec::new(),
             sender_is_creator,
+            is_space: false,
         }),
         1 => proptest::option::of("[a-b]").prop_map(Meaning::Name),
         1 => (who(), 0..101_i64).prop_map(|(user, level)| powers(&[(&user, level)], 0)),
