@@ -62,10 +62,6 @@ impl Model {
             self.management.remove(room);
         }
         self.spaces.extend(effects.spaces.iter().cloned());
-        for id in &effects.dissolved {
-            self.conversations.remove(id);
-            self.rooms.retain(|_, portal| portal.conversation != *id);
-        }
         for gone in &effects.unknocked {
             self.knocks.remove(gone);
         }
@@ -95,6 +91,12 @@ impl Model {
         }
         for NewJob { lane, .. } in &effects.jobs {
             assert!(lane.conversation().is_none_or(|id| writable.contains(&id)));
+        }
+        for id in &effects.dissolved {
+            self.conversations.remove(id);
+            self.pairs.retain(|_, direct| direct != id);
+            self.creating.retain(|_, job| job.conversation != *id);
+            self.rooms.retain(|_, portal| portal.conversation != *id);
         }
     }
 
