@@ -18,11 +18,13 @@ mod appservice;
 mod bot;
 mod direct;
 mod groups;
+mod knocks;
 mod media;
 mod passing;
 mod profiles;
 mod requests;
 mod rooms;
+mod spaces;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]
 mod support;

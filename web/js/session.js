@@ -7,6 +7,7 @@ import { NovaRest, PAGE_SIZE } from './rest.js';
 import { Acts } from './acts.js';
 import { Calls } from './calls/calls.js';
 import { Groups } from './groups.js';
+import { Knocks, needsKnocks } from './knocks.js';
 import { Notifier, notice } from './notify.js';
 import { Outbox, newKey } from './outbox.js';
 import { Privacy } from './privacy.js';
@@ -58,6 +59,7 @@ export class Session {
     this.acts = new Acts({ rest: this.#rest, store });
     this.groups = new Groups({ rest: this.#rest, store, refreshList: () => this.refreshList(), loadMembers: (id) => this.loadMembers(id) });
     const attempt = (work) => this.#attempt(work);
+    this.knocks = new Knocks({ rest: this.#rest, store, attempt });
     this.requests = new Requests({ rest: this.#rest, store, attempt, refreshList: () => this.refreshList() });
     this.privacy = new Privacy({ rest: this.#rest, store, attempt, refreshRequests: () => this.requests.refresh() });
     this.uploads = new Uploads({ rest: this.#rest, store, onReady: (upload) => this.#sendUpload(upload) });
@@ -111,6 +113,7 @@ export class Session {
     if (refresh) this.refreshList();
     // The frame has no names.
     if (frame.type.startsWith('message_request.')) this.requests.refresh();
+    if (needsKnocks(this.store.state, frame)) this.knocks.refresh(frame.conversation_id);
     if (needsMessage(this.store.state, frame)) this.acts.reload(frame.conversation_id, frame.message_id);
     this.#reading.check();
   }
@@ -190,7 +193,10 @@ export class Session {
 
   /** The list has the members too, but not always all of a large group. */
   loadMembers(id) {
-    return this.#attempt(async () => this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) }));
+    return this.#attempt(async () => {
+      this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) });
+      this.knocks.refresh(id);
+    });
   }
 
   /** @param {string} text what the user wrote; "/me waves" is an emote @param {{replyTo?: string}} [more] */
