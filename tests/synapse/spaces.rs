@@ -24,15 +24,20 @@ async fn space(client: &MatrixUser) -> String {
         .await
 }
 
-/// Waits until the homeserver lists these rooms in a space, in this order.
+/// Waits until these rooms are in a space and the homeserver lists them, in this order. What somebody has left it would
+/// not list, whether it is in the space or not.
 async fn holds(client: &MatrixUser, space: &str, rooms: &[&str]) {
     until(&format!("the space holds {rooms:?}"), async || {
+        let path = format!("/_matrix/client/v3/rooms/{}/state", enc(space));
+        let state = client.api.get(&path).await;
+        let is_child = |event: &&Value| event["type"] == "m.space.child" && event["content"]["via"].is_array();
+        let children = state.as_array().unwrap().iter().filter(is_child).count();
         let path = format!("/_matrix/client/v1/rooms/{}/hierarchy", enc(space));
         let answer = client.api.get(&path).await;
         let listed = answer["rooms"].as_array().unwrap().iter().map(|it| it["room_id"].clone());
         // The first is the space itself.
         let listed: Vec<Value> = listed.skip(1).collect();
-        (listed == rooms).then_some(())
+        (listed == rooms && children == rooms.len()).then_some(())
     })
     .await;
 }
