@@ -18,6 +18,7 @@ pub mod gauges;
 pub mod homeserver;
 pub mod ice;
 pub mod ingest;
+pub mod knocks;
 pub mod live;
 pub mod locations;
 pub mod login;
@@ -30,6 +31,7 @@ pub mod receipts;
 pub mod requests;
 pub mod search;
 pub mod sender;
+pub mod spaces;
 pub mod typing;
 
 use std::sync::Arc;
@@ -76,6 +78,8 @@ const STRANGERS_REMEMBERED: Duration = Duration::from_mins(10);
 pub struct Settings {
     /// Which conversations get a room.
     pub create_rooms: CreateRooms,
+    /// Whether each Nova account gets a space with the rooms of its conversations.
+    pub space_per_user: bool,
     /// Who need not ask those Nova users who have not said so themselves.
     pub dm_permission: DmPermission,
     /// The bot that people may talk to.
@@ -253,8 +257,12 @@ impl Bridge {
     /// Writes effects, commits, and wakes whoever has something to do now.
     async fn commit(&self, mut tx: Tx, effects: &Effects, now: Timestamp) -> Result<(), StoreError> {
         apply::apply(&mut tx, self.inner.store.clock_base(), effects, now).await?;
+        let follows = self.spaces_follow(&mut tx, effects, now).await?;
         tx.commit().await?;
         self.wake(effects);
+        if follows {
+            self.inner.sender_wake.notify_one();
+        }
         self.calls_saved(effects);
         Ok(())
     }

@@ -25,4 +25,5 @@ pub mod random;
 pub mod receipt;
 pub mod request;
 pub mod search;
+pub mod space;
 pub mod typing;

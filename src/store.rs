@@ -14,6 +14,7 @@ pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
 pub mod keys;
+pub mod knocks;
 pub mod lists;
 pub mod locations;
 pub mod management;
@@ -32,6 +33,7 @@ mod sealer;
 pub mod search;
 pub mod server;
 pub mod session;
+pub mod spaces;
 pub mod threads;
 
 #[cfg(test)]

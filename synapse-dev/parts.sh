@@ -261,6 +261,7 @@ nova:
   burst: 10000
 rooms:
   presence: true
+  space_per_user: true
 bot:
   permissions: { "*": user, "@admin:$server_name": admin }
 admin:

@@ -128,6 +128,7 @@ impl From<CommandError> for MatrixError {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
             | CommandError::NoSuchRequest
+            | CommandError::NoSuchKnock
             | CommandError::NoSuchFile
             | CommandError::File(_)
             | CommandError::NoSuchDeadLetter

@@ -121,7 +121,7 @@ impl Bridge {
         let now = self.now();
         let read = || -> Vec<RawEvent> { state.iter().map(|raw| inbound::read(raw.clone(), now)).collect() };
         let company = ingest::company(self.ghosts(), &self.bots(), &read());
-        if company.is_made_by_us {
+        if company.is_none {
             return Ok(false);
         }
         // Nova users whom only the profile source knows become known.

@@ -466,7 +466,7 @@ impl Bridge {
         }
     }
 
-    fn mxid(&self, person: &Person) -> String {
+    pub(super) fn mxid(&self, person: &Person) -> String {
         if person.is_nova {
             self.ghosts().mxid(person.id)
         } else {

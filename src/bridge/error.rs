@@ -17,6 +17,9 @@ pub enum CommandError {
     /// Nobody asked, or it was answered.
     #[error("no such request")]
     NoSuchRequest,
+    /// Nobody knocks, or it was answered.
+    #[error("this person does not knock")]
+    NoSuchKnock,
     /// There is no such message.
     #[error("no such message")]
     NoSuchMessage,

@@ -114,8 +114,11 @@ impl Bridge {
         room: &RoomId,
         version: i64,
     ) -> Result<bool, StoreError> {
-        // Roles are for members, so members come first.
-        events.sort_by_key(|event| event.get().contains("\"m.room.power_levels\""));
+        // Roles are for members, so members come first; and who has which decides who hears of those who knock.
+        events.sort_by_key(|event| {
+            let json = event.get();
+            (json.contains("\"knock\""), json.contains("\"m.room.power_levels\""))
+        });
         let now = self.now();
         let events: Vec<RawEvent> = events.into_iter().map(|raw| inbound::read(raw, now)).collect();
         let mut tx = self.inner.store.begin().await?;

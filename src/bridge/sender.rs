@@ -11,6 +11,7 @@ mod media;
 mod pins;
 mod rooms;
 mod signals;
+mod space;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,7 @@ use super::dead_letters::delivery;
 use super::ingest::error_chain;
 use crate::domain::act::MessageAct;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{OutboxId, UserId};
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob, StoredJob, retry_delay_ms};
 use crate::domain::message::{Delivery, storable};
@@ -65,6 +66,8 @@ pub(super) enum Done {
     Already,
     /// An event is in the room.
     Sent(String),
+    /// It is done, and with it what these were to do.
+    WithOthers(Vec<OutboxId>),
     /// The conversation's room is made.
     Room(OwnedRoomId),
 }
@@ -301,6 +304,7 @@ impl Bridge {
                     effects.departed.push((conversation, user));
                 }
             }
+            Done::WithOthers(jobs) => effects.done_jobs = jobs,
             Done::Room(room) => effects = self.settle(&mut tx, job, room).await?,
             Done::Sent(event_id) => {
                 if let Job::Signal { call, signal } = &job.job
@@ -485,6 +489,7 @@ impl Bridge {
             | Job::Invite { .. }
             | Job::SetPower { .. }
             | Job::SetState { .. }
+            | Job::SyncSpace
             | Job::BotJoin { .. }
             | Job::BotLeave { .. }
             | Job::Command { .. }
@@ -500,9 +505,12 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::Pin { .. } | Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } => {
-            SendKind::State
-        }
+        Job::Pin { .. }
+        | Job::SetPower { .. }
+        | Job::SetState { .. }
+        | Job::SyncRoom { .. }
+        | Job::SyncSpace
+        | Job::ReadBack { .. } => SendKind::State,
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
         Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }

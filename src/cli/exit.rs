@@ -78,6 +78,7 @@ impl Exit {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
             | CommandError::NoSuchRequest
+            | CommandError::NoSuchKnock
             | CommandError::NoSuchFile
             | CommandError::File(_)
             | CommandError::NoSuchDeadLetter

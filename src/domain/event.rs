@@ -90,6 +90,8 @@ pub enum Meaning {
         creators: Vec<OwnedUserId>,
         /// Whether the sender's power has none either.
         sender_is_creator: bool,
+        /// Whether it is a space: it holds rooms, and is no conversation.
+        is_space: bool,
     },
     /// The room's name.
     Name(Option<String>),
@@ -164,6 +166,30 @@ pub struct MemberEvent {
     pub is_direct: bool,
     /// What an invite shows of the room.
     pub shown: Option<Box<Shown>>,
+    /// Whether an invite says that the room is a space. Somebody else's homeserver says so.
+    pub to_space: bool,
+    /// Why, in their words, or in those of who did it.
+    pub reason: Option<String>,
+    /// The event that this one takes the place of: it is older, whenever it comes.
+    pub replaces: Option<String>,
+}
+
+impl MemberEvent {
+    /// One that says no more than that.
+    #[must_use]
+    pub const fn new(target: OwnedUserId, membership: RoomMembership) -> Self {
+        Self {
+            target,
+            membership,
+            display_name: None,
+            avatar_url: None,
+            is_direct: false,
+            shown: None,
+            to_space: false,
+            reason: None,
+            replaces: None,
+        }
+    }
 }
 
 /// What an invite shows of a room to whoever is not in it: stripped state, as the inviter's server tells it.

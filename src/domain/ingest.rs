@@ -9,12 +9,14 @@ mod adopt;
 mod calls;
 mod context;
 mod effects;
+mod knocks;
 mod management;
 mod membership;
 mod pins;
 mod plain;
 mod requests;
 mod rooms;
+mod spaces;
 mod third;
 
 #[cfg(test)]
@@ -24,7 +26,7 @@ pub use adopt::{Company, adopt, company};
 pub use calls::rtc_id;
 pub use context::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, Subject, Target};
 pub use effects::{
-    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, LocationShare, MemberEdit, NewEntry, NewMessage,
+    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, Knock, LocationShare, MemberEdit, NewEntry, NewMessage,
     NewRequest, Outcome, Place, SavedCall, reason,
 };
 pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
@@ -144,6 +146,9 @@ impl Planner<'_> {
         if event.meaning.concerns_members() && !self.effects.touched.contains(&event.room) {
             self.effects.touched.push(event.room.clone());
         }
+        if self.is_of_space(event) {
+            return Verdict::Ignored;
+        }
         let bot = self.is_bot(&event.sender);
         if !bot && self.context.management.contains(&event.room) {
             return self.managed(event);
@@ -164,6 +169,7 @@ impl Planner<'_> {
                 marker,
                 creators,
                 sender_is_creator,
+                is_space: _,
             } => {
                 let sender = sender_is_creator.then_some(&event.sender);
                 self.created(

@@ -17,6 +17,9 @@ pub enum Role {
     Owner,
 }
 
+/// Who may let people in who knock: what is needed to send them away in rooms of our own.
+pub const LETS_IN: Role = Role::Admin;
+
 impl Role {
     /// The name in the database and in frames.
     #[must_use]

@@ -118,6 +118,7 @@ impl ApiError {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
             | CommandError::NoSuchRequest
+            | CommandError::NoSuchKnock
             | CommandError::NoSuchFile
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_) => NOT_FOUND,

@@ -11,6 +11,7 @@ mod conversations;
 mod failures;
 mod forward;
 mod gateway;
+mod knocks;
 pub(crate) mod layers;
 mod locations;
 mod matrix;
@@ -84,6 +85,7 @@ fn canonical() -> OpenApiRouter<NovaState> {
 fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
+        .merge(knocks::shared())
         .merge(messages::shared())
         .merge(receipts::shared())
         .merge(attachments::shared())

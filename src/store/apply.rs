@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::sealer::What;
 use super::{
-    Session, StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, pins, receipts,
-    requests,
+    Session, StoreError, acts, calls, dead_letters, knocks, locations, management, media, outbox, people, pins,
+    receipts, requests, spaces,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
@@ -72,12 +72,14 @@ pub async fn apply(
     encrypted(connection, effects, now).await?;
     members(connection, &effects.members, now).await?;
     requests::ask(connection, &effects.requests).await?;
+    knocks::apply(connection, effects).await?;
     departures(connection, effects).await?;
     edits(connection, &effects.edits, now).await?;
     pins::ask(connection, &effects.needs).await?;
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
+    spaces::apply(connection, effects, now).await?;
     media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
     locations::share(connection, &effects.shares, now).await?;

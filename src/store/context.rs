@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
-use super::{Session, StoreError, blocks, calls, management, people, pins};
+use super::{Session, StoreError, blocks, calls, knocks, management, people, pins, spaces};
 use crate::domain::act::Act;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
@@ -50,6 +50,7 @@ pub async fn enter(
     if strange().next().is_some() {
         let strange: Vec<String> = strange().cloned().collect();
         context.management = management::among(connection, &strange).await?;
+        context.spaces = spaces::among(connection, &strange).await?;
     }
     if !wanted.markers.is_empty() {
         markers(connection, &wanted, &mut context).await?;
@@ -73,6 +74,7 @@ pub async fn enter(
         }
         if wanted.members {
             context.departing = conversations::departing(connection, &ids).await?;
+            context.knocks = knocks::of(connection, &ids).await?;
         }
         context.profiles = people::profiles(connection, &interested.into_iter().collect::<Vec<_>>()).await?;
     }
@@ -181,6 +183,7 @@ impl Wanted {
                 self.ends_calls = true;
                 let target = ghosts.person(member.target.as_str());
                 self.people.insert(target);
+                self.events.extend(member.replaces.clone());
                 if member.membership == RoomMembership::Invite && ghosts.nova_user(member.target.as_str()).is_some() {
                     self.invited.insert((target, sender));
                 }

@@ -8,6 +8,7 @@ mod conversations;
 mod entering;
 mod feed;
 mod horizon;
+mod knocks;
 mod letters;
 mod messages;
 mod order;
@@ -21,6 +22,7 @@ mod receipts;
 mod requests;
 mod sealing;
 mod server;
+mod spaces;
 
 use std::collections::BTreeMap;
 

@@ -21,6 +21,7 @@ mod direct;
 mod forward;
 mod groups;
 mod keeping;
+mod knocks;
 mod media;
 mod mentions;
 mod passing;
@@ -30,6 +31,7 @@ mod profiles;
 mod requests;
 mod rights;
 mod rooms;
+mod spaces;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]
 mod support;

@@ -211,6 +211,20 @@ export class NovaRest {
     return this.#call('POST', `conversations/${id(conversationId)}/leave`, {});
   }
 
+  /** Who asks to be let into a group, the first one first. */
+  async knocks(conversationId) {
+    return (await this.#call('GET', `conversations/${id(conversationId)}/knocks`))?.knocks ?? [];
+  }
+
+  acceptKnock(conversationId, user) {
+    return this.#call('POST', `conversations/${id(conversationId)}/knocks/${id(user)}/accept`, {});
+  }
+
+  /** Whoever does not knock any more is as good as declined. */
+  declineKnock(conversationId, user) {
+    return this.#goneIsFine(this.#call('POST', `conversations/${id(conversationId)}/knocks/${id(user)}/decline`, {}));
+  }
+
   /** Who asks the user to come to a conversation, the newest first. */
   async requests() {
     return (await this.#call('GET', 'message-requests')) ?? [];

@@ -7,6 +7,7 @@ import { NovaRest, PAGE_SIZE } from './rest.js';
 import { Acts } from './acts.js';
 import { Calls } from './calls/calls.js';
 import { Groups } from './groups.js';
+import { Knocks, needsKnocks } from './knocks.js';
 import { Notifier, notice } from './notify.js';
 import { Outbox, newKey } from './outbox.js';
 import { Pins } from './pins.js';
@@ -68,6 +69,7 @@ export class Session {
     this.acts = new Acts({ rest: this.#rest, store });
     this.groups = new Groups({ rest: this.#rest, store, refreshList: () => this.refreshList(), loadMembers: (id) => this.loadMembers(id) });
     const attempt = (work) => this.#attempt(work);
+    this.knocks = new Knocks({ rest: this.#rest, store, attempt });
     this.requests = new Requests({ rest: this.#rest, store, attempt, refreshList: () => this.refreshList() });
     this.pins = new Pins({ rest: this.#rest, store, attempt });
     this.privacy = new Privacy({ rest: this.#rest, store, attempt, refreshRequests: () => this.requests.refresh() });
@@ -130,6 +132,7 @@ export class Session {
     // The frame has no names.
     if (frame.type.startsWith('message_request.')) this.requests.refresh();
     this.pins.onFrame(frame);
+    if (needsKnocks(this.store.state, frame)) this.knocks.refresh(frame.conversation_id);
     if (needsMessage(this.store.state, frame)) this.acts.reload(frame.conversation_id, frame.message_id);
     if (root) this.acts.reload(frame.conversation_id, root);
     if (side) this.threads.load(frame.message_id);
@@ -212,7 +215,10 @@ export class Session {
 
   /** The list has the members too, but not always all of a large group. */
   loadMembers(id) {
-    return this.#attempt(async () => this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) }));
+    return this.#attempt(async () => {
+      this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) });
+      this.knocks.refresh(id);
+    });
   }
 
   /** @param {string} text what the user wrote; "/me waves" is an emote @param {Where} [where] */

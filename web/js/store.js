@@ -20,12 +20,14 @@
  * @property {import('./requests.js').Request[]} requests  who asks to chat, the newest first
  * @property {Record<string, import('./message.js').Message[]>} pins  what is pinned where it was asked for, the last one first
  * @property {import('./side.js').Side|null} side  the thread that is shown in the place of its conversation
+ * @property {Record<string, import('./knocks.js').Knock[]>} knocks  who asks to be let into which group
  * @property {string[]} blocked  whom the user blocks
  */
 import {
   ownMember, withConversation, withGone, withJoined, withLeft, withList, withMembers, withNews, withPeople, withRead, withRole, withSettings, without,
 } from './conversations.js';
 import { edited, merge, readMessage, recalled } from './message.js';
+import { withKnocked, withKnocks, withoutKnock } from './knocks.js';
 import { EMPTY_THREAD, withChanged, withDelivery, withMessage, withPage, withPending, withoutMessage } from './thread.js';
 import { withBlocked, withBlocks } from './privacy.js';
 import { withRequested, withRequests, withoutRequest } from './requests.js';
@@ -38,7 +40,7 @@ export function initialState(me) {
   return {
     me, connection: { status: 'offline' }, list: { state: 'loading' },
     conversations: {}, threads: {}, people: {}, selected: null,
-    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], pins: {}, side: null, blocked: [],
+    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], knocks: {}, pins: {}, side: null, blocked: [],
   };
 }
 
@@ -82,6 +84,8 @@ export function reduce(state, action) {
       return withoutRequest(state, action.id);
     case 'pins.loaded':
       return { ...state, pins: { ...state.pins, [action.id]: action.messages } };
+    case 'knocks.loaded':
+      return withKnocks(state, action.id, action.knocks);
     case 'blocks.loaded':
       return withBlocks(state, action.blocks);
     case 'blocked':
@@ -126,6 +130,10 @@ function withFrame(state, frame) {
       return withLeft(state, frame);
     case 'member.role_changed':
       return withRole(state, frame);
+    case 'member.knocked':
+      return withKnocked(state, frame);
+    case 'member.knock_answered':
+      return withoutKnock(state, id, frame.user_id);
     case 'conversation.updated':
       return withSettings(state, frame);
     case 'group_deleted':

@@ -47,6 +47,7 @@ impl Bridge {
             }
             Job::Kick { target } => return self.kick(job, &ghost, target).await,
             Job::Signal { call, signal } => return self.send_signal(job, &ghost, *call, signal).await,
+            Job::SyncSpace => return self.sync_space(job, &ghost).await,
             Job::SetPower { target, level } => self.set_power(job, &ghost, target, *level).await?,
             Job::SetState { event_type, content } => {
                 self.set_state(job, &ghost, event_type, content.clone()).await?;

@@ -23,8 +23,8 @@ pub struct Company {
     pub ghosts: BTreeSet<UserId>,
     /// Whether it is a room of two that is no group by any sign.
     pub is_direct: bool,
-    /// Whether we made it.
-    pub is_made_by_us: bool,
+    /// Whether it is no conversation: a space, or a room that we made and have given up.
+    pub is_none: bool,
 }
 
 impl Company {
@@ -46,7 +46,7 @@ pub fn company(ghosts: &Ghosts, bots: &[String], state: &[RawEvent]) -> Company 
         people: BTreeSet::new(),
         ghosts: BTreeSet::new(),
         is_direct: false,
-        is_made_by_us: false,
+        is_none: false,
     };
     let (mut named, mut meant) = (false, false);
     for event in state.iter().filter_map(|event| event.decoded.as_ref().ok()) {
@@ -62,8 +62,9 @@ pub fn company(ghosts: &Ghosts, bots: &[String], state: &[RawEvent]) -> Company 
                 }
             }
             Meaning::Name(Some(_)) => named = true,
-            Meaning::Create { marker, .. } => {
-                company.is_made_by_us = marker.is_some() && ghosts.nova_user(event.sender.as_str()).is_some();
+            Meaning::Create { marker, is_space, .. } => {
+                let ours = marker.is_some() && ghosts.nova_user(event.sender.as_str()).is_some();
+                company.is_none = *is_space || ours;
             }
             Meaning::Message { .. }
             | Meaning::Act { .. }

@@ -29,10 +29,14 @@ pub struct Context {
     pub rooms: HashMap<OwnedRoomId, Portal>,
     /// The rooms of the events in which somebody talks to the bot.
     pub management: HashSet<OwnedRoomId>,
+    /// The rooms of the events that are known to be spaces.
+    pub spaces: HashSet<OwnedRoomId>,
     /// The conversations of those rooms.
     pub conversations: HashMap<ConversationId, Conversation>,
     /// People whom Nova took out of conversations, and whose rooms have not said so yet.
     pub departing: HashSet<(ConversationId, UserId)>,
+    /// Who knocks on the rooms of these conversations, and why.
+    pub knocks: HashMap<(ConversationId, UserId), Option<String>>,
     /// The senders and targets that the database knows.
     pub people: HashSet<UserId>,
     /// The rows of those whose names matter: targets of membership events.
@@ -70,8 +74,10 @@ impl Context {
             now,
             rooms: HashMap::new(),
             management: HashSet::new(),
+            spaces: HashSet::new(),
             conversations: HashMap::new(),
             departing: HashSet::new(),
+            knocks: HashMap::new(),
             people: HashSet::new(),
             profiles: BTreeMap::new(),
             direct: HashMap::new(),

@@ -61,6 +61,14 @@ pub struct Effects {
     pub members: Vec<MemberEdit>,
     /// Nova users among the members who are asked first. After `members`.
     pub requests: Vec<NewRequest>,
+    /// People who knock on the rooms of groups.
+    pub knocks: Vec<Knock>,
+    /// People who knock no more. Before `knocks`.
+    pub unknocked: Vec<(ConversationId, UserId)>,
+    /// Rooms that turned out to be spaces.
+    pub spaces: Vec<OwnedRoomId>,
+    /// Conversations whose room turned out to be one: they are none.
+    pub dissolved: Vec<ConversationId>,
     /// People whom Nova takes out, until their rooms say so.
     pub departures: Vec<(ConversationId, UserId)>,
     /// Departures that the room has told of, or that it never will.
@@ -138,6 +146,10 @@ impl Effects {
             encrypted,
             members,
             requests,
+            knocks,
+            unknocked,
+            spaces,
+            dissolved,
             departures,
             departed,
             touched,
@@ -180,6 +192,10 @@ impl Effects {
             && encrypted.is_empty()
             && members.is_empty()
             && requests.is_empty()
+            && knocks.is_empty()
+            && unknocked.is_empty()
+            && spaces.is_empty()
+            && dissolved.is_empty()
             && departures.is_empty()
             && departed.is_empty()
             && touched.is_empty()
@@ -291,6 +307,21 @@ pub struct NewRequest {
     pub user: UserId,
     /// By whom.
     pub by: UserId,
+}
+
+/// Somebody asks to be let into a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knock {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+    /// On which room.
+    pub room: OwnedRoomId,
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Somebody lets a conversation know where they are.

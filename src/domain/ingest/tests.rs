@@ -4,6 +4,7 @@ mod acts;
 mod adopt;
 mod calls;
 mod invites;
+mod knocks;
 mod management;
 mod members;
 mod messages;
@@ -13,6 +14,7 @@ mod plain;
 mod portals;
 mod properties;
 mod requests;
+mod spaces;
 mod third;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,35 +95,20 @@ fn notice(body: &str) -> Meaning {
 }
 
 fn membership(target: &str, membership: RoomMembership) -> Meaning {
-    Meaning::Member(MemberEvent {
-        target: mxid(target),
-        membership,
-        display_name: None,
-        avatar_url: None,
-        is_direct: false,
-        shown: None,
-    })
+    Meaning::Member(MemberEvent::new(mxid(target), membership))
 }
 
 fn named(target: &str, name: &str) -> Meaning {
     Meaning::Member(MemberEvent {
-        target: mxid(target),
-        membership: RoomMembership::Join,
         display_name: Some(name.to_owned()),
-        avatar_url: None,
-        is_direct: false,
-        shown: None,
+        ..MemberEvent::new(mxid(target), RoomMembership::Join)
     })
 }
 
 fn direct_invite(target: &str) -> Meaning {
     Meaning::Member(MemberEvent {
-        target: mxid(target),
-        membership: RoomMembership::Invite,
-        display_name: None,
-        avatar_url: None,
         is_direct: true,
-        shown: None,
+        ..MemberEvent::new(mxid(target), RoomMembership::Invite)
     })
 }
 
@@ -184,6 +171,8 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::MemberJoined { .. }) => "joined",
             Some(Change::MemberLeft { .. }) => "left",
             Some(Change::RoleChanged { .. }) => "role",
+            Some(Change::Knocked { .. }) => "knocked",
+            Some(Change::KnockAnswered { .. }) => "knock answered",
             Some(Change::Requested { .. }) => "requested",
             Some(Change::Answered { .. }) => "answered",
             Some(Change::LocationStopped { .. }) => "stopped",

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::outbound::{MARKER, NOTICE_MARKER};
+use super::space::SPACE;
 use super::{calls, media};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Kind;
@@ -89,7 +90,7 @@ fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> 
     let redacted = envelope.unsigned.get("redacted_because").is_some();
     let meaning = match (&envelope.state_key, redacted) {
         (Some(key), _) => {
-            let mut meaning = state(&envelope.event_type, key, &envelope.content);
+            let mut meaning = state(&envelope.event_type, key, &envelope.content, &envelope.unsigned);
             if let Meaning::Member(member) = &mut meaning {
                 member.shown = invite::shown(member.membership, &envelope).map(Box::new);
             }
@@ -223,7 +224,7 @@ pub fn safe_html(html: &str) -> String {
     storable(sanitize_html(html, HtmlSanitizerMode::Strict, RemoveReplyFallback::Yes))
 }
 
-fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
+fn state(event_type: &str, key: &str, content: &Value, unsigned: &Value) -> Meaning {
     let text = |field: &str| {
         content
             .get(field)
@@ -244,6 +245,7 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 Some("ban") => RoomMembership::Ban,
                 _ => return Meaning::Nothing,
             };
+            let replaced = unsigned.get("replaces_state").and_then(Value::as_str);
             Meaning::Member(MemberEvent {
                 target,
                 membership,
@@ -251,6 +253,9 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 avatar_url: text("avatar_url").filter(|url| url.starts_with("mxc://")),
                 is_direct: content.get("is_direct").is_some_and(|it| it == true),
                 shown: None,
+                to_space: membership == RoomMembership::Invite && shows_space(unsigned),
+                reason: text("reason"),
+                replaces: replaced.map(|id| storable(id.to_owned())),
             })
         }
         ("m.room.create", "") => {
@@ -275,6 +280,7 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 marker: marker.map(OutboxId),
                 creators,
                 sender_is_creator: matches!(version, Some(VERSION_WITH_CREATORS..)),
+                is_space: is_space(content),
             }
         }
         ("m.room.name", "") => Meaning::Name(text("name")),
@@ -294,6 +300,19 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
         }
         _ => Meaning::Nothing,
     }
+}
+
+/// Whether this is the content of `m.room.create` of a space.
+fn is_space(create: &Value) -> bool {
+    create.get("type").and_then(Value::as_str) == Some(SPACE)
+}
+
+/// Whether what an invite shows of its room is a space.
+fn shows_space(unsigned: &Value) -> bool {
+    let shown = unsigned.get("invite_room_state").and_then(Value::as_array);
+    shown.into_iter().flatten().any(|event| {
+        event.get("type").and_then(Value::as_str) == Some("m.room.create") && event.get("content").is_some_and(is_space)
+    })
 }
 
 /// A power level is an integer, or a string of one in old rooms.

@@ -30,7 +30,7 @@ const FALLBACK_BYTES: usize = 1000;
 
 /// The room version of portals. In 12 and later the invited user of a `trusted_private_chat` stands above every power
 /// level, and Element would offer Element Call, which no Nova client can answer, in place of the ordinary call.
-const ROOM_VERSION: &str = "11";
+pub(super) const ROOM_VERSION: &str = "11";
 
 /// The content of `m.room.message` for what a Nova user says. A file that it carries is on the homeserver.
 #[must_use]

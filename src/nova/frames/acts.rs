@@ -76,6 +76,8 @@ pub(super) fn frame(entry: &FeedEntry, change: &Change) -> Option<Value> {
         | Change::MemberJoined { .. }
         | Change::MemberLeft { .. }
         | Change::RoleChanged { .. }
+        | Change::Knocked { .. }
+        | Change::KnockAnswered { .. }
         | Change::Requested { .. }
         | Change::Answered { .. }
         | Change::LocationStopped { .. }

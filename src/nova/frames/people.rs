@@ -41,11 +41,14 @@ mod tests {
     use chrono::{TimeZone, Utc};
     use uuid::Uuid;
 
+    use super::super::change_frames;
     use super::*;
+    use crate::domain::clock::SystemClock;
     use crate::domain::feed::{Change, Cursor, FeedEvent};
     use crate::domain::ids::{ConversationId, MessageId};
     use crate::domain::media::Media;
     use crate::domain::message::Text;
+    use crate::nova::media::Links;
 
     const ALICE: UserId = UserId(Uuid::from_u128(0xA11CE));
     const BOB: UserId = UserId(Uuid::from_u128(0xB0B));
@@ -98,5 +101,24 @@ mod tests {
             answered(&entry(), Answer::Withdrawn),
             shared(&entry(), &here, &place),
         ]);
+    }
+
+    #[test]
+    fn who_knocks_is_told() {
+        let url = "https://nova.example.org/".parse().unwrap();
+        let day = std::time::Duration::from_hours(24);
+        let links = Links::new(&url, b"secret", day, std::sync::Arc::new(SystemClock));
+        let knocked = Change::Knocked {
+            user: ALICE,
+            username: "@alice:example.org".to_owned(),
+            display_name: "Alice".to_owned(),
+            reason: Some("May I?".to_owned()),
+        };
+        let let_in = Change::KnockAnswered {
+            by: BOB,
+            user: ALICE,
+            answer: Answer::Accepted,
+        };
+        insta::assert_json_snapshot!([knocked, let_in].map(|change| change_frames(&entry(), &change, &links)));
     }
 }

@@ -225,12 +225,11 @@ async fn a_plan_knows_whose_doors_are_shut_to_those_it_is_about(pool: PgPool) {
     let store = open(&pool).await;
     let ghosts = || Ghosts::new(ruma::server_name!("example.org"));
     let invite = Meaning::Member(MemberEvent {
-        target: format!("@nova-{ANNA}:example.org").try_into().unwrap(),
-        membership: RoomMembership::Invite,
-        display_name: None,
-        avatar_url: None,
         is_direct: true,
-        shown: None,
+        ..MemberEvent::new(
+            format!("@nova-{ANNA}:example.org").try_into().unwrap(),
+            RoomMembership::Invite,
+        )
     });
     let rules = context::Rules {
         dm_permission: DmPermission::Mutuals,

@@ -42,25 +42,27 @@ fn two_people_without_a_name_are_alone_together() {
 }
 
 #[test]
-fn rooms_of_our_own_are_told_by_their_marker() {
-    let create = |marker| Meaning::Create {
+fn rooms_of_our_own_are_told_by_their_marker_and_spaces_by_their_type() {
+    let create = |marker, is_space| Meaning::Create {
         marker,
         creators: Vec::new(),
         sender_is_creator: true,
+        is_space,
     };
-    let ours = |marker, sender: &str| {
+    let none = |marker, is_space, sender: &str| {
         let ghosts = crate::domain::ghost::Ghosts::new(ruma::server_name!("example.org"));
         let event = RawEvent {
             raw: to_raw_value("x").unwrap(),
-            decoded: Ok(event("$create", ROOM, sender, create(marker))),
+            decoded: Ok(event("$create", ROOM, sender, create(marker, is_space))),
         };
-        company(&ghosts, &[], &[event]).is_made_by_us
+        company(&ghosts, &[], &[event]).is_none
     };
     let marker = || Some(OutboxId(Uuid::from_u128(7)));
-    assert!(ours(marker(), &ghost(ANNA)));
+    assert!(none(marker(), false, &ghost(ANNA)));
+    assert!(none(None, true, ALICE), "a space");
     assert!(
-        !ours(None, &ghost(ANNA)),
+        !none(None, false, &ghost(ANNA)),
         "a Nova user with a Matrix client of their own"
     );
-    assert!(!ours(marker(), ALICE), "anybody can write anything");
+    assert!(!none(marker(), false, ALICE), "anybody can write anything");
 }

@@ -70,12 +70,9 @@ fn who_wants_to_be_asked_stays_invited_and_is_told_alone() {
 fn a_request_shows_the_group_and_who_asks_as_the_invite_does() {
     let shown = |target: &str, is_direct| {
         let inviter = Some(MemberEvent {
-            target: mxid(ALICE),
-            membership: RoomMembership::Join,
             display_name: Some("Alice".to_owned()),
             avatar_url: Some("mxc://e/alice".to_owned()),
-            is_direct: false,
-            shown: None,
+            ..MemberEvent::new(mxid(ALICE), RoomMembership::Join)
         });
         let shown = Shown {
             name: Some("Tea".to_owned()),
@@ -84,12 +81,9 @@ fn a_request_shows_the_group_and_who_asks_as_the_invite_does() {
             inviter,
         };
         Meaning::Member(MemberEvent {
-            target: mxid(target),
-            membership: RoomMembership::Invite,
-            display_name: None,
-            avatar_url: None,
             is_direct,
             shown: Some(Box::new(shown)),
+            ..MemberEvent::new(mxid(target), RoomMembership::Invite)
         })
     };
     for (is_direct, expected) in [

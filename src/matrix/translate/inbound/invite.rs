@@ -25,7 +25,7 @@ fn add(shown: &mut Shown, event: &Value, inviter: &str) {
     let (Some(event_type), Some(key), Some(content)) = (text("type"), text("state_key"), event.get("content")) else {
         return;
     };
-    match state(event_type, key, content) {
+    match state(event_type, key, content, &Value::Null) {
         Meaning::Name(name) => shown.name = name,
         Meaning::Topic(topic) => shown.topic = topic,
         Meaning::Avatar(avatar_url) => shown.avatar_url = avatar_url,

@@ -1,0 +1,55 @@
+//! Spaces: rooms that hold rooms. Nothing in them is anybody's conversation.
+
+use ruma::RoomId;
+
+use super::{NewEntry, Planner};
+use crate::domain::conversation::Kind;
+use crate::domain::event::{InboundEvent, Meaning};
+use crate::domain::feed::Change;
+
+impl Planner<'_> {
+    /// Whether an event is one of a space, so that it has no meaning here: also the one that shows that the room is one.
+    pub(super) fn is_of_space(&mut self, event: &InboundEvent) -> bool {
+        let room = &event.room;
+        let is_known = self.context.spaces.contains(room);
+        let news = !is_known
+            && match &event.meaning {
+                Meaning::Create { is_space, .. } => *is_space && self.is_unused(room),
+                // Whoever invites may say what they like, but not of a room that is known. The bot answers by itself.
+                Meaning::Member(member) => {
+                    member.to_space && !self.is_bot(&member.target) && !self.context.rooms.contains_key(room)
+                }
+                _ => false,
+            };
+        if news {
+            self.context.spaces.insert(room.clone());
+            self.effects.spaces.push(room.clone());
+            self.dissolve(event);
+        }
+        is_known || news
+    }
+
+    /// Whether nothing is lost where a room is no conversation's: it is none now, or nobody has said anything in it yet.
+    fn is_unused(&self, room: &RoomId) -> bool {
+        let Some(portal) = self.context.rooms.get(room) else {
+            return true;
+        };
+        let state = self.context.conversations.get(&portal.conversation);
+        portal.current && state.is_some_and(|state| state.kind == Kind::Group && state.last_sequence == 0)
+    }
+
+    /// The room was taken for a conversation's: somebody of Nova came to it with a Matrix client of their own, and what it
+    /// is shows only now.
+    fn dissolve(&mut self, event: &InboundEvent) {
+        let Some(portal) = self.context.rooms.remove(&event.room) else {
+            return;
+        };
+        if let Some(state) = self.context.conversations.remove(&portal.conversation) {
+            self.effects.dissolved.push(state.id);
+            let by = state.created_by;
+            self.effects
+                .feed
+                .push(NewEntry::change(state.id, Change::Deleted { by }));
+        }
+    }
+}
