@@ -63,7 +63,7 @@ impl Line {
 
     /// How its author greets.
     pub(crate) fn greeting(&self) -> String {
-        format!("👋 {}.{}", self.round, self.text.len())
+        format!("👋 {}", self.round)
     }
 }
 
