@@ -334,6 +334,9 @@ impl Planner<'_> {
                 "the replacement room belongs to another conversation",
             );
         }
+        if self.context.spaces.contains(replacement) {
+            return Verdict::dead(reason::UNKNOWN_ROOM, "the replacement room is a space");
+        }
         self.become_portal(conversation, replacement);
         self.moves(conversation);
         let ghosts = self.nova_members(conversation);

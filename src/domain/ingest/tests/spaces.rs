@@ -64,6 +64,16 @@ fn an_invite_cannot_say_that_a_conversation_is_a_space() {
 }
 
 #[test]
+fn no_conversation_moves_into_a_space() {
+    let (mut model, id) = with_group();
+    model.run(&[event("$1", OTHER_ROOM, BOB, invited(true))]);
+    let replacement = room(OTHER_ROOM);
+    let (effects, _) = model.run(&[event("$2", ROOM, ALICE, Meaning::Tombstone { replacement })]);
+    assert_eq!(model.of_room(ROOM), id);
+    assert_eq!(effects.dead_letters.len(), 1);
+}
+
+#[test]
 fn a_room_that_was_taken_for_a_conversations_is_none_once_it_shows() {
     let mut model = Model::new();
     model.run(&[event("$1", ROOM, &ghost(ANNA), joined())]);
