@@ -496,7 +496,9 @@ fn send_kind(job: &StoredJob) -> SendKind {
         Job::Signal { .. } => SendKind::Call,
         Job::CreateRoom => SendKind::Room,
         Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } | Job::SyncSpace => SendKind::State,
+        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } | Job::SyncSpace => {
+            SendKind::State
+        }
         Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
         Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }

@@ -81,7 +81,11 @@ impl Concerned {
             _ => None,
         });
         Self {
-            members: effects.members.iter().map(|edit| (edit.conversation, edit.user)).collect(),
+            members: effects
+                .members
+                .iter()
+                .map(|edit| (edit.conversation, edit.user))
+                .collect(),
             conversations: effects.portals.iter().map(|(id, _)| *id).chain(ended).collect(),
         }
     }
@@ -127,7 +131,11 @@ mod tests {
             listed("!tea:x", true, Some(TEA)),
             listed("!coffee:x", true, Some(COFFEE)),
         ];
-        assert_eq!(difference(wanted(), &done), Difference::default(), "nothing is done twice");
+        assert_eq!(
+            difference(wanted(), &done),
+            Difference::default(),
+            "nothing is done twice"
+        );
         let upgraded = [listed("!tea:x", true, Some(TEA)), listed("!old:x", true, Some(COFFEE))];
         let change = difference(wanted(), &upgraded);
         assert_eq!(change.add, [child(COFFEE, "!coffee:x")]);

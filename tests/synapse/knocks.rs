@@ -39,7 +39,8 @@ async fn a_nova_owner_lets_in_who_knocks_and_sends_away_who_does_not_please() {
     // Element's side opens the door: Nova has no switch for it.
     let role = json!({ "role": "owner" });
     let path = format!("/conversations/{group}/members/{}/role", enc(&elena.id));
-    ana.sees_member(&group, &elena.id, |it| it["membership"] == "joined").await;
+    ana.sees_member(&group, &elena.id, |it| it["membership"] == "joined")
+        .await;
     ana.api.put(&path, &role).await;
     elena
         .sees_in(&room, "her power", |room| {
@@ -54,7 +55,11 @@ async fn a_nova_owner_lets_in_who_knocks_and_sends_away_who_does_not_please() {
     knock(&marek, &room, "Elena told me").await;
     let listed = knocks(&ana, &group, 1).await;
     assert_eq!(
-        (&listed[0]["matrix_user_id"], &listed[0]["display_name"], &listed[0]["reason"]),
+        (
+            &listed[0]["matrix_user_id"],
+            &listed[0]["display_name"],
+            &listed[0]["reason"]
+        ),
         (&json!(marek.id), &json!("marek"), &json!("Elena told me"))
     );
     let path = format!("/conversations/{group}/knocks");

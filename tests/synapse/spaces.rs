@@ -34,7 +34,11 @@ async fn holds(client: &MatrixUser, space: &str, rooms: &[&str]) {
         let children = state.as_array().unwrap().iter().filter(is_child).count();
         let path = format!("/_matrix/client/v1/rooms/{}/hierarchy", enc(space));
         let answer = client.api.get(&path).await;
-        let listed = answer["rooms"].as_array().unwrap().iter().map(|it| it["room_id"].clone());
+        let listed = answer["rooms"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["room_id"].clone());
         // The first is the space itself.
         let listed: Vec<Value> = listed.skip(1).collect();
         (listed == rooms && children == rooms.len()).then_some(())
@@ -89,7 +93,9 @@ async fn the_space_of_somebody_else_is_no_conversation() {
     chat.matrix.say(&chat.room, "did you see the games?").await;
     until("the message is there", async || {
         let said = chat.nova.said(&chat.conversation).await;
-        said.iter().any(|(_, text)| text == "did you see the games?").then_some(())
+        said.iter()
+            .any(|(_, text)| text == "did you see the games?")
+            .then_some(())
     })
     .await;
     assert_eq!(chat.nova.conversations().await.len(), 1);

@@ -24,7 +24,12 @@ impl Planner<'_> {
             return Verdict::Ignored;
         };
         let conversation = portal.conversation;
-        let is_group = |id| self.context.conversations.get(id).is_some_and(|it| it.kind == Kind::Group);
+        let is_group = |id| {
+            self.context
+                .conversations
+                .get(id)
+                .is_some_and(|it| it.kind == Kind::Group)
+        };
         if event.sender != member.target || !is_group(&conversation) {
             return Verdict::Ignored;
         }
@@ -92,7 +97,9 @@ impl Planner<'_> {
         if self.context.knocks.remove(&key).is_none() {
             return;
         }
-        self.effects.knocks.retain(|knock| (knock.conversation, knock.user) != key);
+        self.effects
+            .knocks
+            .retain(|knock| (knock.conversation, knock.user) != key);
         self.effects.unknocked.push(key);
         self.tell_doormen(conversation, &Change::KnockAnswered { by, user, answer });
     }

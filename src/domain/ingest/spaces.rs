@@ -47,7 +47,9 @@ impl Planner<'_> {
         if let Some(state) = self.context.conversations.remove(&portal.conversation) {
             self.effects.dissolved.push(state.id);
             let by = state.created_by;
-            self.effects.feed.push(NewEntry::change(state.id, Change::Deleted { by }));
+            self.effects
+                .feed
+                .push(NewEntry::change(state.id, Change::Deleted { by }));
         }
     }
 }

@@ -69,7 +69,11 @@ pub fn listed(state: &[Box<RawValue>]) -> Vec<Listed> {
         .map(|event| Listed {
             room: event.state_key,
             // By the specification: without `via` it is none.
-            is_child: event.content.get("via").and_then(Value::as_array).is_some_and(|via| !via.is_empty()),
+            is_child: event
+                .content
+                .get("via")
+                .and_then(Value::as_array)
+                .is_some_and(|via| !via.is_empty()),
             ours: event
                 .content
                 .get(MARKER)
@@ -110,9 +114,15 @@ mod tests {
             json!({ "type": CHILD, "content": {} }),
             json!([]),
         ];
-        let state: Vec<_> = state.iter().map(|it| serde_json::value::to_raw_value(it).unwrap()).collect();
+        let state: Vec<_> = state
+            .iter()
+            .map(|it| serde_json::value::to_raw_value(it).unwrap())
+            .collect();
         let listed = listed(&state);
-        let listed: Vec<_> = listed.iter().map(|it| (it.room.as_str(), it.is_child, it.ours)).collect();
+        let listed: Vec<_> = listed
+            .iter()
+            .map(|it| (it.room.as_str(), it.is_child, it.ours))
+            .collect();
         let expected = [
             ("!ours:x", true, Some(id)),
             ("!gone:x", false, None),

@@ -44,7 +44,10 @@ async fn accept(
     Path((id, user)): Path<(Uuid, String)>,
 ) -> Result<Json<Success>, ApiError> {
     let target = person(&state, &user)?;
-    state.bridge.accept_knock(caller.user, ConversationId(id), target).await?;
+    state
+        .bridge
+        .accept_knock(caller.user, ConversationId(id), target)
+        .await?;
     Ok(Json(Success::DONE))
 }
 
@@ -58,6 +61,9 @@ async fn decline(
     Path((id, user)): Path<(Uuid, String)>,
 ) -> Result<Json<Success>, ApiError> {
     let target = person(&state, &user)?;
-    state.bridge.decline_knock(caller.user, ConversationId(id), target).await?;
+    state
+        .bridge
+        .decline_knock(caller.user, ConversationId(id), target)
+        .await?;
     Ok(Json(Success::DONE))
 }

@@ -38,7 +38,10 @@ fn text(marker: Option<MessageId>) -> Meaning {
 fn invite(target: UserId) -> Meaning {
     Meaning::Member(MemberEvent {
         is_direct: true,
-        ..MemberEvent::new(format!("@nova-{target}:example.org").try_into().unwrap(), RoomMembership::Invite)
+        ..MemberEvent::new(
+            format!("@nova-{target}:example.org").try_into().unwrap(),
+            RoomMembership::Invite,
+        )
     })
 }
 

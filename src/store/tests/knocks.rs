@@ -85,7 +85,9 @@ async fn a_plan_knows_who_knocks_and_another_room_forgets_it(pool: PgPool) {
         let ghosts = Ghosts::new(ruma::server_name!("example.org"));
         let mut tx = store.begin().await.unwrap();
         let rules = context::Rules::default();
-        context::enter(&mut tx, ghosts, Vec::new(), &events, rules, at(2)).await.unwrap()
+        context::enter(&mut tx, ghosts, Vec::new(), &events, rules, at(2))
+            .await
+            .unwrap()
     };
     let context = entered(ROOM, Some("$seen")).await;
     assert_eq!(context.knocks[&(id, matrix_user_id(BOB))].as_deref(), Some("please"));
@@ -95,7 +97,10 @@ async fn a_plan_knows_who_knocks_and_another_room_forgets_it(pool: PgPool) {
         ..Effects::default()
     };
     write(&store, id, &processed).await;
-    assert!(entered(ROOM, Some("$seen")).await.seen.contains("$seen"), "also what is replaced is looked for");
+    assert!(
+        entered(ROOM, Some("$seen")).await.seen.contains("$seen"),
+        "also what is replaced is looked for"
+    );
 
     let upgraded = Effects {
         portals: vec![(id, "!two:example.org".try_into().unwrap())],

@@ -202,7 +202,10 @@ async fn a_plan_knows_whose_doors_are_shut_to_those_it_is_about(pool: PgPool) {
     let ghosts = || Ghosts::new(ruma::server_name!("example.org"));
     let invite = Meaning::Member(MemberEvent {
         is_direct: true,
-        ..MemberEvent::new(format!("@nova-{ANNA}:example.org").try_into().unwrap(), RoomMembership::Invite)
+        ..MemberEvent::new(
+            format!("@nova-{ANNA}:example.org").try_into().unwrap(),
+            RoomMembership::Invite,
+        )
     });
     let rules = context::Rules {
         dm_permission: DmPermission::Mutuals,

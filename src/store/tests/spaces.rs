@@ -45,7 +45,10 @@ async fn a_space_holds_the_rooms_of_those_who_take_part(pool: PgPool) {
         ..Effects::default()
     };
     write(&store, cake, &coming).await;
-    assert_eq!(children(&store, ANNA).await, ["!more-tea:example.org", "!cake:example.org"]);
+    assert_eq!(
+        children(&store, ANNA).await,
+        ["!more-tea:example.org", "!cake:example.org"]
+    );
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
@@ -87,15 +90,22 @@ async fn a_space_is_begun_before_it_is_made_and_missing_only_once(pool: PgPool) 
         message: None,
         job: Job::SyncSpace,
     };
-    outbox::add(&mut connection, std::slice::from_ref(&job), at(11)).await.unwrap();
+    outbox::add(&mut connection, std::slice::from_ref(&job), at(11))
+        .await
+        .unwrap();
     assert!(!missing(&mut connection, 10).await, "about to be made");
     assert_eq!(spaces::waiting(&mut connection, ANNA).await.unwrap(), [job.id]);
     assert_eq!(spaces::waiting(&mut connection, BERT).await.unwrap(), []);
     outbox::remove(&mut connection, &[job.id]).await.unwrap();
     for _ in 0..2 {
-        spaces::made(&mut connection, ANNA, "!space:example.org", at(12)).await.unwrap();
+        spaces::made(&mut connection, ANNA, "!space:example.org", at(12))
+            .await
+            .unwrap();
     }
-    assert_eq!(spaces::of(&mut connection, ANNA).await.unwrap(), Space::Made(room("space")));
+    assert_eq!(
+        spaces::of(&mut connection, ANNA).await.unwrap(),
+        Space::Made(room("space"))
+    );
     assert!(!missing(&mut connection, 20).await);
     let rooms = ["space", "tea"].map(|name| room(name).to_string());
     let known = spaces::among(&mut connection, &rooms).await.unwrap();
@@ -114,6 +124,8 @@ async fn a_conversation_that_is_dissolved_is_gone_and_its_room_a_space(pool: PgP
     write(&store, id, &effects).await;
     let mut connection = store.read().await.unwrap();
     assert_eq!(conversations::find(&mut connection, id).await.unwrap(), None);
-    let known = spaces::among(&mut connection, &[room("games").to_string()]).await.unwrap();
+    let known = spaces::among(&mut connection, &[room("games").to_string()])
+        .await
+        .unwrap();
     assert_eq!(known, [room("games")].into());
 }

@@ -83,7 +83,10 @@ async fn an_owner_lets_somebody_in_who_knocks(pool: PgPool) {
     assert_eq!(answer(&ana, &id, BOB, "accept").await, 200, "once more does no harm");
     bob.join(&room);
     let joined = bens.next("member.joined").await;
-    assert_eq!((&joined["user_id"], &joined["membership"]), (&told["user_id"], &json!("joined")));
+    assert_eq!(
+        (&joined["user_id"], &joined["membership"]),
+        (&told["user_id"], &json!("joined"))
+    );
     bob.send_text(&room, "thanks");
     assert_eq!(bens.next("message.new").await["content"], "thanks");
 }
@@ -128,7 +131,11 @@ async fn events_of_knocking_come_twice_and_in_any_order(pool: PgPool) {
     bridge.homeserver.resume_push();
     let timeline = bridge.homeserver.timeline(&room);
     let [.., knock, leave] = &timeline[..] else { panic!() };
-    for events in [vec![leave.clone()], vec![knock.clone()], vec![knock.clone(), leave.clone()]] {
+    for events in [
+        vec![leave.clone()],
+        vec![knock.clone()],
+        vec![knock.clone(), leave.clone()],
+    ] {
         assert_eq!(bridge.homeserver.push_raw(events).await, 200);
         assert_eq!(knocks(&ana, &id).await, Vec::<Value>::new());
     }

@@ -143,7 +143,9 @@ async fn who_was_there_before_gets_a_space_when_they_come_and_not_before(pool: P
     let ana = ana.at(&bridge);
     direct_with(&bridge, &ana, "@bob:example.org").await;
     bridge.homeserver.wait_until_pushed().await;
-    bridge.homeserver.inspect(|world| assert_eq!(children(world, &ana.mxid), [first.clone()]));
+    bridge
+        .homeserver
+        .inspect(|world| assert_eq!(children(world, &ana.mxid), [first.clone()]));
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -181,13 +183,22 @@ async fn spaces_of_others_are_no_conversations(pool: PgPool) {
     let ana = bridge.account("ana").await;
     let alice = bridge.homeserver.user(ALICE);
     let body = |preset: &str| json!({ "preset": preset, "name": "Games", "creation_content": { "type": "m.space" } });
-    let conversations = async || ana.get("/conversations").await.1["conversations"].as_array().unwrap().len();
+    let conversations = async || {
+        ana.get("/conversations").await.1["conversations"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
 
     // Invited, and come with her own client.
     let invited = alice.create_room(&body("private_chat"));
     alice.invite(&invited, &ana.mxid);
     bridge.homeserver.wait_until_pushed().await;
-    assert_eq!(bridge.homeserver.room(&invited).membership(&ana.mxid), "invite", "nobody answers for her");
+    assert_eq!(
+        bridge.homeserver.room(&invited).membership(&ana.mxid),
+        "invite",
+        "nobody answers for her"
+    );
     let own_client = bridge.homeserver.user(&ana.mxid);
     own_client.join(&invited);
     alice.send_text(&invited, "who plays?");
@@ -205,7 +216,11 @@ async fn spaces_of_others_are_no_conversations(pool: PgPool) {
     own_client.join(&open);
     socket.next("group_deleted").await;
     assert_eq!(conversations().await, 0);
-    assert_eq!(bridge.homeserver.room(&open).membership(&ana.mxid), "join", "for her it is there");
+    assert_eq!(
+        bridge.homeserver.room(&open).membership(&ana.mxid),
+        "join",
+        "for her it is there"
+    );
     alice.send_text(&open, "who plays?");
     bridge.homeserver.wait_until_pushed().await;
     assert_eq!(conversations().await, 0);

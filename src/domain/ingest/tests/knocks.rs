@@ -67,7 +67,12 @@ fn whoever_may_let_people_in_is_told_and_nobody_else() {
 #[test]
 fn knocking_ends_by_an_invite_a_coming_a_leaving_and_a_refusal() {
     let ends = [
-        (ALICE, RoomMembership::Invite, Answer::Accepted, Some(Membership::Invited)),
+        (
+            ALICE,
+            RoomMembership::Invite,
+            Answer::Accepted,
+            Some(Membership::Invited),
+        ),
         (BOB, RoomMembership::Join, Answer::Accepted, Some(Membership::Joined)),
         (BOB, RoomMembership::Leave, Answer::Withdrawn, None),
         (ALICE, RoomMembership::Leave, Answer::Rejected, None),
@@ -111,10 +116,20 @@ fn what_replaced_a_knock_and_came_before_it_has_the_last_word() {
 #[test]
 fn a_nova_user_knocks_with_a_client_of_their_own() {
     let (mut model, id) = owned();
-    model.run(&[event("$left", ROOM, &ghost(BERT), membership(&ghost(BERT), RoomMembership::Leave))]);
+    model.run(&[event(
+        "$left",
+        ROOM,
+        &ghost(BERT),
+        membership(&ghost(BERT), RoomMembership::Leave),
+    )]);
     let (effects, _) = model.run(&[knock("$1", &ghost(BERT), None)]);
     assert_eq!(told(&effects), [(Some(ANNA), BERT, None)]);
-    let (effects, _) = model.run(&[event("$2", ROOM, ALICE, membership(&ghost(BERT), RoomMembership::Invite))]);
+    let (effects, _) = model.run(&[event(
+        "$2",
+        ROOM,
+        ALICE,
+        membership(&ghost(BERT), RoomMembership::Invite),
+    )]);
     assert_eq!(told(&effects), [(Some(ANNA), BERT, Some(Answer::Accepted))]);
     assert_eq!(model.member(id, BERT).unwrap().membership, Membership::Joined);
 }

@@ -171,8 +171,15 @@ fn check(model: &Model, start: &Model) {
             assert!(state.members.contains_key(&person.user), "nobody calls from outside");
         }
     }
-    for (id, user) in model.knocks.keys().filter(|(id, _)| model.conversations.contains_key(id)) {
-        assert!(!model.conversations[id].members.contains_key(user), "nobody knocks from inside");
+    for (id, user) in model
+        .knocks
+        .keys()
+        .filter(|(id, _)| model.conversations.contains_key(id))
+    {
+        assert!(
+            !model.conversations[id].members.contains_key(user),
+            "nobody knocks from inside"
+        );
     }
     let is_space = |room: &OwnedRoomId| model.spaces.contains(room);
     assert!(!model.rooms.keys().any(is_space), "no conversation is a space");

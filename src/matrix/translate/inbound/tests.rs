@@ -148,7 +148,12 @@ fn creators_count_from_room_version_12() {
 
 #[test]
 fn a_space_is_known_by_its_type_and_in_an_invite() {
-    let is_space = |content: Value| matches!(meaning("m.room.create", Some(""), content), Meaning::Create { is_space: true, .. });
+    let is_space = |content: Value| {
+        matches!(
+            meaning("m.room.create", Some(""), content),
+            Meaning::Create { is_space: true, .. }
+        )
+    };
     assert!(is_space(json!({ "type": "m.space" })));
     for content in [json!({}), json!({ "type": "m.video" }), json!({ "type": 5 })] {
         assert!(!is_space(content));
@@ -163,7 +168,8 @@ fn a_space_is_known_by_its_type_and_in_an_invite() {
             other => panic!("{other:?}"),
         }
     };
-    let create = json!({ "type": "m.room.create", "state_key": "", "sender": "@a:x", "content": { "type": "m.space" } });
+    let create =
+        json!({ "type": "m.room.create", "state_key": "", "sender": "@a:x", "content": { "type": "m.space" } });
     assert!(shown("invite", json!([{ "type": "m.room.name" }, create])));
     assert!(!shown("join", json!([create])), "an old invite of who is in");
     for state in [json!([]), json!([5]), json!(5), json!([{ "type": "m.room.create" }])] {
@@ -184,8 +190,15 @@ fn a_knock_has_a_reason_and_an_event_that_it_takes_the_place_of() {
     assert_eq!(member.membership, RoomMembership::Knock);
     assert_eq!(member.reason.as_deref(), Some("it is me\u{fffd}"));
     assert_eq!(member.replaces.as_deref(), Some("$left"));
-    let bare = meaning("m.room.member", Some("@b:x"), json!({ "membership": "knock", "reason": 5 }));
-    assert_eq!(bare, Meaning::Member(MemberEvent::new("@b:x".try_into().unwrap(), RoomMembership::Knock)));
+    let bare = meaning(
+        "m.room.member",
+        Some("@b:x"),
+        json!({ "membership": "knock", "reason": 5 }),
+    );
+    assert_eq!(
+        bare,
+        Meaning::Member(MemberEvent::new("@b:x".try_into().unwrap(), RoomMembership::Knock))
+    );
 }
 
 #[test]

@@ -68,7 +68,8 @@ impl Model {
         for knock in &effects.knocks {
             assert!(writable.contains(&knock.conversation), "people knock under the lock");
             assert!(self.people.contains_key(&knock.user), "who knocks is known");
-            self.knocks.insert((knock.conversation, knock.user), knock.reason.clone());
+            self.knocks
+                .insert((knock.conversation, knock.user), knock.reason.clone());
         }
         self.moved.extend(&effects.moved);
         self.know_rooms(effects);
