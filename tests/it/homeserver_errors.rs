@@ -7,6 +7,7 @@ use nova_bridge::matrix::{Endpoint, Homeserver, HomeserverError, Outcome, Retry,
 use serde_json::json;
 
 use crate::homeserver_client::{ghost, other_ghost, raw, room, settings, start};
+use crate::support::address::free_address;
 use crate::support::homeserver::{FakeHomeserver, Fault, Gate, On};
 
 const HELLO: &str = r#"{"body":"hello","msgtype":"m.text"}"#;
@@ -87,12 +88,8 @@ async fn a_wrong_token_is_told_by_its_errcode_and_never_shown() {
 
 #[tokio::test]
 async fn nobody_listening_is_no_unknown_outcome() {
-    let port = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let url = format!("http://{port}").parse().unwrap();
+    let nobody = free_address();
+    let url = format!("http://{nobody}").parse().unwrap();
     let client = Homeserver::new(Settings::new(url, "as-token".into(), Duration::from_secs(5))).unwrap();
     let error = client.create_room(ghost(), &json!({})).await.unwrap_err();
     assert!(matches!(error, HomeserverError::Connect(_)), "{error:?}");
@@ -263,12 +260,8 @@ async fn a_ping_tells_whether_the_homeserver_reaches_us() {
         client.ping("nova", "1").await.unwrap_err().errcode(),
         Some("M_URL_NOT_SET")
     );
-    let port = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    homeserver.set_appservice_url(&format!("http://{port}").parse().unwrap());
+    let nobody = free_address();
+    homeserver.set_appservice_url(&format!("http://{nobody}").parse().unwrap());
     assert_eq!(
         client.ping("nova", "1").await.unwrap_err().errcode(),
         Some("M_CONNECTION_FAILED")

@@ -8,7 +8,8 @@ use nova_bridge::store::MIGRATOR;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
-use super::installation::{Answer, Installation, free_address};
+use super::installation::{Answer, Installation};
+use crate::support::address::free_address;
 use crate::support::homeserver::{FakeHomeserver, Fault, On, Options};
 
 #[sqlx::test]

@@ -1,7 +1,7 @@
 //! What an admin has on disk, and the real binary on top of it.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, PgPool};
 use tempfile::TempDir;
 use url::Url;
 
+use crate::support::address::free_address;
 use crate::support::homeserver::{FakeHomeserver, Options};
 
 /// The public key of the bridge's configuration; `src/cli/token/test-key.pem` is its private one.
@@ -148,9 +149,4 @@ impl Installation {
             .iter()
             .fold(text, |text, (value, shown)| text.replace(value, shown))
     }
-}
-
-/// An address of this machine at which nobody listens.
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
