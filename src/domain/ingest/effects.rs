@@ -123,6 +123,7 @@ pub struct Effects {
 impl Effects {
     /// Whether nothing is to be done.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one field after the other")]
     pub fn is_empty(&self) -> bool {
         // Every field by name, so that a new one is not forgotten.
         let Self {
