@@ -7,6 +7,7 @@ mod acts;
 mod bot;
 mod find;
 mod jobs;
+mod kinds;
 mod media;
 mod pins;
 mod rooms;
@@ -272,7 +273,7 @@ impl Bridge {
         };
         drop(connection);
         job.uncertain |= abandoned;
-        let kind = send_kind(&job);
+        let kind = kinds::of(&job);
         match self.perform(&job).await {
             Ok(done) => match self.finish(&job, done).await {
                 Ok(()) => {
@@ -495,23 +496,5 @@ impl Bridge {
             | Job::Command { .. }
             | Job::Signal { .. } => None,
         }
-    }
-}
-
-fn send_kind(job: &StoredJob) -> SendKind {
-    match &job.job {
-        Job::Edit { .. } | Job::React { .. } | Job::Redact { .. } => SendKind::Act,
-        Job::SendEvent { .. } | Job::SendMedia => SendKind::Message,
-        Job::Signal { .. } => SendKind::Call,
-        Job::CreateRoom => SendKind::Room,
-        Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::Pin { .. }
-        | Job::SetPower { .. }
-        | Job::SetState { .. }
-        | Job::SyncRoom { .. }
-        | Job::SyncSpace
-        | Job::ReadBack { .. } => SendKind::State,
-        Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
-        Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }
 }

@@ -42,7 +42,7 @@ pub struct Difference {
 
 /// What makes the space hold what it should. What its owner put there themselves stays as it is.
 #[must_use]
-pub fn difference(wanted: Vec<Child>, listed: &[Listed]) -> Difference {
+pub fn difference(wanted: &[Child], listed: &[Listed]) -> Difference {
     let there: BTreeMap<&str, &Listed> = listed
         .iter()
         .filter(|child| child.is_child)
@@ -125,37 +125,37 @@ mod tests {
     #[test]
     fn what_is_missing_is_added_and_what_is_too_much_removed() {
         let wanted = || vec![child(TEA, "!tea:x"), child(COFFEE, "!coffee:x")];
-        let empty = difference(wanted(), &[]);
+        let empty = difference(&wanted(), &[]);
         assert_eq!((empty.add, empty.remove.len()), (wanted(), 0));
         let done = [
             listed("!tea:x", true, Some(TEA)),
             listed("!coffee:x", true, Some(COFFEE)),
         ];
         assert_eq!(
-            difference(wanted(), &done),
+            difference(&wanted(), &done),
             Difference::default(),
             "nothing is done twice"
         );
         let upgraded = [listed("!tea:x", true, Some(TEA)), listed("!old:x", true, Some(COFFEE))];
-        let change = difference(wanted(), &upgraded);
+        let change = difference(&wanted(), &upgraded);
         assert_eq!(change.add, [child(COFFEE, "!coffee:x")]);
         assert_eq!(change.remove, ["!old:x"]);
         let taken_out = [listed("!tea:x", false, None), listed("!old:x", false, Some(COFFEE))];
-        let change = difference(wanted(), &taken_out);
+        let change = difference(&wanted(), &taken_out);
         assert_eq!((change.add, change.remove.len()), (wanted(), 0));
     }
 
     #[test]
     fn what_its_owner_put_there_stays() {
         let own = [listed("!tea:x", true, None), listed("!games:x", true, None)];
-        assert_eq!(difference(vec![child(TEA, "!tea:x")], &own), Difference::default());
-        assert_eq!(difference(Vec::new(), &own), Difference::default());
+        assert_eq!(difference(&[child(TEA, "!tea:x")], &own), Difference::default());
+        assert_eq!(difference(&[], &own), Difference::default());
     }
 
     #[test]
     fn a_room_that_went_to_another_conversation_is_written_anew() {
         let there = [listed("!tea:x", true, Some(COFFEE))];
-        let change = difference(vec![child(TEA, "!tea:x")], &there);
+        let change = difference(&[child(TEA, "!tea:x")], &there);
         assert_eq!((change.add, change.remove.len()), (vec![child(TEA, "!tea:x")], 0));
     }
 

@@ -300,19 +300,7 @@ fn change_frames(entry: &FeedEntry, change: &Change, links: &Links) -> Vec<Value
         Change::MemberLeft { by, user } => ["member.left", "member_left"]
             .map(|name| frame(entry, name, Some(*by), json!({ "user_id": user })))
             .to_vec(),
-        Change::Knocked {
-            user,
-            username,
-            display_name,
-            reason,
-        } => {
-            let own = json!({ "username": username, "display_name": display_name, "reason": reason });
-            vec![frame(entry, "member.knocked", Some(*user), own)]
-        }
-        Change::KnockAnswered { by, user, answer } => {
-            let own = json!({ "user_id": user, "status": answer.as_str() });
-            vec![frame(entry, "member.knock_answered", Some(*by), own)]
-        }
+        Change::Knocked { .. } | Change::KnockAnswered { .. } => people::knock(entry, change).into_iter().collect(),
         Change::Requested { by } => vec![people::requested(entry, *by, None)],
         Change::Answered { answer } => vec![people::answered(entry, *answer)],
         Change::LocationStopped { by } => vec![frame(entry, "location.stopped", Some(*by), json!({}))],

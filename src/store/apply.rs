@@ -357,6 +357,28 @@ async fn echoes(connection: &mut PgConnection, echoes: &[(MessageId, String)]) -
     Ok(())
 }
 
+/// Who is where in the order of the feed.
+struct Places<'a> {
+    /// Messages; none where it is not shown.
+    of: HashMap<MessageId, Option<i32>>,
+    /// Everything else.
+    entries: Vec<(i32, &'a NewEntry)>,
+}
+
+/// Sorts out which entries are the messages themselves.
+fn places<'a>(messages: &[NewMessage], feed: &'a [NewEntry]) -> Places<'a> {
+    let mut places: HashMap<MessageId, Option<i32>> = messages.iter().map(|it| (it.id, None)).collect();
+    let mut entries: Vec<(i32, &NewEntry)> = (0..).zip(feed).collect();
+    entries.retain(|(n, entry)| match entry.message.and_then(|id| places.get_mut(&id)) {
+        Some(place) if entry.is_the_message() => {
+            *place = Some(*n);
+            false
+        }
+        Some(_) | None => true,
+    });
+    Places { of: places, entries }
+}
+
 /// Messages, counters and feed in one statement. `n` follows the order of `feed`; what shows a message as it was said is
 /// the message itself.
 #[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
@@ -372,15 +394,7 @@ async fn said(
     }
     let newest: BTreeMap<ConversationId, &NewMessage> =
         messages.iter().map(|message| (message.conversation, message)).collect();
-    let mut places: HashMap<MessageId, Option<i32>> = messages.iter().map(|it| (it.id, None)).collect();
-    let mut entries: Vec<(i32, &NewEntry)> = (0..).zip(feed).collect();
-    entries.retain(|(n, entry)| match entry.message.and_then(|id| places.get_mut(&id)) {
-        Some(place) if entry.is_the_message() => {
-            *place = Some(*n);
-            false
-        }
-        Some(_) | None => true,
-    });
+    let Places { of: places, entries } = places(messages, feed);
     let payloads: Vec<Option<String>> = entries
         .iter()
         .map(|(_, entry)| entry.change.as_ref().map(serde_json::to_string).transpose())

@@ -36,7 +36,7 @@ impl Bridge {
             }
             other => other?,
         };
-        let todo = difference(wanted, &space::listed(&state));
+        let todo = difference(&wanted, &space::listed(&state));
         for room in &todo.remove {
             self.set_child(ghost, &space, room, space::no_child()).await?;
         }
@@ -58,12 +58,11 @@ impl Bridge {
         let now = self.now();
         spaces::begin(&mut connection, job.actor, now).await?;
         drop(connection);
-        let room = match found {
-            Some(room) => room,
-            None => {
-                let body = space::create_space(job.actor, ghost);
-                self.homeserver().create_room(ghost, &body).await?
-            }
+        let room = if let Some(room) = found {
+            room
+        } else {
+            let body = space::create_space(job.actor, ghost);
+            self.homeserver().create_room(ghost, &body).await?
         };
         let mut tx = self.inner.store.begin().await?;
         spaces::made(&mut tx, job.actor, room.as_str(), now).await?;

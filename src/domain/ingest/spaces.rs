@@ -12,15 +12,15 @@ impl Planner<'_> {
     pub(super) fn is_of_space(&mut self, event: &InboundEvent) -> bool {
         let room = &event.room;
         let is_known = self.context.spaces.contains(room);
-        let news = !is_known
-            && match &event.meaning {
-                Meaning::Create { is_space, .. } => *is_space && self.is_unused(room),
-                // Whoever invites may say what they like, but not of a room that is known. The bot answers by itself.
-                Meaning::Member(member) => {
-                    member.to_space && !self.is_bot(&member.target) && !self.context.rooms.contains_key(room)
-                }
-                _ => false,
-            };
+        let shows = if let Meaning::Create { is_space, .. } = &event.meaning {
+            *is_space && self.is_unused(room)
+        } else if let Meaning::Member(member) = &event.meaning {
+            // Whoever invites may say what they like, but not of a room that is known. The bot answers by itself.
+            member.to_space && !self.is_bot(&member.target) && !self.context.rooms.contains_key(room)
+        } else {
+            false
+        };
+        let news = shows && !is_known;
         if news {
             self.context.spaces.insert(room.clone());
             self.effects.spaces.push(room.clone());

@@ -56,7 +56,7 @@ pub fn listed(state: &[Box<RawValue>]) -> Vec<Listed> {
     #[derive(Deserialize)]
     struct Event {
         #[serde(rename = "type")]
-        event_type: String,
+        kind: String,
         state_key: String,
         #[serde(default)]
         content: Value,
@@ -64,7 +64,7 @@ pub fn listed(state: &[Box<RawValue>]) -> Vec<Listed> {
     let children = state
         .iter()
         .filter_map(|raw| serde_json::from_str::<Event>(raw.get()).ok())
-        .filter(|event| event.event_type == CHILD);
+        .filter(|event| event.kind == CHILD);
     children
         .map(|event| Listed {
             room: event.state_key,

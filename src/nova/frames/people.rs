@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{frame, time};
-use crate::domain::feed::FeedEntry;
+use crate::domain::feed::{Change, FeedEntry};
 use crate::domain::ids::UserId;
 use crate::domain::media::Place;
 use crate::domain::message::Message;
@@ -26,6 +26,26 @@ pub(super) fn answered(entry: &FeedEntry, answer: Answer) -> Value {
     frame(entry, "message_request.answered", entry.audience, own)
 }
 
+/// `member.knocked` and `member.knock_answered`, for those who may let somebody in; nothing for what is neither. As in the
+/// other frames of members, `user_id` is who knocks, and `sender_id` who did it.
+pub(super) fn knock(entry: &FeedEntry, change: &Change) -> Option<Value> {
+    if let Change::Knocked {
+        user,
+        username,
+        display_name,
+        reason,
+    } = change
+    {
+        let own = json!({ "username": username, "display_name": display_name, "reason": reason });
+        return Some(frame(entry, "member.knocked", Some(*user), own));
+    }
+    if let Change::KnockAnswered { by, user, answer } = change {
+        let own = json!({ "user_id": user, "status": answer.as_str() });
+        return Some(frame(entry, "member.knock_answered", Some(*by), own));
+    }
+    None
+}
+
 /// `location.shared`, beside the message that says it.
 pub(super) fn shared(entry: &FeedEntry, message: &Message, place: &Place) -> Value {
     let (latitude, longitude) = place.degrees();
@@ -44,7 +64,7 @@ mod tests {
     use super::super::change_frames;
     use super::*;
     use crate::domain::clock::SystemClock;
-    use crate::domain::feed::{Change, Cursor, FeedEvent};
+    use crate::domain::feed::{Cursor, FeedEvent};
     use crate::domain::ids::{ConversationId, MessageId};
     use crate::domain::media::Media;
     use crate::domain::message::Text;

@@ -145,7 +145,7 @@ async fn who_was_there_before_gets_a_space_when_they_come_and_not_before(pool: P
     bridge.homeserver.wait_until_pushed().await;
     bridge
         .homeserver
-        .inspect(|world| assert_eq!(children(world, &ana.mxid), [first.clone()]));
+        .inspect(|world| assert_eq!(children(world, &ana.mxid), std::slice::from_ref(&first)));
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]

@@ -47,7 +47,7 @@ fn whoever_may_let_people_in_is_told_and_nobody_else() {
         ..
     }) = &effects.feed[0].change
     else {
-        panic!("{effects:?}")
+        unreachable!("{effects:?}")
     };
     assert_eq!(
         (username.as_str(), display_name.as_str(), reason.as_deref()),
