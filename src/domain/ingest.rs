@@ -146,10 +146,16 @@ impl Planner<'_> {
         if event.meaning.concerns_members() && !self.effects.touched.contains(&event.room) {
             self.effects.touched.push(event.room.clone());
         }
-        if self.is_of_space(event) {
-            return Verdict::Ignored;
-        }
         let bot = self.is_bot(&event.sender);
+        let ours = bot && !event.meaning.concerns_members();
+        if !ours && self.is_of_space(event) {
+            // Remembered: an invite may yet say that the room is none.
+            return if event.meaning == Meaning::Nothing {
+                Verdict::Ignored
+            } else {
+                Verdict::Applied
+            };
+        }
         if !bot && self.context.management.contains(&event.room) {
             return self.managed(event);
         }

@@ -25,6 +25,11 @@ pub(super) async fn among(connection: &mut PgConnection, rooms: &[String]) -> Re
 }
 
 pub(super) async fn apply(connection: &mut PgConnection, effects: &Effects, now: Timestamp) -> Result<(), StoreError> {
+    for room in &effects.no_spaces {
+        sqlx::query!("DELETE FROM space_rooms WHERE matrix_room_id = $1", room.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
     for room in &effects.spaces {
         note(connection, room.as_str(), now).await?;
     }

@@ -67,6 +67,8 @@ pub struct Effects {
     pub unknocked: Vec<(ConversationId, UserId)>,
     /// Rooms that turned out to be spaces.
     pub spaces: Vec<OwnedRoomId>,
+    /// Rooms that were taken for spaces, and are none.
+    pub no_spaces: Vec<OwnedRoomId>,
     /// Conversations whose room turned out to be one: they are none.
     pub dissolved: Vec<ConversationId>,
     /// People whom Nova takes out, until their rooms say so.
@@ -149,6 +151,7 @@ impl Effects {
             knocks,
             unknocked,
             spaces,
+            no_spaces,
             dissolved,
             departures,
             departed,
@@ -195,6 +198,7 @@ impl Effects {
             && knocks.is_empty()
             && unknocked.is_empty()
             && spaces.is_empty()
+            && no_spaces.is_empty()
             && dissolved.is_empty()
             && departures.is_empty()
             && departed.is_empty()

@@ -2,9 +2,9 @@
 
 use ruma::RoomId;
 
-use super::{NewEntry, Planner};
+use super::{NewEntry, Planner, Portal};
 use crate::domain::conversation::Kind;
-use crate::domain::event::{InboundEvent, Meaning};
+use crate::domain::event::{InboundEvent, Meaning, RoomMembership};
 use crate::domain::feed::Change;
 
 impl Planner<'_> {
@@ -14,15 +14,26 @@ impl Planner<'_> {
         let is_known = self.context.spaces.contains(room);
         let shows = if let Meaning::Create { is_space, .. } = &event.meaning {
             *is_space && self.is_unused(room)
-        } else if let Meaning::Member(member) = &event.meaning {
-            // Whoever invites may say what they like, but not of a room that is known. The bot answers by itself.
-            member.to_space && !self.is_bot(&member.target) && !self.context.rooms.contains_key(room)
+        } else if let Meaning::Member(member) = &event.meaning
+            && member.membership == RoomMembership::Invite
+            && self.is_ghost(&member.target)
+        {
+            // Whoever invites may say what they like: the last one counts, and none of a conversation's room. Where they
+            // were wrong, the room's own state says so once somebody is in it.
+            if is_known && !member.to_space {
+                self.context.spaces.remove(room);
+                self.effects.spaces.retain(|space| space != room);
+                self.effects.no_spaces.push(room.clone());
+                return false;
+            }
+            member.to_space && !self.context.rooms.contains_key(room)
         } else {
             false
         };
         let news = shows && !is_known;
         if news {
             self.context.spaces.insert(room.clone());
+            self.effects.no_spaces.retain(|other| other != room);
             self.effects.spaces.push(room.clone());
             self.dissolve(event);
         }
@@ -44,6 +55,9 @@ impl Planner<'_> {
         let Some(portal) = self.context.rooms.remove(&event.room) else {
             return;
         };
+        // Nor are the rooms that it left behind anybody's.
+        let is_other = |other: &Portal| other.conversation != portal.conversation;
+        self.context.rooms.retain(|_, other| is_other(other));
         if let Some(state) = self.context.conversations.remove(&portal.conversation) {
             self.effects.dissolved.push(state.id);
             let by = state.created_by;

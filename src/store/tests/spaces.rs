@@ -128,4 +128,13 @@ async fn a_conversation_that_is_dissolved_is_gone_and_its_room_a_space(pool: PgP
         .await
         .unwrap();
     assert_eq!(known, [room("games")].into());
+    let none = Effects {
+        no_spaces: vec![room("games")],
+        ..Effects::default()
+    };
+    write(&store, id, &none).await;
+    let known = spaces::among(&mut connection, &[room("games").to_string()])
+        .await
+        .unwrap();
+    assert!(known.is_empty());
 }

@@ -29,16 +29,14 @@ fn member() -> impl Strategy<Value = Meaning> {
         1 => Just(RoomMembership::Ban),
         1 => Just(RoomMembership::Knock),
     ];
-    let replaces = proptest::option::weighted(0.2, target());
-    let more = (any::<bool>(), proptest::bool::weighted(0.1), replaces);
+    let more = (any::<bool>(), proptest::bool::weighted(0.1));
     (who(), how, more, proptest::option::of("[ab]")).prop_map(|(target, membership, more, name)| {
-        let (is_direct, to_space, replaces) = more;
+        let (is_direct, to_space) = more;
         Meaning::Member(MemberEvent {
             reason: name.clone(),
             display_name: name,
             is_direct,
             to_space,
-            replaces,
             ..MemberEvent::new(mxid(&target), membership)
         })
     })
@@ -210,6 +208,7 @@ fn is_nothing(effects: &Effects) -> bool {
         && effects.knocks.is_empty()
         && effects.unknocked.is_empty()
         && effects.spaces.is_empty()
+        && effects.no_spaces.is_empty()
         && effects.dissolved.is_empty()
 }
 

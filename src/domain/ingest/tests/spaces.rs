@@ -34,7 +34,7 @@ fn a_space_that_a_ghost_makes_is_no_conversation() {
     };
     let mut model = Model::new();
     let (effects, outcomes) = model.run(&made());
-    assert_eq!(outcomes, [Outcome::Ignored; 4]);
+    assert_eq!(outcomes, [Outcome::Applied; 4]);
     assert_eq!(effects.spaces, [room(ROOM)]);
     assert!(model.conversations.is_empty() && effects.jobs.is_empty() && effects.dead_letters.is_empty());
     let mut model = Model::new();
@@ -48,12 +48,28 @@ fn a_space_that_a_ghost_makes_is_no_conversation() {
 fn a_ghost_that_is_invited_to_a_space_neither_joins_nor_leaves() {
     let mut model = Model::new();
     let (effects, outcomes) = model.run(&[event("$1", ROOM, ALICE, invited(true))]);
-    assert_eq!((outcomes, jobs(&effects).len()), (vec![Outcome::Ignored], 0));
+    assert_eq!((outcomes, jobs(&effects).len()), (vec![Outcome::Applied], 0));
     // The Nova user comes with a Matrix client of their own.
     model.run(&[event("$2", ROOM, &ghost(ANNA), joined())]);
     assert!(model.conversations.is_empty());
     let (effects, _) = model.run(&[event("$3", OTHER_ROOM, ALICE, invited(false))]);
     assert!(jobs(&effects).contains(&"join"), "other rooms are as ever");
+}
+
+#[test]
+fn who_says_falsely_that_a_room_is_a_space_keeps_nobody_out() {
+    let mut model = Model::new();
+    model.run(&[event("$1", ROOM, BOB, invited(true))]);
+    let (effects, outcomes) = model.run(&[event("$2", ROOM, ALICE, invited(false))]);
+    assert_eq!((outcomes, effects.no_spaces.len()), (vec![Outcome::Applied], 1));
+    assert!(jobs(&effects).contains(&"join") && model.spaces.is_empty());
+    let mut model = Model::new();
+    let both = [
+        event("$1", ROOM, BOB, invited(true)),
+        event("$2", ROOM, ALICE, invited(false)),
+    ];
+    model.run(&both);
+    assert!(model.spaces.is_empty() && model.conversations.len() == 1, "at once");
 }
 
 #[test]

@@ -100,6 +100,9 @@ impl Model {
     }
 
     fn know_spaces(&mut self, effects: &Effects) {
+        for room in &effects.no_spaces {
+            self.spaces.remove(room);
+        }
         self.spaces.extend(effects.spaces.iter().cloned());
         for id in &effects.dissolved {
             self.conversations.remove(id);
