@@ -261,7 +261,6 @@ nova:
   burst: 10000
 rooms:
   presence: true
-  space_per_user: true
 bot:
   permissions: { "*": user, "@admin:$server_name": admin }
 admin:

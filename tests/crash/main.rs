@@ -26,6 +26,7 @@ mod plan;
 mod rounds;
 mod seals;
 mod sides;
+mod spaces;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]
 mod support;

@@ -31,7 +31,6 @@ mod profiles;
 mod requests;
 mod rights;
 mod rooms;
-mod spaces;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]
 mod support;

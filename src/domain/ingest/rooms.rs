@@ -323,9 +323,6 @@ impl Planner<'_> {
             return Verdict::Ignored;
         };
         let conversation = portal.conversation;
-        if self.context.spaces.contains(replacement) {
-            return Verdict::Ignored;
-        }
         if self
             .context
             .rooms

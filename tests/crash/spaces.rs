@@ -1,12 +1,40 @@
-//! The space of a Nova user, as their own Matrix client sees it.
+//! The space of a Nova user, as their own Matrix client sees it. They are made by a setting, with which the bridge is started
+//! again when people have chats already.
 
 use serde_json::{Value, json};
 
-use crate::direct_chat;
+use crate::rounds::turn;
 use crate::support::api::enc;
+use crate::support::env::Env;
 use crate::support::matrix::MatrixUser;
+use crate::support::nova::NovaUser;
 use crate::support::wait::until;
 use crate::support::world::World;
+
+const SETTING: &str = "NOVA_BRIDGE__ROOMS__SPACE_PER_USER=";
+
+/// Two people who talk.
+struct Chat {
+    nova: NovaUser,
+    matrix: MatrixUser,
+    room: String,
+    conversation: String,
+}
+
+impl Chat {
+    async fn open(world: &World) -> Self {
+        let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));
+        let room = matrix.create_dm(&nova.mxid).await;
+        matrix.sees_member(&room, &nova.mxid, "join").await;
+        let conversation = nova.conversation_of(&room).await;
+        Self {
+            nova,
+            matrix,
+            room,
+            conversation,
+        }
+    }
+}
 
 /// The one space that the client's user has made.
 async fn space(client: &MatrixUser) -> String {
@@ -46,10 +74,32 @@ async fn holds(client: &MatrixUser, space: &str, rooms: &[&str]) {
     .await;
 }
 
-#[tokio::test]
-async fn a_space_holds_the_rooms_of_its_owner_and_follows() {
-    let Some(world) = World::open().await else { return };
-    let chat = direct_chat(&world).await;
+/// Starts the bridge again with this added to its settings.
+async fn restart_with(env: &Env, added: &str) {
+    let file = Env::file("bridge.env");
+    let settings = std::fs::read_to_string(&file).unwrap_or_default();
+    let others = settings.lines().filter(|line| !line.starts_with(SETTING));
+    let lines: Vec<&str> = others.chain([added]).collect();
+    std::fs::write(file, lines.join("\n")).unwrap();
+    env.restart("bridge", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_setting_a_space_holds_the_rooms_of_its_owner() {
+    if Env::load().is_none() {
+        return;
+    }
+    let _turn = turn();
+    let world = World::open().await.unwrap();
+    let chat = Chat::open(&world).await;
+    restart_with(world.env, &format!("{SETTING}true")).await;
+    a_space_holds_the_rooms_of_its_owner_and_follows(&world, &chat).await;
+    let chat = Chat::open(&world).await;
+    the_space_of_somebody_else_is_no_conversation(&world, &chat).await;
+    restart_with(world.env, "").await;
+}
+
+async fn a_space_holds_the_rooms_of_its_owner_and_follows(world: &World, chat: &Chat) {
     let client = world.own_matrix_client(&chat.nova).await;
     let space = space(&client).await;
     holds(&client, &space, &[&chat.room]).await;
@@ -78,10 +128,7 @@ async fn a_space_holds_the_rooms_of_its_owner_and_follows() {
     assert_eq!(world.dead_letters(&[&space]).await, Vec::<Value>::new());
 }
 
-#[tokio::test]
-async fn the_space_of_somebody_else_is_no_conversation() {
-    let Some(world) = World::open().await else { return };
-    let chat = direct_chat(&world).await;
+async fn the_space_of_somebody_else_is_no_conversation(world: &World, chat: &Chat) {
     let client = world.own_matrix_client(&chat.nova).await;
     let body = json!({
         "name": "Games", "preset": "private_chat", "creation_content": { "type": "m.space" }, "invite": [chat.nova.mxid],
