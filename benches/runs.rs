@@ -406,10 +406,7 @@ impl Bench {
 }
 
 /// What real transactions have now and then.
-const FLAWS: Flaws = Flaws {
-    duplicate: Some(20),
-    unknown: Some(50),
-};
+const FLAWS: Flaws = Flaws { duplicate: Some(20) };
 
 /// How a run went.
 pub(crate) struct Run {

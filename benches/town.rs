@@ -101,8 +101,6 @@ fn now() -> u64 {
 pub(crate) struct Flaws {
     /// One event in so many was pushed before.
     pub(crate) duplicate: Option<usize>,
-    /// One event in so many is for a room that nobody knows.
-    pub(crate) unknown: Option<usize>,
 }
 
 /// People talking in rooms, in turn.
@@ -149,9 +147,6 @@ impl Talk {
                     return earlier.clone();
                 }
                 let room = (self.said * 7919) % self.rooms;
-                if hit(flaws.unknown) {
-                    return message(&format!("!nobody{room}:{DOMAIN}"), &partner(room), self.said);
-                }
                 push.shown += 1;
                 let event = message(&room_id(room), &partner(room), self.said);
                 earlier = Some(event.clone());

@@ -458,7 +458,7 @@ test('a caption is edited, and taken away', async () => {
   const image = await element.sees('the picture', (event) => event.content?.msgtype === 'm.image');
   await bubble(page, 'The lale').filter({ hasText: 'Delivered to Matrix' }).waitFor();
   await menu(nova, 'The lale', 'menu-edit');
-  await page.getByText('Edit caption').waitFor();
+  await page.locator('.context-what', { hasText: 'Edit caption' }).waitFor();
   assert.equal(await nova.on('composer').inputValue(), 'The lale');
   await nova.on('composer').fill('The lake');
   await shot(page, 'caption-edit');
