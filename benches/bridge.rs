@@ -15,6 +15,7 @@ mod bridge_process;
 mod calls;
 mod floor;
 mod homeserver;
+mod index;
 mod line;
 mod mixed;
 mod peer;

@@ -12,6 +12,7 @@ use crate::bridge_process::BridgeProcess;
 use crate::calls::{ANSWER, CALL_RATE, RING};
 use crate::floor::Floor;
 use crate::homeserver::Homeserver;
+use crate::index::Index;
 use crate::line::Line;
 use crate::peer::Peer;
 use crate::results::Results;
@@ -82,6 +83,7 @@ pub(crate) struct Bench {
     pub(crate) homeserver: Homeserver,
     floor: Floor,
     pub(crate) bridge: BridgeProcess,
+    index: Index,
     peer: Option<Peer>,
     pub(crate) results: Results,
     /// How many rooms and accounts there are.
@@ -94,6 +96,7 @@ impl Bench {
     pub(crate) async fn start(sizes: Sizes, files: &Path, floor: &str, bridge: &str, peer: Option<&str>) -> Self {
         let tasks = TaskTracker::new();
         let homeserver = Homeserver::start(&tasks).await;
+        let index = Index::of(bridge).await;
         let bridge = BridgeProcess::start(&files.join("bridge"), bridge, &homeserver);
         let peer = peer.map(|database| Peer::start(&files.join("peer"), database));
         let floor = Floor::start(&tasks, floor).await;
@@ -103,6 +106,7 @@ impl Bench {
             homeserver,
             floor,
             bridge,
+            index,
             peer,
             results,
             rooms: 0,
@@ -133,11 +137,14 @@ impl Bench {
                         let name = format!("{rooms} rooms, {events} a transaction{how}, bridge");
                         let (used, said) = (self.bridge.process.processor(), push.events);
                         let run = drive(self.bridge.appservice, &bridge, push).await;
+                        let behind = self.index.caught_up().await;
                         let used = self.bridge.process.processor() - used;
                         if counts {
                             run.tell(&mut self.results, &name);
                             let cost = used / said as f64 * 10_000.0;
                             self.results.add(format!("{name}, processor s per 10k events"), cost);
+                            self.results
+                                .add(format!("{name}, all searchable after, s"), behind.as_secs_f64());
                         }
                         let Some((peer, audience)) = self.peer.as_ref().zip(peer.as_ref()) else {
                             continue;

@@ -24,6 +24,7 @@ pub mod locations;
 pub mod login;
 pub mod media;
 pub mod messages;
+mod pace;
 pub mod passing;
 pub mod people;
 pub mod presence;
@@ -124,6 +125,7 @@ struct Inner {
     random: Arc<dyn Random>,
     metrics: Metrics,
     feed_wake: Notify,
+    pushed: pace::Pushed,
     sender_wake: Notify,
     receipts_wake: Notify,
     inbox: passing::Inbox,
@@ -194,6 +196,7 @@ impl Bridge {
             random,
             metrics,
             feed_wake: Notify::new(),
+            pushed: pace::Pushed::default(),
             sender_wake: Notify::new(),
             receipts_wake: Notify::new(),
             inbox: passing::Inbox::default(),

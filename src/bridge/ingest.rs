@@ -53,6 +53,7 @@ impl Bridge {
     /// keeps the events and tries again.
     #[tracing::instrument(name = "appservice.txn", skip_all, fields(events = events.len()))]
     pub async fn accept(&self, events: &[Box<RawValue>], run: Run) -> Result<(), NotTaken> {
+        self.inner.pushed.note();
         self.look_into_rooms_of(events).await?;
         if let Tried::Strange(rooms) = self.try_events(events, run, true).await? {
             for room in rooms {

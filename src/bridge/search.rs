@@ -1,10 +1,10 @@
-//! Keeps the search index in step with the feed, behind everybody's back: nobody who says something waits for it. One
-//! node at a time does, and a restart goes on where the last one stopped.
+//! Keeps the search index in step with the feed, behind everybody's back: nobody who says something waits for it, and it
+//! gives way while Synapse pushes. One node at a time does, and a restart goes on where the last one stopped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -19,23 +19,39 @@ use crate::store::{StoreError, feed};
 /// How often it is looked for what is new.
 const POLL: Duration = Duration::from_millis(500);
 
+/// How long nothing must have been pushed before the index is written.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// How long the index waits for that, once it is behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How many entries, and older messages, are taken at once.
 const BATCH: i64 = 500;
 
 impl Bridge {
     /// Indexes what is said, until `stop`.
     pub async fn index_messages(&self, stop: CancellationToken) {
+        stop.run_until_cancelled(async {
+            loop {
+                self.catch_up_index().await;
+                sleep(POLL).await;
+            }
+        })
+        .await;
+    }
+
+    /// Indexes what there is, between pushes as long as the patience lasts.
+    async fn catch_up_index(&self) {
+        let patience = Instant::now() + PATIENCE;
         loop {
-            let more = match self.index_once().await {
-                Ok(more) => more,
+            self.inner.pushed.quiet(QUIET, patience).await;
+            match self.index_once().await {
+                Ok(true) => {}
+                Ok(false) => return,
                 Err(error) => {
                     tracing::warn!(error = %error_chain(&error), "the search index cannot be written, trying again");
-                    false
+                    return;
                 }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = sleep(if more { Duration::ZERO } else { POLL }) => {}
             }
         }
     }

@@ -24,13 +24,14 @@ pub struct Progress {
     pub backfilled: Option<MessageId>,
 }
 
-/// Takes the turn until the transaction ends, unless another node has it.
+/// Takes the turn until the transaction ends, unless another node has it. Nobody waits for the disk when it ends: what is
+/// lost with the server is made again, because how far it had come is lost with it.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn take_turn(connection: &mut PgConnection) -> Result<bool, StoreError> {
     let taken = sqlx::query_scalar!(
-        r#"SELECT pg_try_advisory_xact_lock($1, $2) AS "taken!""#,
+        r#"SELECT pg_try_advisory_xact_lock($1, $2) AND set_config('synchronous_commit', 'off', true) = 'off' AS "taken!""#,
         TURN.0,
         TURN.1
     );
