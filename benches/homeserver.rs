@@ -123,10 +123,11 @@ pub(crate) async fn serve(tasks: &tokio_util::task::TaskTracker, router: Router)
 
 async fn answer(State(counts): State<Arc<Counts>>, request: Request) -> Response {
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
-    // Twice a second the bridge asks for its bot's profile, to see whether the homeserver is there. And once after a start
-    // it looks into each room for what was not pushed.
+    // Twice a second the bridge asks for its bot's profile, to see whether the homeserver is there. And after a start it
+    // looks into each room for what was not pushed, and tries the line.
     let looks = path.ends_with("/messages") || path.contains("/profile/") && path.contains(BOT_LOCALPART);
-    if !(method == "GET" && looks) {
+    let tries = path.contains("/send/social.nova.line/") || path.contains("/directory/room/%23nova_line");
+    if !(method == "GET" && looks || tries) {
         counts.all.fetch_add(1, Ordering::SeqCst);
     }
     // The body has to be read for the connection to go on.
