@@ -13,6 +13,7 @@ pub mod frames;
 pub mod hub;
 pub mod limit;
 pub mod media;
+mod messages;
 mod openapi;
 mod pages;
 pub mod rest;
