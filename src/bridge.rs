@@ -27,6 +27,7 @@ pub mod messages;
 pub mod passing;
 pub mod people;
 pub mod presence;
+mod profiles;
 pub mod receipts;
 pub mod requests;
 pub mod search;
