@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sealer::Sealer;
-use super::{Session, Store, StoreError, messages};
+use super::{Session, Store, StoreError, blocks, messages};
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{ConversationId, UserId};
@@ -270,7 +270,18 @@ pub async fn of_user(
     )
     .fetch_all(&mut **connection)
     .await?;
-    Ok(Page::read(rows, limit, connection.sealer()))
+    let mut page = Page::read(rows, limit, connection.sealer());
+    let readers: Vec<Uuid> = page
+        .entries
+        .iter()
+        .filter_map(|entry| Some(entry.reader()?.0))
+        .collect();
+    if !readers.is_empty() {
+        let apart = blocks::apart(connection, user, &readers).await?;
+        page.entries
+            .retain(|entry| !entry.reader().is_some_and(|reader| apart.contains(&reader)));
+    }
+    Ok(page)
 }
 
 /// The newest entry up to which the feed is complete.

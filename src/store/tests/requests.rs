@@ -259,6 +259,14 @@ async fn who_blocks_and_who_is_blocked_are_apart_and_in_direct_conversations_hus
         let seen = people::acquainted(&mut connection, user, &[other]).await.unwrap();
         assert_eq!(seen, [], "whoever is there is not shown to the other one");
     }
+    let pairs = [(ANNA, alice()), (alice(), ANNA)].into();
+    for user in [ANNA, alice()] {
+        assert_eq!(
+            blocks::all_apart(&mut connection, &[user.0, BERT.0]).await.unwrap(),
+            pairs
+        );
+    }
+    assert_eq!(blocks::all_apart(&mut connection, &[BERT.0]).await.unwrap(), [].into());
     let hushed = blocks::hushed(&mut connection, &places).await.unwrap();
     assert_eq!(hushed, [(direct, ANNA), (direct, alice())].into());
 }
