@@ -93,7 +93,6 @@ pub(crate) async fn conversations(
     let listed = lists::list_members(&mut connection, &ids, MEMBERS_SHOWN, 0).await?;
     let unseen = Unseen::among(&mut connection, user, &listed).await?;
     drop(connection);
-    let public_url = &state.settings.public_url;
     let mut members: BTreeMap<ConversationId, Vec<Member>> = BTreeMap::new();
     for member in &listed {
         let shown = shown_member(state, &unseen, member);
@@ -101,7 +100,7 @@ pub(crate) async fn conversations(
     }
     let shown = |summary: lists::Summary| {
         let members = members.remove(&summary.id).unwrap_or_default();
-        Conversation::new(summary, members, public_url)
+        Conversation::new(summary, members, &state.settings)
     };
     Ok(summaries.into_iter().map(shown).collect())
 }
