@@ -12,6 +12,7 @@ use crate::store::lists::{LastMessage, Summary};
 
 /// A conversation: the small object of the first service, the gateway's `RestConversation` and the documented one.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "they do not depend on each other")]
 pub struct Conversation {
     /// Its id.
     #[schema(example = "c7e41a52-0b9d-4f38-8d16-5a3e9c2b7f04")]
