@@ -111,6 +111,7 @@ impl Room {
 }
 
 /// What the homeserver knows. Looked at by tests, changed through [`super::FakeHomeserver`] and [`super::User`].
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that goes otherwise")]
 pub(crate) struct World {
     pub(super) options: Options,
     pub(super) ghosts: Ghosts,
