@@ -16,6 +16,7 @@ mod calls;
 mod floor;
 mod homeserver;
 mod line;
+mod mixed;
 mod peer;
 mod process;
 mod reading;
@@ -37,8 +38,8 @@ use sqlx::postgres::PgConnection;
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 struct Options {
-    /// Only these parts: throughput, backlog, burst, send, calls, reading, idle.
-    #[arg(value_parser = ["throughput", "backlog", "burst", "send", "calls", "reading", "idle"])]
+    /// Only these parts: throughput, backlog, burst, send, calls, reading, mixed, idle.
+    #[arg(value_parser = ["throughput", "backlog", "burst", "send", "calls", "reading", "mixed", "idle"])]
     parts: Vec<String>,
     /// Fewer rounds and smaller ones.
     #[arg(long)]
@@ -99,6 +100,9 @@ async fn measure(options: &Options) -> ExitCode {
     }
     if wants("calls") {
         bench.calls().await;
+    }
+    if wants("mixed") {
+        bench.mixed().await;
     }
     if wants("reading") {
         bench.reading(&bridge).await;

@@ -16,8 +16,14 @@ use uuid::Uuid;
 
 use crate::homeserver::Homeserver;
 use crate::line::Line;
+use crate::runs::{Bench, tell};
 use crate::sockets::connect;
-use crate::town::{self, transaction};
+use crate::town::{self, USERS, transaction};
+
+/// What the steps are called in the results.
+pub(crate) const RING: &str = "call, from the push of the invite to the frame";
+pub(crate) const ANSWER: &str = "call, from the answer to the homeserver";
+pub(crate) const CALL_RATE: &str = "calls set up and torn down per minute";
 
 /// Longer than anything may take here.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -174,4 +180,41 @@ fn sdp() -> String {
     lines.extend((0..24).map(|number| format!("a=rtpmap:{} opus/48000/2 {}", 96 + number, "x".repeat(20))));
     lines.push(String::new());
     lines.join("\r\n")
+}
+
+impl Bench {
+    /// Calls: one at a time for how long they take, and many for how many there can be.
+    pub(crate) async fn calls(&mut self) {
+        tell("calls");
+        let rooms = self.sizes.rooms[0];
+        self.people(rooms).await;
+        for round in 0..=self.sizes.rounds {
+            let synapse = Pusher::open(self.bridge.appservice, self.transactions);
+            let mut phones = Vec::new();
+            for number in 0..USERS {
+                phones.push(Phone::connect(self.bridge.nova, &self.bridge.socket(number)).await);
+            }
+            let mut steps: Vec<Steps> = Vec::new();
+            for _ in 0..self.sizes.calls {
+                for (number, phone) in phones.iter_mut().enumerate() {
+                    steps.push(phone.take_call(number, &synapse, &self.homeserver).await);
+                }
+            }
+            let (each, count) = (self.sizes.calls, self.sizes.calls * USERS);
+            let took = many(phones, each, &synapse, &self.homeserver).await;
+            self.transactions = synapse.transactions().await;
+            drop(synapse);
+            self.measure_floor(rooms).await;
+            if round == 0 {
+                continue;
+            }
+            let part = |of: fn(&Steps) -> Duration| steps.iter().map(of).collect::<Vec<_>>();
+            self.results.add_times(RING, part(|it| it.ring));
+            self.results.add_times(ANSWER, part(|it| it.answer));
+            self.results
+                .add_times("call, from the push of a hangup to the frame", part(|it| it.end));
+            let rate = count as f64 / took.as_secs_f64() * 60.0;
+            self.results.add(CALL_RATE, rate);
+        }
+    }
 }

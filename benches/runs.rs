@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge_process::BridgeProcess;
-use crate::calls::{self, Phone, Pusher, Steps};
+use crate::calls::{ANSWER, CALL_RATE, RING};
 use crate::floor::Floor;
 use crate::homeserver::Homeserver;
 use crate::line::Line;
@@ -20,10 +20,6 @@ use crate::town::{self, Flaws, Push, Talk, USERS, transaction};
 
 /// Events per transaction.
 const BATCHES: [usize; 3] = [1, 10, 100];
-
-const RING: &str = "call, from the push of the invite to the frame";
-const ANSWER: &str = "call, from the answer to the homeserver";
-const CALL_RATE: &str = "calls set up and torn down per minute";
 
 /// The room with everybody in it.
 const SQUARE: &str = "!square:bench.example";
@@ -41,7 +37,9 @@ pub(crate) struct Sizes {
     idle: usize,
     said: usize,
     /// Calls of each user, one after the other.
-    calls: usize,
+    pub(crate) calls: usize,
+    /// Transactions of mixed traffic in a round.
+    pub(crate) mixed: usize,
 }
 
 impl Sizes {
@@ -57,6 +55,7 @@ impl Sizes {
             idle: 5000,
             said: 60,
             calls: 10,
+            mixed: 100,
         }
     }
 
@@ -72,6 +71,7 @@ impl Sizes {
             idle: 1000,
             said: 20,
             calls: 3,
+            mixed: 50,
         }
     }
 }
@@ -79,7 +79,7 @@ impl Sizes {
 /// Everything that runs, and what was measured so far.
 pub(crate) struct Bench {
     pub(crate) sizes: Sizes,
-    homeserver: Homeserver,
+    pub(crate) homeserver: Homeserver,
     floor: Floor,
     pub(crate) bridge: BridgeProcess,
     peer: Option<Peer>,
@@ -87,7 +87,7 @@ pub(crate) struct Bench {
     /// How many rooms and accounts there are.
     rooms: usize,
     accounts: usize,
-    transactions: usize,
+    pub(crate) transactions: usize,
 }
 
 impl Bench {
@@ -276,41 +276,6 @@ impl Bench {
         }
     }
 
-    /// Calls: one at a time for how long they take, and many for how many there can be.
-    pub(crate) async fn calls(&mut self) {
-        tell("calls");
-        let rooms = self.sizes.rooms[0];
-        self.people(rooms).await;
-        for round in 0..=self.sizes.rounds {
-            let synapse = Pusher::open(self.bridge.appservice, self.transactions);
-            let mut phones = Vec::new();
-            for number in 0..USERS {
-                phones.push(Phone::connect(self.bridge.nova, &self.bridge.socket(number)).await);
-            }
-            let mut steps: Vec<Steps> = Vec::new();
-            for _ in 0..self.sizes.calls {
-                for (number, phone) in phones.iter_mut().enumerate() {
-                    steps.push(phone.take_call(number, &synapse, &self.homeserver).await);
-                }
-            }
-            let (each, count) = (self.sizes.calls, self.sizes.calls * USERS);
-            let took = calls::many(phones, each, &synapse, &self.homeserver).await;
-            self.transactions = synapse.transactions().await;
-            drop(synapse);
-            self.measure_floor(rooms).await;
-            if round == 0 {
-                continue;
-            }
-            let part = |of: fn(&Steps) -> Duration| steps.iter().map(of).collect::<Vec<_>>();
-            self.results.add_times(RING, part(|it| it.ring));
-            self.results.add_times(ANSWER, part(|it| it.answer));
-            self.results
-                .add_times("call, from the push of a hangup to the frame", part(|it| it.end));
-            let rate = count as f64 / took.as_secs_f64() * 60.0;
-            self.results.add(CALL_RATE, rate);
-        }
-    }
-
     /// Sockets on which nothing happens.
     pub(crate) async fn idle(&mut self) {
         let count = self.sizes.idle;
@@ -409,10 +374,17 @@ impl Bench {
         self.homeserver.settle().await;
     }
 
-    fn send_events(&mut self, events: &[serde_json::Value]) {
+    pub(crate) fn send_events(&mut self, events: &[serde_json::Value]) {
         self.transactions += 1;
         let status = Line::open(self.bridge.appservice).call(&transaction(self.transactions, events));
         assert_eq!(status, 200, "a transaction is taken");
+    }
+
+    /// Numbers for so many transactions; the first of them.
+    pub(crate) fn take_numbers(&mut self, count: usize) -> usize {
+        let first = self.transactions + 1;
+        self.transactions += count;
+        first
     }
 
     async fn audience(&self, users: Range<usize>) -> Audience {
@@ -423,7 +395,7 @@ impl Bench {
         .await
     }
 
-    async fn listeners(&self) -> Audience {
+    pub(crate) async fn listeners(&self) -> Audience {
         self.audience(0..USERS).await
     }
 
@@ -440,7 +412,7 @@ const FLAWS: Flaws = Flaws {
 };
 
 /// How a run went.
-struct Run {
+pub(crate) struct Run {
     times: Vec<Duration>,
     events: usize,
     shown: usize,
@@ -449,7 +421,7 @@ struct Run {
 }
 
 /// Pushes transactions one after the other, until everything is shown.
-async fn drive(address: std::net::SocketAddr, audience: &Audience, push: Push) -> Run {
+pub(crate) async fn drive(address: std::net::SocketAddr, audience: &Audience, push: Push) -> Run {
     let Push {
         requests,
         events,
@@ -479,7 +451,7 @@ async fn drive(address: std::net::SocketAddr, audience: &Audience, push: Push) -
 }
 
 impl Run {
-    fn tell(self, results: &mut Results, name: &str) {
+    pub(crate) fn tell(self, results: &mut Results, name: &str) {
         results.add(
             format!("{name}, acknowledged per s"),
             self.events as f64 / self.acknowledged,

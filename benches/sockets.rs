@@ -15,6 +15,14 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use uuid::Uuid;
 
+/// The frames that are counted: one of each for whatever happens.
+const COUNTED: [&str; 4] = [
+    r#""type":"message.new""#,
+    r#""type":"message.edited""#,
+    r#""type":"reaction.added""#,
+    r#""type":"read_receipt""#,
+];
+
 /// How many handshakes run at once.
 const TOGETHER: usize = 32;
 
@@ -36,7 +44,7 @@ struct Count {
     since: Instant,
 }
 
-/// Clients that count messages.
+/// Clients that count what they are shown.
 pub(crate) struct Audience {
     count: Arc<Count>,
     tasks: JoinSet<()>,
@@ -98,7 +106,7 @@ impl Audience {
 async fn listen(mut socket: WebSocketStream<TcpStream>, count: Arc<Count>) {
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Text(text) = message
-            && text.contains(r#""type":"message.new""#)
+            && COUNTED.iter().any(|frame| text.contains(frame))
         {
             let at = count.since.elapsed().as_nanos();
             count.last.fetch_max(u64::try_from(at).unwrap(), Ordering::SeqCst);

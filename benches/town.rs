@@ -70,9 +70,13 @@ pub(crate) fn message(room: &str, sender: &str, number: usize) -> Value {
 
 /// What the Matrix user of a room says about a call.
 pub(crate) fn call_event(room: usize, kind: &str, content: &Value) -> Value {
-    let sender = partner(room);
+    event(&room_id(room), &partner(room), kind, content)
+}
+
+/// What somebody does in a room.
+pub(crate) fn event(room: &str, sender: &str, kind: &str, content: &Value) -> Value {
     json!({
-        "type": kind, "event_id": event_id("c"), "room_id": room_id(room), "sender": sender, "user_id": sender,
+        "type": kind, "event_id": event_id("c"), "room_id": room, "sender": sender, "user_id": sender,
         "origin_server_ts": now(), "content": content, "unsigned": { "age": 5 }, "age": 5,
     })
 }
@@ -163,6 +167,12 @@ impl Talk {
 
 /// A transaction as a request.
 pub(crate) fn transaction(number: usize, events: &[Value]) -> Vec<u8> {
+    transaction_with(number, events, &[])
+}
+
+/// One with something that passes by.
+pub(crate) fn transaction_with(number: usize, events: &[Value], ephemeral: &[Value]) -> Vec<u8> {
     let path = format!("/_matrix/app/v1/transactions/{number}");
-    line::put(&path, HS_TOKEN, &json!({ "events": events }).to_string())
+    let body = json!({ "events": events, "ephemeral": ephemeral });
+    line::put(&path, HS_TOKEN, &body.to_string())
 }

@@ -167,6 +167,11 @@ impl App {
             }));
         let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
 
+        // What happened to Synapse while we were away, nobody knows.
+        bridge
+            .doubt(bridge.now())
+            .await
+            .context("the start cannot be written down")?;
         serve(&lifecycle, "the appservice listener", sockets.appservice, appservice);
         serve(&lifecycle, "the Nova listener", sockets.nova, nova);
         serve(&lifecycle, "the metrics listener", sockets.metrics, watched);
@@ -327,6 +332,11 @@ fn start_tasks(
     let (task, stopping) = (bridge.clone(), stop.clone());
     lifecycle.spawn("the sender", async move {
         task.send_outbox(presence, stopping).await;
+        Ok(())
+    });
+    let (task, stopping) = (bridge.clone(), stop.clone());
+    lifecycle.spawn("what was not pushed", async move {
+        task.keep_rooms_sound(stopping).await;
         Ok(())
     });
     let (task, stopping) = (bridge.clone(), stop.clone());

@@ -5,6 +5,7 @@
 //! lost wake-up costs latency and nothing else.
 
 pub mod accounts;
+mod adopt;
 pub mod avatars;
 pub mod bot;
 pub mod calls;
@@ -17,6 +18,7 @@ pub mod gauges;
 pub mod homeserver;
 pub mod ice;
 pub mod ingest;
+pub mod knocks;
 pub mod live;
 pub mod locations;
 pub mod login;
@@ -29,6 +31,7 @@ pub mod receipts;
 pub mod requests;
 pub mod search;
 pub mod sender;
+pub mod spaces;
 pub mod typing;
 
 use std::sync::Arc;
@@ -67,11 +70,16 @@ pub enum CreateRooms {
 /// How long an account is taken to be as it was: another process may have changed or deleted it.
 const ACCOUNTS_REMEMBERED: Duration = Duration::from_mins(1);
 
+/// How long a room is taken to be none of ours: a ghost that nobody told us of may come to it.
+const STRANGERS_REMEMBERED: Duration = Duration::from_mins(10);
+
 /// What an admin decides.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Which conversations get a room.
     pub create_rooms: CreateRooms,
+    /// Whether each Nova account gets a space with the rooms of its conversations.
+    pub space_per_user: bool,
     /// Who need not ask those Nova users who have not said so themselves.
     pub dm_permission: DmPermission,
     /// The bot that people may talk to.
@@ -126,6 +134,10 @@ struct Inner {
     calls_hint: calls::Hint,
     attendances: calls::Attendances,
     ice: ice::IceMemory,
+    /// Whether rooms may lack something.
+    doubts: catch_up::Doubts,
+    /// Rooms that were found to be none of ours.
+    strangers: Cache<OwnedRoomId, ()>,
     /// Whether events may be put aside for rooms that are portals by now: at the start, and after a replay that failed.
     replay_forgotten: AtomicBool,
     /// The room in which the line is tried, once it was used.
@@ -192,6 +204,11 @@ impl Bridge {
             calls_hint: calls::Hint::default(),
             attendances: calls::Attendances::default(),
             ice: ice::IceMemory::new(),
+            doubts: catch_up::Doubts::default(),
+            strangers: Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(STRANGERS_REMEMBERED)
+                .build(),
             replay_forgotten: AtomicBool::new(true),
             line: OnceCell::new(),
             accounts: Cache::builder()
@@ -240,8 +257,12 @@ impl Bridge {
     /// Writes effects, commits, and wakes whoever has something to do now.
     async fn commit(&self, mut tx: Tx, effects: &Effects, now: Timestamp) -> Result<(), StoreError> {
         apply::apply(&mut tx, self.inner.store.clock_base(), effects, now).await?;
+        let follows = self.spaces_follow(&mut tx, effects, now).await?;
         tx.commit().await?;
         self.wake(effects);
+        if follows {
+            self.inner.sender_wake.notify_one();
+        }
         self.calls_saved(effects);
         Ok(())
     }

@@ -182,6 +182,8 @@ pub struct Rooms {
     pub presence: bool,
     /// Who need not ask those Nova users who have not said so themselves.
     pub dm_permission: DmPermission,
+    /// Whether each Nova account gets a space with the rooms of its conversations.
+    pub space_per_user: bool,
 }
 
 /// Who may open a chat with a Nova user, or add them to a group, without asking.

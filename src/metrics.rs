@@ -60,7 +60,8 @@ families! {
     transactions: Family<Transaction, Counter> = Family::default(), "Transactions that Synapse pushed";
     transaction_seconds: Histogram = histogram(), "Time from a pushed transaction to its answer";
     events: Family<Event, Counter> = Family::default(), "Events that Synapse pushed";
-    catch_ups: Counter = Counter::default(), "Times that the rooms were looked into for what was not pushed";
+    catch_ups: Counter = Counter::default(), "Times that all rooms had been looked into for what was not pushed";
+    cut_looks: Counter = Counter::default(), "Rooms in which more was missing than is read back";
     outbox_pending: Gauge = Gauge::default(), "Requests to Synapse that wait";
     outbox_oldest_seconds: Seconds = Seconds::default(), "Age of the oldest waiting request";
     sends: Family<Send, Counter> = Family::default(), "Requests of the outbox that were tried";
@@ -138,9 +139,14 @@ impl Metrics {
         self.0.events.get_or_create(&Event { kind, outcome }).inc_by(count);
     }
 
-    /// The rooms were looked into after an outage.
+    /// All rooms have been looked into after an outage.
     pub fn caught_up(&self) {
         self.0.catch_ups.inc();
+    }
+
+    /// More was missing in a room than is read back.
+    pub fn look_was_cut(&self) {
+        self.0.cut_looks.inc();
     }
 
     /// The state of the outbox: how many requests wait, and for how long the oldest has.

@@ -14,14 +14,17 @@ pub mod conversations;
 pub mod dead_letters;
 pub mod feed;
 pub mod keys;
+pub mod knocks;
 pub mod lists;
 pub mod locations;
 pub mod management;
 pub mod media;
 pub mod messages;
 pub mod nodes;
+pub mod outages;
 pub mod outbox;
 pub mod people;
+pub mod pins;
 pub mod plain;
 pub mod receipts;
 pub mod requests;
@@ -30,6 +33,8 @@ mod sealer;
 pub mod search;
 pub mod server;
 pub mod session;
+pub mod spaces;
+pub mod threads;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -203,7 +208,8 @@ impl Store {
         let Database { pool, server } = database.into();
         let clock_base = sqlx::query_scalar!(
             "UPDATE feed_clock SET base = greatest(base,
-                greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM feed_floors))
+                greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM messages),
+                    (SELECT max(position) FROM feed_floors))
                     - pg_current_xact_id()::text::bigint + 1)
              RETURNING base"
         )

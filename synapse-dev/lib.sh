@@ -131,7 +131,8 @@ start_time() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   stat=${stat##*) }
-  [ "${stat%% *}" != Z ] || return 1
+  # A zombie whose other threads are still there holds its ports.
+  if [ "${stat%% *}" = Z ] && [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -le 1 ]; then return 1; fi
   cut -d' ' -f20 <<<"$stat"
 }
 

@@ -287,9 +287,12 @@ make_registration() {
 
 registration_token() { sed -nE "s/^$1: *[\"']?([^\"' ]+)[\"']?.*/\1/p" "$state/registration.yaml"; }
 
+# What a test wants otherwise stands in bridge.env, for as long as the data are there.
 start_bridge() {
   if ! gone "$run/bridge.pid"; then return 0; fi
-  spawn "$run/bridge.pid" "$logs/bridge.log" "$(cat "$state/bridge-binary")" --config "$state/config.yaml" run
+  local settings=()
+  if [ -s "$state/bridge.env" ]; then mapfile -t settings <"$state/bridge.env"; fi
+  spawn "$run/bridge.pid" "$logs/bridge.log" env "${settings[@]}" "$(cat "$state/bridge-binary")" --config "$state/config.yaml" run
   wait_for bridge 60
 }
 

@@ -155,6 +155,7 @@ pub fn bridge(
                 config::Receipts::Off => ReceiptsTold::Off,
             },
             presence: config.rooms.presence,
+            space_per_user: config.rooms.space_per_user,
             calls: CallSettings {
                 enabled: config.calls.enabled,
                 ring: config.calls.ring,

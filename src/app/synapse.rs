@@ -75,12 +75,16 @@ pub(super) fn keep_in_touch(
     });
 }
 
-/// Waits until Synapse is back, and looks for what it has forgotten to push. What it pushes in the meantime is turned away,
-/// because that is younger.
+/// Waits until Synapse is back, and writes down that it may have forgotten to push something. What it pushes in the meantime
+/// is turned away, because that is younger.
 async fn outlast(bridge: &Bridge, away: &AtomicBool) {
     let since = bridge.now();
     away.store(true, Ordering::Release);
     tracing::warn!("the homeserver or the database is away, or was");
+    // At once, should we not live to see the end of it; and once more then.
+    if let Err(error) = bridge.doubt(since).await {
+        tracing::debug!(%error, "the outage cannot be written down yet");
+    }
     let begun = Instant::now();
     loop {
         sleep(LOOK).await;
@@ -91,12 +95,12 @@ async fn outlast(bridge: &Bridge, away: &AtomicBool) {
             continue;
         }
         let back = async {
-            bridge.hurry_outbox().await?;
-            bridge.catch_up(since).await
+            bridge.doubt(since).await?;
+            bridge.hurry_outbox().await
         };
         match back.await {
             Ok(()) => break,
-            Err(error) => tracing::warn!(%error, "the rooms cannot be looked into yet"),
+            Err(error) => tracing::warn!(%error, "the outage cannot be written down yet"),
         }
     }
     away.store(false, Ordering::Release);

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::bridge::CommandError;
+use crate::bridge::ingest::NotTaken;
 use crate::store::StoreError;
 
 /// An answer that is not a success.
@@ -111,6 +112,15 @@ impl From<StoreError> for MatrixError {
     }
 }
 
+impl From<NotTaken> for MatrixError {
+    fn from(error: NotTaken) -> Self {
+        match error {
+            NotTaken::Store(error) => error.into(),
+            NotTaken::NotYet => Self::out_of_turn(),
+        }
+    }
+}
+
 impl From<CommandError> for MatrixError {
     fn from(error: CommandError) -> Self {
         match error {
@@ -118,6 +128,7 @@ impl From<CommandError> for MatrixError {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
             | CommandError::NoSuchRequest
+            | CommandError::NoSuchKnock
             | CommandError::NoSuchFile
             | CommandError::File(_)
             | CommandError::NoSuchDeadLetter
@@ -131,6 +142,7 @@ impl From<CommandError> for MatrixError {
             | CommandError::Message(_)
             | CommandError::Call(_)
             | CommandError::Busy
+            | CommandError::Conflict(_)
             | CommandError::Homeserver(_) => {
                 tracing::error!(%error, "a request of the homeserver failed");
                 Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", "the bridge could not find out")

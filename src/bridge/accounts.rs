@@ -78,6 +78,7 @@ impl Bridge {
         if let Some(profile) = profile {
             self.write_account(user, profile, false).await?;
         }
+        self.want_space(user).await?;
         self.inner.accounts.insert(user, Arc::from(username));
         Ok(())
     }

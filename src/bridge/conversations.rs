@@ -1,6 +1,7 @@
 //! A Nova user opens, fills, changes and leaves conversations.
 
 mod keeping;
+mod mapping;
 pub(super) mod members;
 
 use std::collections::BTreeMap;
@@ -465,7 +466,7 @@ impl Bridge {
         }
     }
 
-    fn mxid(&self, person: &Person) -> String {
+    pub(super) fn mxid(&self, person: &Person) -> String {
         if person.is_nova {
             self.ghosts().mxid(person.id)
         } else {

@@ -49,7 +49,11 @@ impl Bridge {
             return Ok(());
         }
         let job = as_it_is_now(job, carried);
-        let lane = conversation.map_or(Lane::Account(actor), Lane::Conversation);
+        let lane = match conversation {
+            Some(conversation) => Lane::Conversation(conversation),
+            None if matches!(job, Job::SyncSpace) => Lane::Space(actor),
+            None => Lane::Account(actor),
+        };
         let mut effects = Effects {
             // A new id: the homeserver may remember the old one together with its refusal.
             jobs: vec![NewJob {

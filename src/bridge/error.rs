@@ -17,6 +17,9 @@ pub enum CommandError {
     /// Nobody asked, or it was answered.
     #[error("no such request")]
     NoSuchRequest,
+    /// Nobody knocks, or it was answered.
+    #[error("this person does not knock")]
+    NoSuchKnock,
     /// There is no such message.
     #[error("no such message")]
     NoSuchMessage,
@@ -47,6 +50,9 @@ pub enum CommandError {
     /// There is no such call.
     #[error("no such call")]
     UnknownCall,
+    /// It is otherwise already.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// Calls are switched off, for everybody or for one of the two.
     #[error("calls are switched off")]
     CallsOff,

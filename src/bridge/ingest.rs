@@ -8,8 +8,10 @@ use ruma::{OwnedRoomId, RoomId};
 use serde_json::value::RawValue;
 
 use super::Bridge;
+use super::adopt::Strange;
 use crate::domain::clock::Timestamp;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, RawEvent};
+use crate::domain::ids::UserId;
 use crate::domain::ingest::{self, Context, DeadLetter, Effects, Outcome, reason};
 use crate::matrix::translate::inbound;
 use crate::metrics::{EventKind, EventOutcome};
@@ -22,16 +24,54 @@ const CONFLICT_ATTEMPTS: u8 = 5;
 /// How many events put aside for a room are looked up at once.
 const REPLAY_BATCH: i64 = 200;
 
+/// Why a transaction is not taken. Synapse then keeps it and tries again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotTaken {
+    /// Postgres cannot work or was restarted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something older has to be read from a room before, and cannot be now.
+    #[error("a room has to be read before, and cannot be now")]
+    NotYet,
+}
+
+/// What came of a try to apply events.
+enum Tried {
+    /// They are applied. With the rooms that became portals.
+    Done(Vec<OwnedRoomId>),
+    /// Nothing was done: something is said in rooms that are no portals, and nobody has looked whether they are ours.
+    Strange(Vec<Strange>),
+}
+
 impl Bridge {
-    /// Applies the events of a transaction, in order, unless Postgres was restarted since `run`. When this returns, they
-    /// are safe.
+    /// Applies the events of a transaction, in order, unless Postgres was restarted since `run`, and before them what is
+    /// missing of their rooms. When this returns, they are safe.
     ///
     /// # Errors
-    /// Only when Postgres cannot work or was restarted: Synapse then keeps the events and tries again.
+    /// When Postgres cannot work or was restarted, or for a while when a room cannot be read that has to be: Synapse then
+    /// keeps the events and tries again.
     #[tracing::instrument(name = "appservice.txn", skip_all, fields(events = events.len()))]
-    pub async fn accept(&self, events: &[Box<RawValue>], run: Run) -> Result<(), StoreError> {
+    pub async fn accept(&self, events: &[Box<RawValue>], run: Run) -> Result<(), NotTaken> {
+        self.look_into_rooms_of(events).await?;
+        if let Tried::Strange(rooms) = self.try_events(events, run, true).await? {
+            for room in rooms {
+                Box::pin(self.adopt(room)).await?;
+            }
+            self.apply(events, run).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::accept`], without reading anything from the homeserver before.
+    pub(super) async fn apply(&self, events: &[Box<RawValue>], run: Run) -> Result<(), StoreError> {
+        self.try_events(events, run, false).await?;
+        Ok(())
+    }
+
+    async fn try_events(&self, events: &[Box<RawValue>], run: Run, ask: bool) -> Result<Tried, StoreError> {
         if events.is_empty() {
-            return Ok(());
+            return Ok(Tried::Done(Vec::new()));
         }
         let started = Instant::now();
         let forgotten = &self.inner.replay_forgotten;
@@ -41,8 +81,9 @@ impl Bridge {
                 .inspect_err(|_| forgotten.store(true, Ordering::Relaxed))?;
         }
         let mut rooms = Vec::new();
-        match self.ingest(events, run).await {
-            Ok(portals) => rooms.extend(portals),
+        match self.ingest(events, run, ask).await {
+            Ok(Tried::Done(portals)) => rooms.extend(portals),
+            Ok(strange) => return Ok(strange),
             Err(error) if error.refuses_data() => {
                 // One event spoils the batch: take them one by one, so that only that one is put aside.
                 tracing::warn!(error = %error_chain(&error), "a transaction is taken apart");
@@ -60,7 +101,7 @@ impl Bridge {
             took_ms = started.elapsed().as_millis(),
             "transaction committed"
         );
-        Ok(())
+        Ok(Tried::Done(Vec::new()))
     }
 
     /// Applies the current state of a room, as the homeserver gave it, unless state of the room was pushed since
@@ -73,8 +114,11 @@ impl Bridge {
         room: &RoomId,
         version: i64,
     ) -> Result<bool, StoreError> {
-        // Roles are for members, so members come first.
-        events.sort_by_key(|event| event.get().contains("\"m.room.power_levels\""));
+        // Roles are for members, so members come first; and who has which decides who hears of those who knock.
+        events.sort_by_key(|event| {
+            let json = event.get();
+            (json.contains("\"knock\""), json.contains("\"m.room.power_levels\""))
+        });
         let now = self.now();
         let events: Vec<RawEvent> = events.into_iter().map(|raw| inbound::read(raw, now)).collect();
         let mut tx = self.inner.store.begin().await?;
@@ -96,13 +140,15 @@ impl Bridge {
 
     async fn ingest_alone(&self, event: &RawValue, run: Run) -> Result<Vec<OwnedRoomId>, StoreError> {
         let event = event.to_owned();
-        match self.ingest(std::slice::from_ref(&event), run).await {
+        match self.ingest(std::slice::from_ref(&event), run, false).await {
             Err(error) if error.refuses_data() => {
                 tracing::error!(error = %error_chain(&error), "an event cannot be stored and is put aside");
                 self.put_aside(&event, &error).await?;
                 Ok(Vec::new())
             }
-            done => done,
+            Ok(Tried::Done(portals)) => Ok(portals),
+            Ok(Tried::Strange(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
     }
 
@@ -137,12 +183,12 @@ impl Bridge {
         Ok(())
     }
 
-    /// One transaction. Returns the rooms that became portals.
-    async fn ingest(&self, raws: &[Box<RawValue>], run: Run) -> Result<Vec<OwnedRoomId>, StoreError> {
+    /// One transaction. Where it may `ask`, it does nothing before it is known whose the strange rooms are.
+    async fn ingest(&self, raws: &[Box<RawValue>], run: Run, ask: bool) -> Result<Tried, StoreError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.ingest_once(raws, run).await {
+            match self.ingest_once(raws, run, ask).await {
                 Err(error) if error.conflict().is_some() && attempt < CONFLICT_ATTEMPTS => {
                     tracing::debug!(attempt, "somebody else was faster, starting over");
                 }
@@ -151,14 +197,14 @@ impl Bridge {
         }
     }
 
-    async fn ingest_once(&self, raws: &[Box<RawValue>], run: Run) -> Result<Vec<OwnedRoomId>, StoreError> {
+    async fn ingest_once(&self, raws: &[Box<RawValue>], run: Run, ask: bool) -> Result<Tried, StoreError> {
         let now = self.now();
         let events: Vec<RawEvent> = raws.iter().map(|raw| inbound::read(raw.clone(), now)).collect();
         let kinds: Vec<EventKind> = events.iter().map(kind).collect();
         let events = if ingest::is_plain(&events) {
             if let Some(outcomes) = self.ingest_plain(events, now, run).await? {
                 self.count(kinds, outcomes);
-                return Ok(Vec::new());
+                return Ok(Tried::Done(Vec::new()));
             }
             raws.iter().map(|raw| inbound::read(raw.clone(), now)).collect()
         } else {
@@ -167,11 +213,20 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         self.inner.store.server().still_in(run)?;
         let context = self.enter(&mut tx, &events, now).await?;
+        let mut strange = if ask {
+            self.strange_rooms(&context, &events)
+        } else {
+            Vec::new()
+        };
         let (effects, outcomes) = ingest::plan(context, events, &mut || self.id(now));
+        strange.retain(|it| !effects.portals.iter().any(|(_, room)| *room == it.room));
+        if !strange.is_empty() {
+            return Ok(Tried::Strange(strange));
+        }
         self.commit(tx, &effects, now).await?;
         self.inner.places.note(effects.places);
         self.count(kinds, outcomes);
-        Ok(effects.replay)
+        Ok(Tried::Done(effects.replay))
     }
 
     /// The short way of a transaction of nothing but messages: planned from what is nearly always so, and written by one
@@ -236,7 +291,7 @@ impl Bridge {
         Ok(())
     }
 
-    async fn replay_all(&self, rooms: Vec<OwnedRoomId>) -> Result<(), StoreError> {
+    pub(super) async fn replay_all(&self, rooms: Vec<OwnedRoomId>) -> Result<(), StoreError> {
         let mut rooms = VecDeque::from(rooms);
         while let Some(room) = rooms.pop_front() {
             rooms.extend(self.replay(room.as_str()).await?);
@@ -276,9 +331,21 @@ impl Bridge {
     }
 
     async fn enter(&self, tx: &mut Tx, events: &[RawEvent], now: Timestamp) -> Result<Context, StoreError> {
+        self.enter_with(tx, events, None, now).await
+    }
+
+    /// As [`Self::enter`], with the direct conversation of two people.
+    pub(super) async fn enter_with(
+        &self,
+        tx: &mut Tx,
+        events: &[RawEvent],
+        two: Option<(UserId, UserId)>,
+        now: Timestamp,
+    ) -> Result<Context, StoreError> {
         let rules = context::Rules {
             calls: self.inner.settings.calls.rules(),
             dm_permission: self.inner.settings.dm_permission,
+            two,
         };
         context::enter(tx, self.inner.ghosts.clone(), self.bots(), events, rules, now).await
     }
@@ -306,6 +373,7 @@ fn kind(event: &RawEvent) -> EventKind {
             | Meaning::Topic(_)
             | Meaning::Avatar(_)
             | Meaning::PowerLevels { .. }
+            | Meaning::Pinned { .. }
             | Meaning::Tombstone { .. },
         ) => EventKind::State,
         Ok(Meaning::Nothing) | Err(_) => EventKind::Other,

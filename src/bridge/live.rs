@@ -29,6 +29,17 @@ pub enum Live {
         /// When it was said.
         at: Timestamp,
     },
+    /// Somebody blocks somebody, or no longer does: for their own clients, and nobody else.
+    Block {
+        /// Who.
+        by: UserId,
+        /// Whom.
+        user: UserId,
+        /// Whether.
+        blocks: bool,
+        /// When it was done.
+        at: Timestamp,
+    },
 }
 
 /// Whether somebody is there.

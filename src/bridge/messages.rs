@@ -2,6 +2,7 @@
 
 mod acts;
 mod forward;
+mod pinning;
 mod reactions;
 
 pub use acts::{Rewrite, Which};
@@ -13,11 +14,11 @@ use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, LocationShare, NewEntry, NewMessage};
 use crate::domain::job::{Job, Lane, NewJob};
-use crate::domain::mention::with_pills;
+use crate::domain::mention::{names_everybody, with_pills};
 use crate::domain::message::{Delivery, MAX_TEXT_BYTES, Message, Text, storable};
 use crate::domain::receipt::Read;
 use crate::matrix::translate::{inbound, outbound};
-use crate::store::{Tx, conversations, messages, people};
+use crate::store::{Tx, conversations, messages, people, pins};
 
 /// The longest key that a client may give to a message, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -31,6 +32,8 @@ pub struct Said {
     pub idempotency_key: Option<String>,
     /// The message that it answers.
     pub reply_to: Option<MessageId>,
+    /// A message of the thread in which it is said, or the one that begins it.
+    pub thread: Option<MessageId>,
 }
 
 impl Bridge {
@@ -59,6 +62,7 @@ impl Bridge {
             text,
             idempotency_key,
             reply_to,
+            thread,
         }: Said,
         shares: bool,
     ) -> Result<Message, CommandError> {
@@ -85,11 +89,8 @@ impl Bridge {
         if place.is_blocked {
             return Err(CommandError::Forbidden(BLOCKED));
         }
-        address(&mut tx, conversation, &mut text).await?;
-        let answered = match reply_to {
-            Some(target) => Some(answerable(&mut tx, conversation, target).await?),
-            None => None,
-        };
+        address(&mut tx, conversation, sender, &mut text).await?;
+        let (reply_to, thread_root) = answering(&mut tx, conversation, reply_to, thread).await?;
         let id = MessageId(self.id(now));
         let message = NewMessage {
             id,
@@ -98,8 +99,7 @@ impl Bridge {
             sequence: place.last_sequence + 1,
             text,
             reply_to,
-            // Whoever answers in a thread stays in it.
-            thread_root: answered.and_then(|target| target.thread_root),
+            thread_root,
             event_id: None,
             idempotency_key,
             delivery: place.has_portal.then_some(Delivery::Pending),
@@ -143,23 +143,73 @@ impl Bridge {
     }
 }
 
-/// The message that somebody answers.
-async fn answerable(tx: &mut Tx, conversation: ConversationId, id: MessageId) -> Result<Message, CommandError> {
+/// What somebody answers, and the event of the thread in which they do. Whoever answers nothing in a thread answers the
+/// message that they begin it with, as it is read from Matrix too.
+async fn answering(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    reply_to: Option<MessageId>,
+    thread: Option<MessageId>,
+) -> Result<(Option<MessageId>, Option<String>), CommandError> {
+    let invalid = |complaint: &str| CommandError::Invalid(complaint.to_owned());
+    let answered = match reply_to {
+        Some(target) => Some(there(tx, conversation, target, "reply_to_message_id").await?),
+        None => None,
+    };
+    let Some(thread) = thread else {
+        // Whoever answers in a thread stays in it.
+        return Ok((reply_to, answered.and_then(|target| target.thread_root)));
+    };
+    let first = there(tx, conversation, thread, "thread_root_message_id").await?;
+    let root = first.thread_root.or(first.event_id);
+    let root = root.ok_or_else(|| invalid("thread_root_message_id names a message that is not in Matrix (yet)"))?;
+    if answered.is_some_and(|it| it.thread_root.as_ref() != Some(&root) && it.event_id.as_ref() != Some(&root)) {
+        return Err(invalid("reply_to_message_id names a message outside of the thread"));
+    }
+    Ok((reply_to.or(Some(thread)), Some(root)))
+}
+
+/// A message that is named in a field.
+async fn there(tx: &mut Tx, conversation: ConversationId, id: MessageId, field: &str) -> Result<Message, CommandError> {
     let found = messages::find(tx, id).await?;
     found
         .filter(|it| it.conversation == conversation && it.gone.is_none())
-        .ok_or_else(|| CommandError::Invalid("reply_to_message_id names no message of this conversation".to_owned()))
+        .ok_or_else(|| CommandError::Invalid(format!("{field} names no message of this conversation")))
 }
 
-/// Makes pills of the names that are addressed, unless the client has formatted the text itself.
-async fn address(tx: &mut Tx, conversation: ConversationId, text: &mut Text) -> Result<(), CommandError> {
-    if text.formatted.is_none() && text.plain.contains('@') {
-        let people = people::named_in(tx, conversation, &text.plain).await?;
+/// Makes pills of the names that are addressed, unless the client has formatted the text itself, and finds out whether it
+/// is for everybody: where somebody who may says so.
+async fn address(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    sender: UserId,
+    text: &mut Text,
+) -> Result<(), CommandError> {
+    if !text.plain.contains('@') {
+        return Ok(());
+    }
+    let people = people::named_in(tx, conversation, &text.plain).await?;
+    text.everybody = names_everybody(&text.plain, &people) && may_address_everybody(tx, conversation, sender).await?;
+    if text.formatted.is_none() {
         // Rather without pills than not at all.
         text.formatted = with_pills(&text.plain, &people)
             .filter(|html| html.len() <= MAX_TEXT_BYTES && fits(&text.plain, Some(html)));
     }
     Ok(())
+}
+
+/// Between two people nobody has a role, and nobody needs it.
+async fn may_address_everybody(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    sender: UserId,
+) -> Result<bool, CommandError> {
+    let role = conversations::role_in(tx, conversation, sender).await?.flatten();
+    let needs = pins::needs(tx, &[conversation]).await?;
+    let needs = needs.get(&conversation);
+    Ok(role
+        .zip(needs)
+        .is_some_and(|(role, needs)| needs.addresses_everybody(role)))
 }
 
 /// How a message gets to Matrix.
@@ -222,6 +272,7 @@ fn checked(text: Text) -> Result<Text, CommandError> {
         style: text.style,
         plain,
         formatted,
+        everybody: false,
         media: text.media,
     })
 }

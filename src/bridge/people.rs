@@ -1,5 +1,6 @@
 //! What a Nova user decides about others: whom they block, and who need not ask.
 
+use super::live::Live;
 use super::{Bridge, CommandError};
 use crate::domain::ids::UserId;
 use crate::domain::message::storable;
@@ -38,6 +39,9 @@ impl Bridge {
         let news = blocks::block(&mut tx, user, other.id, reason.as_deref(), now).await?;
         let asked = requests::between(&mut tx, user, other.id).await?;
         tx.commit().await?;
+        if news {
+            self.tell_block(user, other.id, true);
+        }
         for conversation in asked {
             match self.reject_request(user, conversation).await {
                 // Answered or taken back in the meantime.
@@ -54,7 +58,17 @@ impl Bridge {
     /// When Postgres fails.
     pub async fn unblock(&self, user: UserId, other: UserId) -> Result<bool, CommandError> {
         let mut connection = self.inner.store.read().await?;
-        Ok(blocks::unblock(&mut connection, user, other).await?)
+        let news = blocks::unblock(&mut connection, user, other).await?;
+        if news {
+            self.tell_block(user, other, false);
+        }
+        Ok(news)
+    }
+
+    /// Tells somebody's own clients whom they block.
+    fn tell_block(&self, by: UserId, user: UserId, blocks: bool) {
+        let at = self.now();
+        self.show(Live::Block { by, user, blocks, at });
     }
 
     /// Whom somebody blocks.

@@ -3,6 +3,8 @@
 mod places;
 mod sending;
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 
 use super::{Bridge, CommandError};
@@ -11,7 +13,7 @@ use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, NewEntry};
 use crate::domain::receipt::{Read, Reads};
-use crate::store::{StoreError, conversations, messages, receipts};
+use crate::store::{StoreError, blocks, conversations, messages, receipts};
 
 pub(super) use places::Places;
 
@@ -97,8 +99,12 @@ impl Bridge {
             sequence: wanted,
         };
         let moved = receipts::advance(&mut tx, &[read]).await?;
-        let effects = told(&moved);
-        let owes = place.has_portal && self.inner.settings.receipts != ReceiptsTold::Off && !moved.is_empty();
+        let hushed = blocks::hushed(&mut tx, &[(conversation, user)]).await?;
+        let effects = told(&moved, &hushed);
+        let owes = hushed.is_empty()
+            && place.has_portal
+            && self.inner.settings.receipts != ReceiptsTold::Off
+            && !moved.is_empty();
         if owes {
             receipts::owe(&mut tx, read, now).await?;
         }
@@ -145,22 +151,29 @@ impl Bridge {
             conversations::lock(&mut tx, &ids).await?;
             let moved = receipts::advance(&mut tx, part).await?;
             if !moved.is_empty() {
-                self.commit(tx, &told(&moved), now).await?;
+                let places: Vec<(ConversationId, UserId)> = part.iter().map(|it| (it.conversation, it.user)).collect();
+                let hushed = blocks::hushed(&mut tx, &places).await?;
+                self.commit(tx, &told(&moved, &hushed), now).await?;
             }
         }
         Ok(())
     }
 }
 
-/// What Nova's clients are shown of those who moved.
-fn told(moved: &[(Read, MessageId)]) -> Effects {
+/// What Nova's clients are shown of those who moved: of who is hushed, only their own clients.
+fn told(moved: &[(Read, MessageId)], hushed: &HashSet<(ConversationId, UserId)>) -> Effects {
     let entry = |(read, message): &(Read, MessageId)| {
         let change = Change::Read {
             by: read.user,
             message: *message,
             sequence: read.sequence,
         };
-        NewEntry::change(read.conversation, change)
+        let entry = NewEntry::change(read.conversation, change);
+        if hushed.contains(&(read.conversation, read.user)) {
+            entry.only_for(read.user)
+        } else {
+            entry
+        }
     };
     Effects {
         feed: moved.iter().map(entry).collect(),

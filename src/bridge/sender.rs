@@ -7,9 +7,12 @@ mod acts;
 mod bot;
 mod find;
 mod jobs;
+mod kinds;
 mod media;
+mod pins;
 mod rooms;
 mod signals;
+mod space;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,10 +32,11 @@ use super::dead_letters::delivery;
 use super::ingest::error_chain;
 use crate::domain::act::MessageAct;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{OutboxId, UserId};
 use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob, StoredJob, retry_delay_ms};
 use crate::domain::message::{Delivery, storable};
+use crate::domain::pin::PinAct;
 use crate::matrix::{HomeserverError, Retry};
 use crate::metrics::{SendKind, SendOutcome};
 use crate::store::nodes::Presence;
@@ -63,6 +67,8 @@ pub(super) enum Done {
     Already,
     /// An event is in the room.
     Sent(String),
+    /// It is done, and with it what these were to do.
+    WithOthers(Vec<OutboxId>),
     /// The conversation's room is made.
     Room(OwnedRoomId),
 }
@@ -267,7 +273,7 @@ impl Bridge {
         };
         drop(connection);
         job.uncertain |= abandoned;
-        let kind = send_kind(&job);
+        let kind = kinds::of(&job);
         match self.perform(&job).await {
             Ok(done) => match self.finish(&job, done).await {
                 Ok(()) => {
@@ -290,12 +296,16 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         conversations::lock(&mut tx, job.conversation.as_slice()).await?;
         match done {
+            Done::Yes if matches!(job.job, Job::Pin { .. }) => {
+                effects.acts.push(MessageAct::Pin(PinAct::Told(job.id)));
+            }
             Done::Yes => {}
             Done::Already => {
                 if let (Some(conversation), Some(user)) = (job.conversation, self.departing(job)) {
                     effects.departed.push((conversation, user));
                 }
             }
+            Done::WithOthers(jobs) => effects.done_jobs = jobs,
             Done::Room(room) => effects = self.settle(&mut tx, job, room).await?,
             Done::Sent(event_id) => {
                 if let Job::Signal { call, signal } = &job.job
@@ -450,6 +460,9 @@ impl Bridge {
         if let (Some(conversation), Some(user)) = (job.conversation, self.departing(job)) {
             effects.departed.push((conversation, user));
         }
+        if matches!(job.job, Job::Pin { .. }) {
+            pins::undo(&mut tx, job, &mut effects).await?;
+        }
         dead_letters::keep_job(&mut tx, job, error, now).await?;
         self.commit(tx, &effects, now).await
     }
@@ -468,6 +481,7 @@ impl Bridge {
             | Job::SendEvent { .. }
             | Job::Edit { .. }
             | Job::React { .. }
+            | Job::Pin { .. }
             | Job::Redact { .. }
             | Job::SendMedia
             | Job::Join { .. }
@@ -476,23 +490,11 @@ impl Bridge {
             | Job::Invite { .. }
             | Job::SetPower { .. }
             | Job::SetState { .. }
+            | Job::SyncSpace
             | Job::BotJoin { .. }
             | Job::BotLeave { .. }
             | Job::Command { .. }
             | Job::Signal { .. } => None,
         }
-    }
-}
-
-fn send_kind(job: &StoredJob) -> SendKind {
-    match &job.job {
-        Job::Edit { .. } | Job::React { .. } | Job::Redact { .. } => SendKind::Act,
-        Job::SendEvent { .. } | Job::SendMedia => SendKind::Message,
-        Job::Signal { .. } => SendKind::Call,
-        Job::CreateRoom => SendKind::Room,
-        Job::Join { .. } | Job::Invite { .. } | Job::Leave { .. } | Job::Kick { .. } => SendKind::Membership,
-        Job::SetPower { .. } | Job::SetState { .. } | Job::SyncRoom { .. } | Job::ReadBack { .. } => SendKind::State,
-        Job::ProvisionGhost | Job::DeactivateGhost => SendKind::Profile,
-        Job::BotJoin { .. } | Job::BotLeave { .. } | Job::Command { .. } => SendKind::Bot,
     }
 }

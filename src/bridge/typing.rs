@@ -16,7 +16,7 @@ use super::ingest::error_chain;
 use super::live::Live;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::typing::{News, TOLD_FOR_MS, Typing};
-use crate::store::{StoreError, conversations};
+use crate::store::{StoreError, blocks, conversations};
 
 /// How long nobody types before it is looked at again; whoever begins wakes.
 const IDLE: Duration = Duration::from_mins(1);
@@ -153,6 +153,14 @@ impl Bridge {
     async fn tell_typing(&self, (conversation, user): (ConversationId, UserId), typing: bool) -> Result<(), String> {
         let room = async {
             let mut connection = self.inner.store.read().await?;
+            // That somebody types no more may be told to anybody.
+            if typing
+                && !blocks::hushed(&mut connection, &[(conversation, user)])
+                    .await?
+                    .is_empty()
+            {
+                return Ok(None);
+            }
             conversations::room_of(&mut connection, conversation).await
         };
         let room: Result<Option<String>, StoreError> = room.await;

@@ -78,6 +78,7 @@ impl Exit {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
             | CommandError::NoSuchRequest
+            | CommandError::NoSuchKnock
             | CommandError::NoSuchFile
             | CommandError::File(_)
             | CommandError::NoSuchDeadLetter
@@ -90,7 +91,8 @@ impl Exit {
             | CommandError::InCall { .. }
             | CommandError::Message(_)
             | CommandError::Call(_)
-            | CommandError::Busy => None,
+            | CommandError::Busy
+            | CommandError::Conflict(_) => None,
         }
     }
 }

@@ -126,6 +126,7 @@ sections! {
         receipts: String = "public".to_owned(),
         presence: bool = false,
         dm_permission: String = "anyone".to_owned(),
+        space_per_user: bool = false,
     }
 
     /// How long clients can resume.

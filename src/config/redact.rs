@@ -103,6 +103,7 @@ impl Rooms {
             }
             .to_owned(),
             presence: self.presence,
+            space_per_user: self.space_per_user,
             dm_permission: match self.dm_permission {
                 DmPermission::Anyone => "anyone",
                 DmPermission::Followers => "followers",

@@ -64,6 +64,7 @@ pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
             create: create?,
             receipts: receipts?,
             presence: file.rooms.presence,
+            space_per_user: file.rooms.space_per_user,
             dm_permission: dm_permission?,
         },
         feed: Feed {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Timestamp;
 use super::ids::{ActId, ConversationId, MessageId, UserId};
 use super::message::{Gone, Message, Text};
+use super::pin::PinAct;
 use super::power::Role;
 
 /// How long a Nova user may edit a message (nova-client-protocol §6.2). Matrix knows no such limit.
@@ -133,6 +134,8 @@ pub enum MessageAct {
         /// What it answers.
         target: MessageId,
     },
+    /// A message is pinned, or no longer.
+    Pin(PinAct),
     /// Kept until its target comes.
     Waits(EarlyAct),
     /// The early act of this event waits no more.

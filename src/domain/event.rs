@@ -10,6 +10,7 @@ use super::call::CallEvent;
 use super::clock::Timestamp;
 use super::ids::{ActId, MessageId, OutboxId};
 use super::message::Text;
+use super::pin::Needs;
 
 /// An event of a transaction: as it came, and as far as it could be understood.
 #[derive(Debug)]
@@ -89,6 +90,8 @@ pub enum Meaning {
         creators: Vec<OwnedUserId>,
         /// Whether the sender's power has none either.
         sender_is_creator: bool,
+        /// Whether it is a space: it holds rooms, and is no conversation.
+        is_space: bool,
     },
     /// The room's name.
     Name(Option<String>),
@@ -102,6 +105,15 @@ pub enum Meaning {
         users: BTreeMap<OwnedUserId, i64>,
         /// The level of everybody else.
         default: i64,
+        /// What they are needed for.
+        needs: Needs,
+    },
+    /// What is pinned in the room: the whole list.
+    Pinned {
+        /// The events, in order.
+        events: Vec<String>,
+        /// Our marker, which counts only from a ghost.
+        marker: Option<OutboxId>,
     },
     /// The room was upgraded.
     Tombstone {
@@ -152,6 +164,45 @@ pub struct MemberEvent {
     pub avatar_url: Option<String>,
     /// Whether an invite is to a direct chat.
     pub is_direct: bool,
+    /// What an invite shows of the room.
+    pub shown: Option<Box<Shown>>,
+    /// Whether an invite says that the room is a space. Somebody else's homeserver says so.
+    pub to_space: bool,
+    /// Why, in their words, or in those of who did it.
+    pub reason: Option<String>,
+    /// The event that this one takes the place of: it is older, whenever it comes.
+    pub replaces: Option<String>,
+}
+
+impl MemberEvent {
+    /// One that says no more than that.
+    #[must_use]
+    pub const fn new(target: OwnedUserId, membership: RoomMembership) -> Self {
+        Self {
+            target,
+            membership,
+            display_name: None,
+            avatar_url: None,
+            is_direct: false,
+            shown: None,
+            to_space: false,
+            reason: None,
+            replaces: None,
+        }
+    }
+}
+
+/// What an invite shows of a room to whoever is not in it: stripped state, as the inviter's server tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The room's name.
+    pub name: Option<String>,
+    /// Its topic.
+    pub topic: Option<String>,
+    /// Its picture, an mxc address.
+    pub avatar_url: Option<String>,
+    /// The inviter's own place in it, with their profile.
+    pub inviter: Option<MemberEvent>,
 }
 
 /// A membership in a Matrix room.
@@ -199,6 +250,7 @@ impl Meaning {
             | Self::Topic(_)
             | Self::Avatar(_)
             | Self::PowerLevels { .. }
+            | Self::Pinned { .. }
             | Self::Tombstone { .. } => true,
         }
     }

@@ -134,6 +134,26 @@ pub enum Change {
         /// Who is gone.
         user: UserId,
     },
+    /// Somebody asks to be let in, and the audience may do that.
+    Knocked {
+        /// Who.
+        user: UserId,
+        /// Their handle.
+        username: String,
+        /// Their name.
+        display_name: String,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// Somebody asks that no more.
+    KnockAnswered {
+        /// Who answered; themselves where they took it back.
+        by: UserId,
+        /// Whom.
+        user: UserId,
+        /// What became of it.
+        answer: Answer,
+    },
     /// The audience is asked to come.
     Requested {
         /// By whom.
@@ -231,6 +251,20 @@ pub enum Change {
         /// To which message.
         message: MessageId,
     },
+    /// A message is pinned.
+    Pinned {
+        /// Who pinned it.
+        by: UserId,
+        /// Which.
+        message: MessageId,
+    },
+    /// A message is no longer pinned.
+    Unpinned {
+        /// Who took it down.
+        by: UserId,
+        /// Which.
+        message: MessageId,
+    },
     /// A message of the audience came further on its way to Matrix, or did not.
     Delivery {
         /// Which message.
@@ -255,6 +289,8 @@ impl Change {
             | Self::Deleted { .. }
             | Self::MemberJoined { .. }
             | Self::RoleChanged { .. }
+            | Self::Knocked { .. }
+            | Self::KnockAnswered { .. }
             | Self::Requested { .. }
             | Self::Answered { .. }
             | Self::LocationStopped { .. }
@@ -267,6 +303,8 @@ impl Change {
             | Self::Reacted { .. }
             | Self::Unreacted { .. }
             | Self::UnreactedAll { .. }
+            | Self::Pinned { .. }
+            | Self::Unpinned { .. }
             | Self::Delivery { .. } => None,
         }
     }

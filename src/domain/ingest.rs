@@ -5,23 +5,28 @@
 //! [`Effects`] in one commit.
 
 mod acts;
+mod adopt;
 mod calls;
 mod context;
 mod effects;
+mod knocks;
 mod management;
 mod membership;
+mod pins;
 mod plain;
 mod requests;
 mod rooms;
+mod spaces;
 mod third;
 
 #[cfg(test)]
 mod tests;
 
+pub use adopt::{Company, adopt, company};
 pub use calls::rtc_id;
 pub use context::{Acts, CallRules, Calls, Context, CreateJob, Marked, Portal, Subject, Target};
 pub use effects::{
-    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, LocationShare, MemberEdit, NewEntry, NewMessage,
+    CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, Knock, LocationShare, MemberEdit, NewEntry, NewMessage,
     NewRequest, Outcome, Place, SavedCall, reason,
 };
 pub use plain::{Plain, PlainRoom, is_plain, plan_plain};
@@ -31,7 +36,7 @@ use uuid::Uuid;
 
 use super::event::{InboundEvent, Meaning, RawEvent, Reply};
 use super::feed::Change;
-use super::ids::{ConversationId, MessageId};
+use super::ids::{ConversationId, MessageId, UserId};
 use super::message::{Delivery, Text};
 use super::receipt::Read;
 
@@ -142,6 +147,15 @@ impl Planner<'_> {
             self.effects.touched.push(event.room.clone());
         }
         let bot = self.is_bot(&event.sender);
+        let ours = bot && !event.meaning.concerns_members();
+        if !ours && self.is_of_space(event) {
+            // Remembered: an invite may yet say that the room is none.
+            return if event.meaning == Meaning::Nothing {
+                Verdict::Ignored
+            } else {
+                Verdict::Applied
+            };
+        }
         if !bot && self.context.management.contains(&event.room) {
             return self.managed(event);
         }
@@ -161,6 +175,7 @@ impl Planner<'_> {
                 marker,
                 creators,
                 sender_is_creator,
+                is_space: _,
             } => {
                 let sender = sender_is_creator.then_some(&event.sender);
                 self.created(
@@ -170,7 +185,8 @@ impl Planner<'_> {
                 )
             }
             Meaning::Name(_) | Meaning::Topic(_) | Meaning::Avatar(_) => self.described(event),
-            Meaning::PowerLevels { users, default } => self.power_levels(event, users, *default),
+            Meaning::PowerLevels { users, default, needs } => self.power_levels(event, users, *default, *needs),
+            Meaning::Pinned { events, marker } => self.pinned(event, events, *marker),
             Meaning::Tombstone { replacement } => self.tombstone(event, replacement),
             Meaning::Call { event: call, marked } => self.call(event, call, *marked),
             Meaning::RtcRing {
@@ -227,6 +243,7 @@ impl Planner<'_> {
             self.know(&event.sender, sender, None);
         }
         let reply_to = reply.and_then(|reply| self.answered(conversation, reply));
+        let text = self.may_say(conversation, sender, text);
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::unknown_room();
         };
@@ -237,7 +254,7 @@ impl Planner<'_> {
             conversation,
             sender,
             sequence: state.last_sequence,
-            text: text.clone(),
+            text,
             reply_to,
             thread_root: reply.and_then(|reply| reply.thread.clone()),
             event_id: Some(event.id.clone()),
@@ -257,6 +274,24 @@ impl Planner<'_> {
         self.came(event, &message, reply);
         self.effects.messages.push(message);
         Verdict::Message
+    }
+
+    /// A text as it counts: only who has the power for it addresses everybody. Between two people nobody has.
+    fn may_say(&self, conversation: ConversationId, sender: UserId, text: &Text) -> Text {
+        let role = self
+            .context
+            .conversations
+            .get(&conversation)
+            .and_then(|it| it.joined(sender))
+            .map(|it| it.role);
+        let needs = self.context.needs.get(&conversation);
+        let may = role
+            .zip(needs)
+            .is_some_and(|(role, needs)| needs.addresses_everybody(role));
+        Text {
+            everybody: text.everybody && may,
+            ..text.clone()
+        }
     }
 
     /// The message that a marker names, if the event is its echo: from its author's ghost, in its own conversation.

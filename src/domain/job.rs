@@ -37,6 +37,11 @@ pub enum Job {
         /// Which.
         reaction: ActId,
     },
+    /// Put a message on the list of what is pinned in the room, or take it off, as it is when it is sent.
+    Pin {
+        /// Which.
+        message: MessageId,
+    },
     /// Redact the event of something, as far as it has one.
     Redact {
         /// Of what.
@@ -90,6 +95,9 @@ pub enum Job {
         /// Its content.
         content: Value,
     },
+    /// Make the account's space, where there is none yet, and put into it the rooms that belong there and no others.
+    /// Recognised by the marker in `m.room.create`, and by the space's state.
+    SyncSpace,
     /// The bot comes to a room that somebody invited it to, and says what it can do.
     BotJoin {
         /// Which room.
@@ -156,6 +164,7 @@ impl Job {
             Self::SendEvent { .. } => "send_event",
             Self::Edit { .. } => "edit",
             Self::React { .. } => "react",
+            Self::Pin { .. } => "pin",
             Self::Redact { .. } => "redact",
             Self::SendMedia => "send_media",
             Self::Join { .. } => "join",
@@ -166,6 +175,7 @@ impl Job {
             Self::Kick { .. } => "kick",
             Self::SetPower { .. } => "set_power",
             Self::SetState { .. } => "set_state",
+            Self::SyncSpace => "sync_space",
             Self::BotJoin { .. } => "bot_join",
             Self::BotLeave { .. } => "bot_leave",
             Self::Command { .. } => "command",
@@ -196,6 +206,8 @@ pub enum Lane {
     Conversation(ConversationId),
     /// The ghost of an account.
     Account(UserId),
+    /// The space of an account. A lane of its own, so that two nodes never make two.
+    Space(UserId),
     /// A room in which somebody talks to the bot.
     Management(uuid::Uuid),
     /// What is said in a call, which must not wait behind a photo.
@@ -210,10 +222,11 @@ pub enum Lane {
 impl Lane {
     /// The lane's key in the database.
     #[must_use]
-    pub const fn key(self) -> uuid::Uuid {
+    pub fn key(self) -> uuid::Uuid {
         match self {
             Self::Conversation(id) => id.0,
             Self::Account(id) => id.0,
+            Self::Space(id) => uuid::Uuid::new_v5(&id.0, b"space"),
             Self::Management(id) => id,
             Self::Call { call, .. } => call.0,
         }
@@ -224,7 +237,7 @@ impl Lane {
     pub const fn conversation(self) -> Option<ConversationId> {
         match self {
             Self::Conversation(id) | Self::Call { conversation: id, .. } => Some(id),
-            Self::Account(_) | Self::Management(_) => None,
+            Self::Account(_) | Self::Space(_) | Self::Management(_) => None,
         }
     }
 
@@ -233,7 +246,7 @@ impl Lane {
     pub const fn is_urgent(self) -> bool {
         match self {
             Self::Call { .. } => true,
-            Self::Conversation(_) | Self::Account(_) | Self::Management(_) => false,
+            Self::Conversation(_) | Self::Account(_) | Self::Space(_) | Self::Management(_) => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who is addressed in a text: a name behind `@` in Nova, a pill in Matrix
 //! ([user mentions](https://spec.matrix.org/v1.16/client-server-api/#user-and-room-mentions)). A text's HTML holds the pills,
-//! and nothing else does; so an edit changes who is addressed.
+//! and nothing else does; so an edit changes who is addressed. Everybody (`@room`) has no pill: whether they are addressed
+//! stands beside the text, once it is clear that whoever wrote it may.
 
 use std::fmt::Write;
 
@@ -64,6 +65,21 @@ pub fn with_pills(plain: &str, people: &[Person]) -> Option<String> {
         }
     }
     found.then_some(html)
+}
+
+/// How everybody is addressed: in Matrix by the first, by habit by the others.
+const EVERYBODY: [&str; 3] = ["room", "all", "everyone"];
+
+/// Whether a plain text addresses everybody. Whoever of these people has such a name is meant alone.
+#[must_use]
+pub fn names_everybody(plain: &str, people: &[Person]) -> bool {
+    plain.match_indices('@').any(|(at, _)| {
+        let before = plain.get(..at).and_then(|before| before.chars().next_back());
+        let after = plain.get(at + 1..).unwrap_or_default();
+        before.is_none_or(|c| !c.is_alphanumeric())
+            && EVERYBODY.iter().any(|word| begins(after, word).is_some())
+            && named(after, people).is_none()
+    })
 }
 
 /// Whose name a text begins with, and how long it is there. The longest name is meant.
@@ -155,6 +171,20 @@ mod tests {
         for plain in ["ana", "@anab", "me@ana.org", "@", "@ ana", "@bob", ""] {
             assert_eq!(with_pills(plain, &people()), None, "{plain}");
         }
+    }
+
+    #[test]
+    fn everybody_is_addressed_by_a_word() {
+        for plain in ["@room", "hey @Everyone!", "(@all)", "tea? @room\n"] {
+            assert!(names_everybody(plain, &people()), "{plain}");
+        }
+        for plain in ["room", "@rooms", "me@room", "@ room", "@ana", "@", "@allison"] {
+            assert!(!names_everybody(plain, &people()), "{plain}");
+        }
+        let mut people = people();
+        people[0].username = Some("all".to_owned());
+        assert!(!names_everybody("hi @all", &people));
+        assert!(names_everybody("hi @all and @room", &people));
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub struct Text {
     pub plain: String,
     /// The same as HTML, limited to what Matrix allows in a message.
     pub formatted: Option<String>,
+    /// Whether it addresses everybody (`@room`), from somebody who may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub everybody: bool,
     /// What it carries. The text is a caption then, or else [`Media::label`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Media>,
@@ -68,6 +71,7 @@ impl Text {
             style: Style::Plain,
             plain: text.into(),
             formatted: None,
+            everybody: false,
             media: None,
         }
     }

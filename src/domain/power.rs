@@ -17,6 +17,9 @@ pub enum Role {
     Owner,
 }
 
+/// Who may let people in who knock: what is needed to send them away in rooms of our own.
+pub const LETS_IN: Role = Role::Admin;
+
 impl Role {
     /// The name in the database and in frames.
     #[must_use]
@@ -63,6 +66,12 @@ impl Role {
         }
     }
 
+    /// Whether somebody of this role has at least this power for certain. Owners may everything.
+    #[must_use]
+    pub const fn reaches(self, level: i64) -> bool {
+        self.power() >= level || matches!(self, Self::Owner)
+    }
+
     /// Whether this role may change, remove or give `other`: only what is strictly lower. Owners also make owners.
     #[must_use]
     pub fn manages(self, other: Self) -> bool {
@@ -80,8 +89,10 @@ mod tests {
             assert_eq!(Role::of_power(role.power()), role);
             assert_eq!(Role::parse(role.as_str()), Some(role));
             assert!(!role.manages(role));
+            assert!(role.reaches(role.power()));
         }
         assert_eq!(Role::of_power(-5), Role::Member);
         assert_eq!(Role::of_power(i64::MAX), Role::Owner);
+        assert!(Role::Owner.reaches(1000) && !Role::Admin.reaches(51) && Role::Member.reaches(-1));
     }
 }

@@ -5,3 +5,4 @@ pub mod ephemeral;
 pub mod inbound;
 pub mod media;
 pub mod outbound;
+pub mod space;

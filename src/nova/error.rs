@@ -79,6 +79,7 @@ const BAD_OFFER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_OFFER
 const BAD_ANSWER: Kind = (StatusCode::BAD_REQUEST, "validation_error", "BAD_ANSWER");
 const VERSION_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "VERSION_CONFLICT");
 const CALL_NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not_found_error", "CALL_NOT_FOUND");
+const CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "CONFLICT");
 const CALL_CONFLICT: Kind = (StatusCode::CONFLICT, "conflict_error", "CALL_CONFLICT");
 const UNAVAILABLE: Kind = (StatusCode::SERVICE_UNAVAILABLE, "server_error", "SERVICE_UNAVAILABLE");
 const TOO_LARGE: Kind = (StatusCode::PAYLOAD_TOO_LARGE, "validation_error", "PAYLOAD_TOO_LARGE");
@@ -117,6 +118,7 @@ impl ApiError {
             CommandError::NoSuchConversation
             | CommandError::NoSuchMessage
             | CommandError::NoSuchRequest
+            | CommandError::NoSuchKnock
             | CommandError::NoSuchFile
             | CommandError::NoSuchDeadLetter
             | CommandError::NoSuchUser(_) => NOT_FOUND,
@@ -128,6 +130,7 @@ impl ApiError {
             CommandError::NotMember | CommandError::Forbidden(_) | CommandError::CallsOff => FORBIDDEN,
             CommandError::Invalid(_) => INVALID,
             CommandError::Busy => VERSION_CONFLICT,
+            CommandError::Conflict(_) => CONFLICT,
             CommandError::Store(error) => Self::kind_of_store(error),
             CommandError::Homeserver(_) => UNAVAILABLE,
         }

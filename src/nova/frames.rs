@@ -116,6 +116,8 @@ struct MessageNew<'a> {
     version_number: i64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mentions: Vec<UserId>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mentions_room: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to_message_id: Option<MessageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,6 +202,7 @@ fn message_new(entry: &FeedEntry, message: &Message, ways: &Ways) -> Utf8Bytes {
         matrix_event_id: message.event_id.as_deref(),
         version_number: message.version,
         mentions: addressed(&message.text, &ways.ghosts),
+        mentions_room: message.text.everybody,
         reply_to_message_id: message.reply_to,
         thread_root_event_id: message.thread_root.as_deref(),
         shown: Shown::new(message.id.0, media, links),
@@ -297,6 +300,7 @@ fn change_frames(entry: &FeedEntry, change: &Change, links: &Links) -> Vec<Value
         Change::MemberLeft { by, user } => ["member.left", "member_left"]
             .map(|name| frame(entry, name, Some(*by), json!({ "user_id": user })))
             .to_vec(),
+        Change::Knocked { .. } | Change::KnockAnswered { .. } => people::knock(entry, change).into_iter().collect(),
         Change::Requested { by } => vec![people::requested(entry, *by, None)],
         Change::Answered { answer } => vec![people::answered(entry, *answer)],
         Change::LocationStopped { by } => vec![frame(entry, "location.stopped", Some(*by), json!({}))],
@@ -319,7 +323,9 @@ fn change_frames(entry: &FeedEntry, change: &Change, links: &Links) -> Vec<Value
         | Change::Recalled { .. }
         | Change::Reacted { .. }
         | Change::Unreacted { .. }
-        | Change::UnreactedAll { .. } => acts::frame(entry, change).into_iter().collect(),
+        | Change::UnreactedAll { .. }
+        | Change::Pinned { .. }
+        | Change::Unpinned { .. } => acts::frame(entry, change).into_iter().collect(),
         Change::Delivery {
             message,
             state,
@@ -348,6 +354,12 @@ pub fn typing(typist: &Typist, at: Timestamp) -> Vec<Utf8Bytes> {
 #[must_use]
 pub fn presence(seen: &Seen, at: Timestamp) -> Utf8Bytes {
     text(&passing::presence(seen, at))
+}
+
+/// The reader blocks somebody, or no longer does. Without a `stream_id`: whoever was away reads the list.
+#[must_use]
+pub fn block(user: UserId, blocks: bool, at: Timestamp) -> Utf8Bytes {
+    text(&passing::block(user, blocks, at))
 }
 
 /// `connection.established`, for who wants to be greeted.

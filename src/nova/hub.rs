@@ -19,7 +19,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{ConversationId, UserId};
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError, conversations, people};
+use crate::store::{Store, StoreError, blocks, conversations, people};
 
 /// How many entries wait for a socket before it counts as lagging. Several full transactions: they take a pointer each,
 /// and catching up costs a query.
@@ -344,8 +344,12 @@ impl Hub {
         match live {
             Live::Typing { typist, at } => {
                 let mut members = self.members_now(typist.conversation).await?;
+                let ids: Vec<Uuid> = members.iter().map(|user| user.0).collect();
+                let mut connection = self.inner.store.read().await?;
+                let apart = blocks::apart(&mut connection, typist.user, &ids).await?;
+                drop(connection);
                 // Old clients would take it for somebody else's.
-                members.retain(|user| *user != typist.user);
+                members.retain(|user| *user != typist.user && !apart.contains(user));
                 let frames = frames::typing(&typist, at);
                 self.show_now(&members, Some(typist.conversation), frames);
             }
@@ -358,6 +362,9 @@ impl Hub {
                 let acquainted = people::acquainted(&mut connection, seen.user, &here).await?;
                 drop(connection);
                 self.show_now(&acquainted, None, vec![frames::presence(&seen, at)]);
+            }
+            Live::Block { by, user, blocks, at } => {
+                self.show_now(&[by], None, vec![frames::block(user, blocks, at)]);
             }
         }
         Ok(())

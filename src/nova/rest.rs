@@ -11,18 +11,21 @@ mod conversations;
 mod failures;
 mod forward;
 mod gateway;
+mod knocks;
 pub(crate) mod layers;
 mod locations;
 mod matrix;
 mod members;
 mod messages;
 mod people;
+mod pins;
 mod reactions;
 pub(crate) mod read;
 mod receipts;
 mod search;
 #[cfg(test)]
 pub(crate) mod tests;
+mod threads;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -82,6 +85,7 @@ fn canonical() -> OpenApiRouter<NovaState> {
 fn shared() -> OpenApiRouter<NovaState> {
     conversations::shared()
         .merge(members::shared())
+        .merge(knocks::shared())
         .merge(messages::shared())
         .merge(receipts::shared())
         .merge(attachments::shared())

@@ -4,13 +4,14 @@ pub mod context;
 mod reading;
 
 pub use reading::{
-    OutgoingEdit, OutgoingReaction, Tally, event_of, is_somebodys, outgoing_edit, outgoing_reaction, reactions, tallies,
+    OutgoingEdit, OutgoingReaction, Reactor, Tally, event_of, is_somebodys, outgoing_edit, outgoing_reaction,
+    reactions, reactors, tallies,
 };
 
 use sqlx::PgConnection;
 
 use super::sealer::What;
-use super::{Session, StoreError};
+use super::{Session, StoreError, pins};
 use crate::domain::act::{EarlyAct, MessageAct, Reaction, Version};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ActId, MessageId};
@@ -56,6 +57,7 @@ pub(super) async fn apply(connection: &mut Session, acts: &[MessageAct], now: Ti
                 .execute(&mut **connection)
                 .await?;
             }
+            MessageAct::Pin(act) => pins::apply(connection, act, now).await?,
             MessageAct::Waits(early) => wait(connection, early, now).await?,
             MessageAct::Waited(event) => {
                 sqlx::query!("DELETE FROM early_acts WHERE event_id = $1", event)
@@ -79,22 +81,23 @@ async fn write(
     let formatted = sealer.seal_some(What::Formatted, message, text.formatted.as_deref())?;
     // The first text is kept by the message's own id, for the case that all edits are taken back.
     sqlx::query!(
-        "INSERT INTO message_versions (id, message_id, style, content, formatted, written_at)
-         SELECT id, id, style, content, formatted, created_at FROM messages WHERE id = $1
+        "INSERT INTO message_versions (id, message_id, style, content, formatted, mentions_room, written_at)
+         SELECT id, id, style, content, formatted, mentions_room, created_at FROM messages WHERE id = $1
          ON CONFLICT DO NOTHING",
         message.0
     )
     .execute(&mut **connection)
     .await?;
     sqlx::query!(
-        "INSERT INTO message_versions (id, message_id, matrix_event_id, style, content, formatted, written_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO message_versions (id, message_id, matrix_event_id, style, content, formatted, mentions_room, written_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         version.id.0,
         message.0,
         version.event.as_deref(),
         text.style.as_str(),
         content,
         formatted,
+        text.everybody,
         version.at,
     )
     .execute(&mut **connection)
@@ -124,7 +127,8 @@ async fn unwrite(
 async fn show_newest(connection: &mut PgConnection, message: MessageId) -> Result<(), StoreError> {
     sqlx::query!(
         r#"UPDATE messages AS m
-           SET style = v.style, content = v.content, formatted = v.formatted, version_number = m.version_number + 1,
+           SET style = v.style, content = v.content, formatted = v.formatted, mentions_room = v.mentions_room,
+               version_number = m.version_number + 1,
                edited_at = CASE WHEN v.id <> m.id THEN v.written_at END
            FROM (SELECT * FROM message_versions WHERE message_id = $1
                  ORDER BY id = message_id, written_at DESC, coalesce(matrix_event_id, '') COLLATE "C" DESC, id DESC
@@ -151,6 +155,7 @@ async fn take_away(
     sqlx::query!(
         "WITH versions AS (DELETE FROM message_versions WHERE message_id = $1),
               reactions AS (DELETE FROM message_reactions WHERE message_id = $1),
+              pins AS (DELETE FROM pins WHERE message_id = $1),
               letters AS (DELETE FROM dead_letters WHERE message_id = $1),
               media AS (DELETE FROM message_media WHERE message_id = $1 OR attached_to = $1)
          UPDATE messages
@@ -215,7 +220,7 @@ async fn wait(connection: &mut Session, early: &EarlyAct, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Drops what has waited for its target since before then, and reactions taken back whose redaction never came to us.
+/// Drops what has waited for its target since before then, and reactions and pins taken back that never came to us again.
 /// Returns how much.
 ///
 /// # Errors
@@ -225,7 +230,8 @@ pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u
         .execute(&mut *connection)
         .await?;
     let taken_back = sqlx::query!("DELETE FROM message_reactions WHERE removed_at < $1", before)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(early.rows_affected() + taken_back.rows_affected())
+    let pins = pins::prune(connection, before).await?;
+    Ok(early.rows_affected() + taken_back.rows_affected() + pins)
 }

@@ -1,6 +1,6 @@
 //! The last step of every change: effects → multi-row statements. Empty kinds cost nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ruma::OwnedRoomId;
 use sqlx::PgConnection;
@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::sealer::What;
 use super::{
-    Session, StoreError, acts, calls, dead_letters, locations, management, media, outbox, people, receipts, requests,
+    Session, StoreError, acts, calls, dead_letters, knocks, locations, management, media, outbox, people, pins,
+    receipts, requests, spaces,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, pair};
@@ -38,6 +39,15 @@ pub async fn apply(
         let from = from.map(|(_, direct)| *direct);
         portal(connection, *conversation, room.as_str(), from, now).await?;
     }
+    for (room, event) in &effects.begins {
+        sqlx::query!(
+            "UPDATE matrix_room_mapping SET begins_with = $2 WHERE matrix_room_id = $1",
+            room.as_str(),
+            event
+        )
+        .execute(&mut **connection)
+        .await?;
+    }
     let moved: Vec<Uuid> = effects.moved.iter().map(|id| id.0).collect();
     if !moved.is_empty() {
         sqlx::query!("UPDATE conversations SET has_moved = true WHERE id = ANY ($1)", &moved)
@@ -62,11 +72,14 @@ pub async fn apply(
     encrypted(connection, effects, now).await?;
     members(connection, &effects.members, now).await?;
     requests::ask(connection, &effects.requests).await?;
+    knocks::apply(connection, effects).await?;
     departures(connection, effects).await?;
     edits(connection, &effects.edits, now).await?;
+    pins::ask(connection, &effects.needs).await?;
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
+    spaces::apply(connection, effects, now).await?;
     media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
     locations::share(connection, &effects.shares, now).await?;
@@ -192,7 +205,8 @@ async fn portal(
         "INSERT INTO matrix_room_mapping (conversation_id, matrix_room_id, created_at, updated_at)
          VALUES ($1, $2, $3, $3)
          ON CONFLICT (conversation_id) DO UPDATE
-         SET matrix_room_id = $2, encrypted_at = NULL, creators = '{}', updated_at = $3",
+         SET matrix_room_id = $2, encrypted_at = NULL, creators = '{}', updated_at = $3,
+             looked_into = newest_outage(), begins_with = NULL",
         conversation.0,
         room,
         now,
@@ -343,7 +357,30 @@ async fn echoes(connection: &mut PgConnection, echoes: &[(MessageId, String)]) -
     Ok(())
 }
 
-/// Messages, counters and feed in one statement. `n` follows the order of `feed`.
+/// Who is where in the order of the feed.
+struct Places<'a> {
+    /// Messages; none where it is not shown.
+    of: HashMap<MessageId, Option<i32>>,
+    /// Everything else.
+    entries: Vec<(i32, &'a NewEntry)>,
+}
+
+/// Sorts out which entries are the messages themselves.
+fn places<'a>(messages: &[NewMessage], feed: &'a [NewEntry]) -> Places<'a> {
+    let mut places: HashMap<MessageId, Option<i32>> = messages.iter().map(|it| (it.id, None)).collect();
+    let mut entries: Vec<(i32, &NewEntry)> = (0..).zip(feed).collect();
+    entries.retain(|(n, entry)| match entry.message.and_then(|id| places.get_mut(&id)) {
+        Some(place) if entry.is_the_message() => {
+            *place = Some(*n);
+            false
+        }
+        Some(_) | None => true,
+    });
+    Places { of: places, entries }
+}
+
+/// Messages, counters and feed in one statement. `n` follows the order of `feed`; what shows a message as it was said is
+/// the message itself.
 #[expect(clippy::as_conversions, reason = "how sqlx is told that a column may hold NULL")]
 async fn said(
     connection: &mut Session,
@@ -357,9 +394,10 @@ async fn said(
     }
     let newest: BTreeMap<ConversationId, &NewMessage> =
         messages.iter().map(|message| (message.conversation, message)).collect();
-    let payloads: Vec<Option<String>> = feed
+    let Places { of: places, entries } = places(messages, feed);
+    let payloads: Vec<Option<String>> = entries
         .iter()
-        .map(|entry| entry.change.as_ref().map(serde_json::to_string).transpose())
+        .map(|(_, entry)| entry.change.as_ref().map(serde_json::to_string).transpose())
         .collect::<Result<_, _>>()?;
     let sealer = connection.sealer();
     let contents: Vec<String> = messages
@@ -374,19 +412,22 @@ async fn said(
     sqlx::query!(
         "WITH said AS (
             INSERT INTO messages (id, conversation_id, sender_id, sequence_number, style, content, formatted,
-                                  matrix_event_id, idempotency_key, delivery, created_at, reply_to_id, thread_root)
-            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-                                 $8::text[], $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[])
+                                  matrix_event_id, idempotency_key, delivery, created_at, reply_to_id, thread_root, n,
+                                  mentions_room, position, came_at)
+            SELECT m.*, $16 + pg_current_xact_id()::text::bigint, $15
+            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+                        $9::text[], $10::text[], $11::timestamptz[], $21::uuid[], $22::text[], $23::integer[],
+                        $25::boolean[]) AS m
          ), counted AS (
             UPDATE conversations AS c SET last_sequence = m.sequence, last_message_id = m.id, updated_at = $15
             FROM unnest($12::uuid[], $13::bigint[], $14::uuid[]) AS m (conversation_id, sequence, id)
             WHERE c.id = m.conversation_id
          )
          INSERT INTO conversation_feed (position, n, conversation_id, message_id, payload, audience, created_at)
-         SELECT $16 + pg_current_xact_id()::text::bigint, f.n - 1, f.conversation_id, f.message_id, f.payload::json,
+         SELECT $16 + pg_current_xact_id()::text::bigint, f.n, f.conversation_id, f.message_id, f.payload::json,
                 f.audience, $15
-         FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::uuid[])
-              WITH ORDINALITY AS f (conversation_id, message_id, payload, audience, n)",
+         FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::uuid[], $24::integer[])
+              AS f (conversation_id, message_id, payload, audience, n)",
         &messages.iter().map(|it| it.id.0).collect::<Vec<_>>(),
         &messages.iter().map(|it| it.conversation.0).collect::<Vec<_>>(),
         &messages.iter().map(|it| it.sender.0).collect::<Vec<_>>(),
@@ -406,12 +447,15 @@ async fn said(
         &newest.values().map(|it| it.id.0).collect::<Vec<_>>(),
         now,
         clock_base,
-        &feed.iter().map(|it| it.conversation.0).collect::<Vec<_>>(),
-        &feed.iter().map(|it| it.message.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &entries.iter().map(|(_, it)| it.conversation.0).collect::<Vec<_>>(),
+        &entries.iter().map(|(_, it)| it.message.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &payloads as &[Option<String>],
-        &feed.iter().map(|it| it.audience.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &entries.iter().map(|(_, it)| it.audience.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &messages.iter().map(|it| it.reply_to.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &column(|it| it.thread_root.clone()) as &[Option<String>],
+        &messages.iter().map(|it| places.get(&it.id).copied().flatten()).collect::<Vec<_>>() as &[Option<i32>],
+        &entries.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
+        &messages.iter().map(|it| it.text.everybody).collect::<Vec<_>>(),
     )
     .execute(&mut **connection)
     .await?;

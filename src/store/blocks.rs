@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::request::{DmPermission, Doors};
 
 /// Somebody who is blocked.
@@ -99,6 +99,50 @@ pub async fn blockers(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(UserId).collect())
+}
+
+/// Of these people those who block `user` or whom `user` blocks.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn apart(connection: &mut PgConnection, user: UserId, among: &[Uuid]) -> Result<HashSet<UserId>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT blocker_id AS "id!" FROM blocks WHERE blocked_id = $1 AND blocker_id = ANY ($2)
+           UNION SELECT blocked_id FROM blocks WHERE blocker_id = $1 AND blocked_id = ANY ($2)"#,
+        user.0,
+        among
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(UserId).collect())
+}
+
+/// Of these places of people those in direct conversations where one of the two blocks the other: neither is shown what
+/// the other one reads, nor that they type.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn hushed(
+    connection: &mut PgConnection,
+    places: &[(ConversationId, UserId)],
+) -> Result<HashSet<(ConversationId, UserId)>, StoreError> {
+    let (conversations, users): (Vec<Uuid>, Vec<Uuid>) = places.iter().map(|(place, user)| (place.0, user.0)).unzip();
+    let rows = sqlx::query!(
+        r#"SELECT DISTINCT p.conversation_id AS "conversation_id!", p.user_id AS "user_id!"
+           FROM unnest($1::uuid[], $2::uuid[]) AS p (conversation_id, user_id)
+           JOIN conversations AS c ON c.id = p.conversation_id AND c.kind = 'direct'
+           JOIN conversation_members AS other ON other.conversation_id = c.id AND other.user_id <> p.user_id
+           WHERE EXISTS (SELECT FROM blocks WHERE blocker_id = p.user_id AND blocked_id = other.user_id)
+              OR EXISTS (SELECT FROM blocks WHERE blocker_id = other.user_id AND blocked_id = p.user_id)"#,
+        &conversations,
+        &users
+    )
+    .fetch_all(connection)
+    .await?;
+    let places = rows.into_iter();
+    Ok(places
+        .map(|row| (ConversationId(row.conversation_id), UserId(row.user_id)))
+        .collect())
 }
 
 /// Of these pairs of somebody and who wants to bring them in, those in which the first wants to be asked. Whoever has not

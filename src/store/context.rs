@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::acts::context::{self as acts, Named};
 use super::conversations::{self, kind};
-use super::{Session, StoreError, blocks, calls, management, people};
+use super::{Session, StoreError, blocks, calls, knocks, management, people, pins, spaces};
+use crate::domain::act::Act;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Kind, pair};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent, RoomMembership};
@@ -29,7 +30,8 @@ pub async fn enter(
     rules: Rules,
     now: Timestamp,
 ) -> Result<Context, StoreError> {
-    let wanted = Wanted::of(events, &ghosts);
+    let mut wanted = Wanted::of(events, &ghosts);
+    wanted.pairs.extend(rules.two);
     let mut context = Context {
         call_rules: rules.calls,
         ..Context::new(ghosts, bots, now)
@@ -48,6 +50,7 @@ pub async fn enter(
     if strange().next().is_some() {
         let strange: Vec<String> = strange().cloned().collect();
         context.management = management::among(connection, &strange).await?;
+        context.spaces = spaces::among(connection, &strange).await?;
     }
     if !wanted.markers.is_empty() {
         markers(connection, &wanted, &mut context).await?;
@@ -71,11 +74,16 @@ pub async fn enter(
         }
         if wanted.members {
             context.departing = conversations::departing(connection, &ids).await?;
+            context.knocks = knocks::of(connection, &ids).await?;
         }
         context.profiles = people::profiles(connection, &interested.into_iter().collect::<Vec<_>>()).await?;
     }
     if wanted.acts || awaited {
         Box::pin(acted(connection, &wanted, awaited, &mut context)).await?;
+    }
+    if wanted.everybody {
+        let ids: Vec<ConversationId> = context.conversations.keys().copied().collect();
+        context.needs = pins::needs(connection, &ids).await?;
     }
     if wanted.calls || wanted.ends_calls {
         let of_kind = |kind: Option<Kind>| -> Vec<Uuid> {
@@ -92,13 +100,15 @@ pub async fn enter(
     Ok(context)
 }
 
-/// What the admin decides.
+/// What else counts: what the admin decides, and what the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rules {
     /// How calls are held.
     pub calls: CallRules,
     /// Who need not ask those who have not said so themselves.
     pub dm_permission: DmPermission,
+    /// Two people whose direct conversation matters, beside those that the events name.
+    pub two: Option<(UserId, UserId)>,
 }
 
 /// What the events name.
@@ -129,6 +139,10 @@ struct Wanted {
     targets: Vec<String>,
     /// Markers of edits and reactions.
     act_markers: Vec<Uuid>,
+    /// Whether somebody addresses everybody.
+    everybody: bool,
+    /// Rooms of which the list of what is pinned is set.
+    lists: BTreeSet<OwnedRoomId>,
 }
 
 impl Wanted {
@@ -150,14 +164,18 @@ impl Wanted {
         self.people.insert(sender);
         self.members |= event.meaning.concerns_members();
         match &event.meaning {
-            Meaning::Message { marker, reply, .. } => {
+            Meaning::Message {
+                marker, reply, text, ..
+            } => {
                 self.markers.extend(marker.map(|id| id.0));
-                self.acts |= reply.is_some();
+                self.acts |= reply.is_some() || text.everybody;
+                self.everybody |= text.everybody;
                 self.targets.extend(reply.as_ref().map(|reply| reply.target.clone()));
             }
             Meaning::NotYet { marker, .. } => self.markers.extend(marker.map(|id| id.0)),
-            Meaning::Act { target, marker, .. } => {
+            Meaning::Act { target, marker, act } => {
                 self.acts = true;
+                self.everybody |= matches!(act, Act::Edit { text } if text.everybody);
                 self.targets.push(target.clone());
                 self.act_markers.extend(marker.map(|id| id.0));
             }
@@ -165,6 +183,7 @@ impl Wanted {
                 self.ends_calls = true;
                 let target = ghosts.person(member.target.as_str());
                 self.people.insert(target);
+                self.events.extend(member.replaces.clone());
                 if member.membership == RoomMembership::Invite && ghosts.nova_user(member.target.as_str()).is_some() {
                     self.invited.insert((target, sender));
                 }
@@ -186,6 +205,11 @@ impl Wanted {
             Meaning::RtcRing { session, .. } => {
                 self.calls = true;
                 self.call_names.push(rtc_id(session.as_deref(), &event.id));
+            }
+            Meaning::Pinned { events, .. } => {
+                self.acts = true;
+                self.targets.extend(events.iter().cloned());
+                self.lists.insert(event.room.clone());
             }
             Meaning::Encrypted
             | Meaning::Name(_)
@@ -250,7 +274,8 @@ async fn known(connection: &mut PgConnection, wanted: &Wanted, context: &mut Con
            UNION ALL SELECT event_id, NULL, NULL FROM dead_letters WHERE event_id = ANY ($1)
            UNION ALL SELECT NULL, id, NULL FROM users WHERE id = ANY ($2) AND deactivated_at IS NULL
            UNION ALL SELECT NULL, blocked_id, blocker_id FROM blocks WHERE blocked_id = ANY ($2)
-           UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY ($1))"#,
+           UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT FROM early_acts WHERE target_event_id = ANY ($1))
+                                                OR EXISTS (SELECT FROM early_pins WHERE event_id = ANY ($1))"#,
         &wanted.events,
         &people
     )
@@ -288,8 +313,17 @@ async fn acted(
         senders: wanted.people.iter().map(|id| id.0).collect(),
         acts: wanted.act_markers.clone(),
         messages: wanted.markers.clone(),
+        lists: wanted
+            .lists
+            .iter()
+            .filter_map(|room| context.rooms.get(room))
+            .map(|it| it.conversation.0)
+            .collect(),
     };
     context.acts = acts::read(connection, &named, early).await?;
+    if awaited {
+        context.acts.early_pins = pins::early(connection, &wanted.events).await?;
+    }
     if wanted.members || wanted.calls || !context.doors.blocks.is_empty() {
         return Ok(());
     }

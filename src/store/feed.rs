@@ -41,6 +41,7 @@ struct Row {
     recalled_by: Option<Uuid>,
     reply_to_id: Option<Uuid>,
     thread_root: Option<String>,
+    mentions_room: Option<bool>,
     media: Option<String>,
 }
 
@@ -86,6 +87,7 @@ impl Row {
                     recalled_by: row.recalled_by,
                     reply_to_id: row.reply_to_id,
                     thread_root: row.thread_root,
+                    mentions_room: row.mentions_room.unwrap_or_default(),
                     media: row.media,
                 };
                 Some(row.message(sealer)?)
@@ -179,12 +181,19 @@ pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Resu
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
-                  m.reply_to_id, m.thread_root,
+                  m.reply_to_id, m.thread_root, m.mentions_room AS "mentions_room?",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM (
-               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
-               FROM conversation_feed
-               WHERE (position, n) > ($1, $2) AND position < $4
+               (SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
+                FROM conversation_feed
+                WHERE (position, n) > ($1, $2) AND position < $4
+                ORDER BY position, n LIMIT $3)
+               UNION ALL
+               (SELECT position, n, conversation_id, NULL, came_at, NULL, id
+                FROM messages
+                WHERE n IS NOT NULL AND (position, n) > ($1, $2) AND position < $4
+                  AND position >= (SELECT pruned FROM feed_clock)
+                ORDER BY position, n LIMIT $3)
                ORDER BY position, n LIMIT $3
            ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
@@ -219,14 +228,22 @@ pub async fn of_user(
                   m.sender_id AS "sender_id?", m.sequence_number AS "sequence_number?", m.style AS "style?",
                   m.content AS "content?", m.formatted, m.version_number AS "version_number?", m.matrix_event_id,
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
-                  m.reply_to_id, m.thread_root,
+                  m.reply_to_id, m.thread_root, m.mentions_room AS "mentions_room?",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM conversation_members AS member
            CROSS JOIN LATERAL (
-               SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
-               FROM conversation_feed
-               WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
-                 AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
+               (SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
+                FROM conversation_feed
+                WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
+                  AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
+                ORDER BY position, n LIMIT $6)
+               UNION ALL
+               (SELECT position, n, conversation_id, NULL, came_at, NULL, id
+                FROM messages
+                WHERE conversation_id = member.conversation_id AND member.membership = 'joined'
+                  AND sequence_number > said_until(member.conversation_id, $3, $4)
+                  AND (position, n) > ($3, $4) AND position < $5 AND position >= (SELECT pruned FROM feed_clock)
+                ORDER BY sequence_number LIMIT $6)
                ORDER BY position, n LIMIT $6
            ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
@@ -251,7 +268,13 @@ pub async fn of_user(
 pub async fn newest(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
     let horizon = horizon(connection).await?;
     let row = sqlx::query!(
-        "SELECT position, n FROM conversation_feed WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1",
+        r#"(SELECT position AS "position!", n AS "n!" FROM conversation_feed
+            WHERE position < $1 ORDER BY position DESC, n DESC LIMIT 1)
+           UNION ALL
+           (SELECT position, n FROM messages
+            WHERE n IS NOT NULL AND position < $1 AND position >= (SELECT pruned FROM feed_clock)
+            ORDER BY position DESC, n DESC LIMIT 1)
+           ORDER BY 1 DESC, 2 DESC LIMIT 1"#,
         horizon.position
     )
     .fetch_optional(connection)
@@ -278,10 +301,18 @@ pub async fn pruned(connection: &mut PgConnection) -> Result<i64, StoreError> {
 /// When Postgres fails.
 pub async fn prune(connection: &mut PgConnection, before: Timestamp) -> Result<u64, StoreError> {
     let dropped = sqlx::query_scalar!(
+        // Messages stay: the feed begins behind the last one of those that are too old.
         r#"WITH dropped AS (DELETE FROM conversation_feed WHERE created_at < $1 RETURNING position),
-                clock AS (UPDATE feed_clock SET pruned = greatest(pruned, (SELECT max(position) + 1 FROM dropped))
-                          WHERE EXISTS (SELECT FROM dropped))
-           SELECT count(*) AS "count!" FROM dropped"#,
+                said AS (SELECT max(position) AS position, count(*) AS messages FROM messages
+                         WHERE n IS NOT NULL AND position >= (SELECT pruned FROM feed_clock)
+                           AND position < coalesce((SELECT position FROM messages
+                                                    WHERE n IS NOT NULL AND came_at >= $1
+                                                      AND position >= (SELECT pruned FROM feed_clock)
+                                                    ORDER BY position, n LIMIT 1), 9223372036854775807)),
+                clock AS (UPDATE feed_clock
+                          SET pruned = greatest(pruned, (SELECT max(position) + 1 FROM dropped), (SELECT position + 1 FROM said))
+                          RETURNING pruned)
+           SELECT (SELECT count(*) FROM dropped) + messages AS "count!" FROM said"#,
         before
     )
     .fetch_one(&mut *connection)

@@ -272,31 +272,6 @@ pub async fn count_members(connection: &mut PgConnection, id: ConversationId) ->
     .await?)
 }
 
-/// The rooms in use, the most lively first, each with a Nova user who is in it.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn lively_rooms(connection: &mut PgConnection, limit: i64) -> Result<Vec<(String, UserId)>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT r.matrix_room_id, m.user_id AS "user_id!"
-           FROM conversations AS c
-           JOIN matrix_room_mapping AS r ON r.conversation_id = c.id
-           JOIN LATERAL (
-               SELECT m.user_id FROM conversation_members AS m JOIN users AS u ON u.id = m.user_id
-               WHERE m.conversation_id = c.id AND m.membership = 'joined' AND u.is_nova AND u.deactivated_at IS NULL
-               ORDER BY m.joined_at, m.user_id LIMIT 1
-           ) AS m ON true
-           WHERE c.deleted_at IS NULL ORDER BY c.updated_at DESC LIMIT $1"#,
-        limit
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.matrix_room_id, UserId(row.user_id)))
-        .collect())
-}
-
 /// A mapped room, for the admin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortalRow {

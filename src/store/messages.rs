@@ -28,6 +28,7 @@ pub(super) struct Row {
     pub(super) recalled_by: Option<Uuid>,
     pub(super) reply_to_id: Option<Uuid>,
     pub(super) thread_root: Option<String>,
+    pub(super) mentions_room: bool,
     pub(super) media: Option<String>,
 }
 
@@ -60,6 +61,7 @@ impl Row {
                 style,
                 plain: sealer.shown(What::Content, row.id, &row.content),
                 formatted: formatted(sealer, row.id, row.formatted.as_deref()),
+                everybody: row.mentions_room,
                 media,
             },
             version: row.version_number,
@@ -117,7 +119,7 @@ pub async fn page(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                     matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root,
+                    thread_root, mentions_room,
                     (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
              FROM messages WHERE conversation_id = $1 AND sequence_number > $2 AND deleted_at IS NULL AND (recalled_at IS NULL OR $4)
              ORDER BY sequence_number LIMIT $3",
@@ -133,7 +135,7 @@ pub async fn page(
             Row,
             "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                     matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root,
+                    thread_root, mentions_room,
                     (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
              FROM messages WHERE conversation_id = $1 AND sequence_number < $2 AND deleted_at IS NULL AND (recalled_at IS NULL OR $5)
              ORDER BY sequence_number DESC LIMIT $3 OFFSET $4",
@@ -162,7 +164,7 @@ pub async fn find(connection: &mut Session, id: MessageId) -> Result<Option<Mess
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                 matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root,
+                    thread_root, mentions_room,
                 (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE id = $1",
         id.0
@@ -171,6 +173,27 @@ pub async fn find(connection: &mut Session, id: MessageId) -> Result<Option<Mess
     .await?
     .map(|row| row.message(connection.sealer()))
     .transpose()
+}
+
+/// Those of these messages that are there, in no order.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn among(connection: &mut Session, ids: &[MessageId]) -> Result<Vec<Message>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
+                matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
+                    thread_root, mentions_room,
+                (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
+         FROM messages WHERE id = ANY ($1) AND deleted_at IS NULL AND recalled_at IS NULL",
+        &ids
+    )
+    .fetch_all(&mut **connection)
+    .await?;
+    let sealer = connection.sealer();
+    rows.into_iter().map(|row| row.message(sealer)).collect()
 }
 
 /// The message that somebody sent under a key of their own before.
@@ -186,7 +209,7 @@ pub async fn by_idempotency_key(
         Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                 matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                    thread_root,
+                    thread_root, mentions_room,
                 (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE sender_id = $1 AND idempotency_key = $2",
         sender.0,

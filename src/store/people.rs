@@ -352,7 +352,9 @@ pub async fn acquainted(
          JOIN conversations AS c ON c.id = own.conversation_id AND c.deleted_at IS NULL
          JOIN conversation_members AS other ON other.conversation_id = own.conversation_id
          WHERE own.user_id = $1 AND own.membership = 'joined' AND other.membership = 'joined'
-           AND other.user_id = ANY ($2) AND other.user_id <> $1",
+           AND other.user_id = ANY ($2) AND other.user_id <> $1
+           AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = $1 AND blocked_id = other.user_id)
+           AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = other.user_id AND blocked_id = $1)",
         user.0,
         &among
     )

@@ -198,7 +198,8 @@ pub async fn claim(
                   EXISTS (SELECT FROM messages AS m
                           WHERE m.conversation_id = r.conversation_id AND m.sequence_number <= r.sequence_number
                             AND m.sequence_number > coalesce(newest.sequence_number, r.sent_sequence)
-                            AND m.delivery IN ('pending', 'retrying')) AS "waits!"
+                            AND m.delivery IN ('pending', 'retrying')
+                            AND m.deleted_at IS NULL AND m.recalled_at IS NULL) AS "waits!"
            FROM claimed AS r
            LEFT JOIN matrix_room_mapping AS room ON room.conversation_id = r.conversation_id
            LEFT JOIN LATERAL (

@@ -19,12 +19,18 @@ pub struct Request {
     pub kind: String,
     /// A group's name.
     pub name: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
+    /// Its picture.
+    pub avatar_url: Option<String>,
     /// By whom.
     pub by: UserId,
     /// What those are called.
     pub username: Option<String>,
     /// The same.
     pub display_name: Option<String>,
+    /// Their picture.
+    pub picture: Option<String>,
     /// Their Matrix id.
     pub mxid: String,
     /// What they said, in a direct conversation.
@@ -39,8 +45,9 @@ pub struct Request {
 /// When Postgres fails.
 pub async fn list(connection: &mut Session, user: UserId) -> Result<Vec<Request>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT m.conversation_id, c.kind, c.name, u.id AS "by!", u.username, u.display_name, u.mxid AS "mxid!",
-                  m.joined_at, said.id AS "message?", said.content AS "said?"
+        r#"SELECT m.conversation_id, c.kind, c.name, c.description, c.avatar_url, u.id AS "by!", u.username,
+                  u.display_name, u.avatar_url AS picture, u.mxid AS "mxid!", m.joined_at,
+                  said.id AS "message?", said.content AS "said?"
            FROM conversation_members AS m
            JOIN conversations AS c ON c.id = m.conversation_id AND c.deleted_at IS NULL
            JOIN users AS u ON u.id = coalesce(m.requested_by, c.created_by)
@@ -61,9 +68,12 @@ pub async fn list(connection: &mut Session, user: UserId) -> Result<Vec<Request>
         conversation: ConversationId(row.conversation_id),
         kind: row.kind,
         name: row.name,
+        description: row.description,
+        avatar_url: row.avatar_url,
         by: UserId(row.by),
         username: row.username,
         display_name: row.display_name,
+        picture: row.picture,
         mxid: row.mxid,
         said: row.message.zip(row.said).map(shown),
         since: row.joined_at,

@@ -81,7 +81,7 @@ pub async fn older(connection: &mut Session, after: MessageId, limit: i64) -> Re
         messages::Row,
         "SELECT id, conversation_id, sender_id, sequence_number, style, content, formatted, version_number,
                 matrix_event_id, delivery, created_at, edited_at, deleted_at, recalled_at, recalled_by, reply_to_id,
-                thread_root,
+                thread_root, mentions_room,
                 (SELECT media::text FROM message_media WHERE message_id = messages.id) AS media
          FROM messages WHERE id > $1 ORDER BY id LIMIT $2",
         after.0,
@@ -182,7 +182,7 @@ pub async fn find(
         messages::Row,
         r#"SELECT m.id, m.conversation_id, m.sender_id, m.sequence_number, m.style, m.content, m.formatted,
                   m.version_number, m.matrix_event_id, m.delivery, m.created_at, m.edited_at, m.deleted_at,
-                  m.recalled_at, m.recalled_by, m.reply_to_id, m.thread_root,
+                  m.recalled_at, m.recalled_by, m.reply_to_id, m.thread_root, m.mentions_room,
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM (SELECT message_id FROM message_search WHERE words @@ $1::text::tsquery
                  ORDER BY message_id DESC LIMIT $2 OFFSET $3) AS found

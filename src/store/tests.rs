@@ -8,16 +8,21 @@ mod conversations;
 mod entering;
 mod feed;
 mod horizon;
+mod knocks;
 mod letters;
 mod messages;
 mod order;
+mod outages;
 mod outbox;
 mod people;
+mod pins;
+mod places;
 mod plain;
 mod receipts;
 mod requests;
 mod sealing;
 mod server;
+mod spaces;
 
 use std::collections::BTreeMap;
 
@@ -219,10 +224,15 @@ fn roles(members: &BTreeMap<UserId, Member>) -> Vec<(UserId, Role, Membership)> 
 
 /// Everything in the feed, once no other test's transaction holds it back.
 async fn whole_feed(connection: &mut Session) -> Vec<FeedEntry> {
+    feed_after(connection, Cursor::default(), 100).await.entries
+}
+
+/// A page of it, likewise.
+async fn feed_after(connection: &mut Session, cursor: Cursor, limit: i64) -> super::feed::Page {
     loop {
-        let (page, held) = super::feed::after(connection, Cursor::default(), 100).await.unwrap();
+        let (page, held) = super::feed::after(connection, cursor, limit).await.unwrap();
         if !held {
-            return page.entries;
+            return page;
         }
     }
 }

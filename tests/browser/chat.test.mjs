@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { shot } from './support/browser.mjs';
 import { chat, png, wav } from './support/chat.mjs';
 import { Nova } from './support/nova.mjs';
-import { NovaUser, until } from './support/world.mjs';
+import { MatrixUser, NovaUser, until } from './support/world.mjs';
 
 const PHONE = { width: 390, height: 780 };
 
@@ -361,6 +361,40 @@ test('typing is shown to both sides, and ends; presence is a dot', async () => {
   await end(it);
 });
 
+test('a message pinned on either side stands above the chat on both, and leads back to it', async () => {
+  const it = await chat();
+  const { element, nova, page, matrix } = it;
+  const bar = nova.on('pinned');
+  const pinned = async () => (await matrix.get(`${element.path}/state/m.room.pinned_events/`)).pinned;
+  const code = await element.say('The door code is 4711');
+  await shows(page, 'door code');
+  for (let n = 0; n < 30; n += 1) await element.say(`Filling ${n}`);
+  await shows(page, 'Filling 29');
+  assert.equal(await bar.isVisible(), false);
+  await matrix.put(`${element.path}/state/m.room.pinned_events/`, { pinned: [code] });
+  await bar.filter({ hasText: 'The door code is 4711' }).waitFor();
+  // The page pins another one, and says which of the two it shows.
+  await write(nova, 'We meet at noon');
+  const noon = await element.sees('it', (event) => texts(event) === 'We meet at noon');
+  await menu(nova, 'We meet at noon', 'menu-pin');
+  await bar.filter({ hasText: 'We meet at noon' }).filter({ hasText: '1 of 2' }).waitFor();
+  await until('both are pinned', async () => JSON.stringify(await pinned()) === JSON.stringify([code, noon.event_id]));
+  await bar.click();
+  await bar.filter({ hasText: 'The door code is 4711' }).filter({ hasText: '2 of 2' }).waitFor();
+  await shot(page, 'chat-pinned');
+  await bar.click();
+  await page.locator('.message.found').filter({ hasText: 'The door code is 4711' }).waitFor();
+  // An edit is shown, and each takes down what the other one pinned.
+  await element.edit(code, 'The door code is 1147');
+  await bar.click();
+  await bar.filter({ hasText: 'The door code is 1147' }).waitFor();
+  await menu(nova, 'The door code is 1147', 'menu-unpin');
+  await until('one is left', async () => JSON.stringify(await pinned()) === JSON.stringify([noon.event_id]));
+  await matrix.put(`${element.path}/state/m.room.pinned_events/`, { pinned: [] });
+  await bar.waitFor({ state: 'hidden' });
+  await end(it);
+});
+
 test('words are found in one chat and in all, whatever their case and accents, and lead to their message', async () => {
   const it = await chat();
   const { element, nova, page } = it;
@@ -414,6 +448,64 @@ test('a chat is muted and archived for oneself', async () => {
   await end(it);
 });
 
+test('a caption is edited, and taken away', async () => {
+  const it = await chat();
+  const { element, nova, page } = it;
+  await nova.on('file-input').setInputFiles([{ name: 'lake.png', mimeType: 'image/png', buffer: png(320, 200, [60, 120, 190]) }]);
+  await page.locator('.tray-item[data-state=ready]').waitFor();
+  await nova.on('composer').fill('The lale');
+  await nova.press('send');
+  const image = await element.sees('the picture', (event) => event.content?.msgtype === 'm.image');
+  await bubble(page, 'The lale').filter({ hasText: 'Delivered to Matrix' }).waitFor();
+  await menu(nova, 'The lale', 'menu-edit');
+  await page.getByText('Edit caption').waitFor();
+  assert.equal(await nova.on('composer').inputValue(), 'The lale');
+  await nova.on('composer').fill('The lake');
+  await shot(page, 'caption-edit');
+  await page.keyboard.press('Enter');
+  await bubble(page, 'The lake').getByTestId('edited').waitFor();
+  const edit = await element.sees('the edit', (event) => event.content?.['m.new_content']?.body === 'The lake');
+  const { msgtype, filename, url } = edit.content['m.new_content'];
+  assert.deepEqual([msgtype, filename, url], ['m.image', 'lake.png', image.content.url]);
+  // Without words it is still a picture.
+  await menu(nova, 'The lake', 'menu-edit');
+  await nova.on('composer').fill('');
+  await page.keyboard.press('Enter');
+  await gone(page, 'The lake');
+  await page.getByTestId('message').getByTestId('media-image').waitFor();
+  await element.sees('no caption', (event) => event.content?.['m.new_content']?.body === 'lake.png');
+  await end(it);
+});
+
+test('a group gets a picture, which everybody sees', async () => {
+  const [ana, ben, elena] = await Promise.all([NovaUser.create('Ana'), NovaUser.create('Ben'), MatrixUser.register('elena')]);
+  const { id } = await ana.post('/conversations/groups', { name: 'Hikers', member_ids: [ben.id, elena.id] });
+  const nova = await Nova.open(ana, { chat: 'Hikers' });
+  const { page } = nova;
+  const his = await Nova.open(ben, { chat: 'Hikers' });
+  await nova.press('members-open');
+  await nova.on('picture-input').setInputFiles({ name: 'hill.png', mimeType: 'image/png', buffer: png(300, 300, [40, 140, 90]) });
+  const loaded = (where, selector) => until('the picture is there', async () => (await widths(where, selector))[0] > 0);
+  for (const where of [page, his.page]) {
+    for (const selector of ['.list-pane .avatar img', '.chat-pane .pane-header .avatar img']) await loaded(where, selector);
+  }
+  await shot(page, 'group-picture');
+  await page.setViewportSize(PHONE);
+  await shot(page, 'group-picture-phone');
+  const room = await until('the room is there', async () => (await ana.get(`/conversations/${id}`)).matrix_room_id);
+  await elena.post(`/rooms/${encodeURIComponent(room)}/join`);
+  const { url } = await until('Element sees it', async () => elena.get(`/rooms/${encodeURIComponent(room)}/state/m.room.avatar/`).catch(() => null));
+  assert.match(url, /^mxc:/);
+  // What is no picture is refused in words.
+  await page.setViewportSize({ width: 1200, height: 800 });
+  await nova.on('picture-input').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') });
+  await page.locator('.settings .problem').getByText('no picture').waitFor();
+  for (const it of [nova, his]) {
+    assert.deepEqual(it.complaints.filter((text) => !text.includes('400')), []);
+    await it.close();
+  }
+});
+
 test('a group is renamed, and its members get roles', async () => {
   const [ana, ben] = await Promise.all(['Ana', 'Ben'].map((name) => NovaUser.create(name)));
   const { id } = await ana.post('/conversations/groups', { name: 'Hikers', member_ids: [ben.id] });
@@ -452,7 +544,7 @@ test('the keyboard goes from the field to the newest message, and from there to 
   await page.getByRole('menu').waitFor();
   await page.keyboard.press('End');
   await page.keyboard.press('ArrowUp');
-  assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Reply');
+  assert.equal(await page.evaluate(() => document.activeElement.innerText), 'Copy text');
   await page.keyboard.press('Escape');
   await page.getByRole('menu').waitFor({ state: 'detached' });
   assert.equal(await at(), 'message-menu First');

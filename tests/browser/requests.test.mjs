@@ -78,7 +78,7 @@ test('who is declined may ask again, who is blocked may not', async () => {
   const [{ nova, user }, declined, blocked] = await Promise.all([shy({ viewport: PHONE }), MatrixUser.register('dora'), MatrixUser.register('bert')]);
   const { page } = nova;
   const room = await invite(declined, user, { name: 'Hikers' });
-  await request(nova, declined.username).getByText('invites you to a group').waitFor();
+  await request(nova, declined.username).getByText('invites you to “Hikers”').waitFor();
   const cleo = await NovaUser.create('Cleo');
   await cleo.post('/conversations/groups', { name: 'Choir', member_ids: [user.id] });
   await request(nova, cleo.name).getByText('invites you to “Choir”').waitFor();

@@ -1,9 +1,9 @@
 //! Who talks in which rooms.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::matrix::MatrixUser;
-use crate::support::nova::NovaUser;
+use crate::support::nova::{NovaUser, id_of};
 use crate::support::socket::NovaClient;
 use crate::support::world::World;
 
@@ -18,11 +18,19 @@ pub(crate) struct NovaPerson {
     pub(crate) by_rest: bool,
 }
 
+/// The first message of a place, as both sides know it.
+pub(crate) struct Opening {
+    pub(crate) text: String,
+    pub(crate) event: String,
+    pub(crate) message: String,
+}
+
 /// A room and its conversation.
 pub(crate) struct Place {
     pub(crate) name: String,
     pub(crate) room: String,
     pub(crate) conversation: String,
+    pub(crate) opening: Opening,
     /// Who is there, by their places in the cast.
     pub(crate) matrix: Vec<usize>,
     pub(crate) nova: Vec<usize>,
@@ -34,6 +42,9 @@ pub(crate) struct Cast {
     pub(crate) matrix: Vec<MatrixUser>,
     pub(crate) nova: Vec<NovaPerson>,
     pub(crate) places: Vec<Place>,
+    /// A small picture, and where the homeserver has it.
+    pub(crate) png: Vec<u8>,
+    pub(crate) picture: String,
     /// A Matrix client of the first Nova user, for the room that no Matrix user is in.
     own_client: MatrixUser,
 }
@@ -52,12 +63,22 @@ impl Cast {
                 by_rest: n == PEOPLE - 1,
             });
         }
+        let mut png = std::io::Cursor::new(Vec::new());
+        let picture = image::RgbImage::new(20, 10);
+        picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let png = png.into_inner();
+        let upload = matrix[0]
+            .api
+            .upload("/_matrix/media/v3/upload", "image/png", png.clone());
+        let picture = upload.await["content_uri"].as_str().unwrap().to_owned();
         let own_client = world.own_matrix_client(&nova[0].user).await;
         let mut cast = Self {
             world,
             matrix,
             nova,
             places: Vec::new(),
+            png,
+            picture,
             own_client,
         };
         cast.open_groups().await;
@@ -69,14 +90,36 @@ impl Cast {
         cast.own_client
             .sees_member(&room, &cast.nova[1].user.mxid, "join")
             .await;
-        cast.places.push(Place {
-            name: "nova".to_owned(),
+        cast.open("nova", room, conversation, vec![], vec![0, 1]).await;
+        cast
+    }
+
+    /// Somebody says the first word in a place: in Element in some, in Nova in the others. Everybody hears it.
+    async fn open(&mut self, name: &str, room: String, conversation: String, matrix: Vec<usize>, nova: Vec<usize>) {
+        let text = format!("the opening of {name}");
+        let reader = matrix.first().map_or(&self.own_client, |n| &self.matrix[*n]);
+        if matrix.is_empty() || self.places.len().is_multiple_of(2) {
+            self.nova[nova[0]].user.say(&conversation, &text).await;
+        } else {
+            reader.say(&room, &text).await;
+        }
+        let event = reader.hears(&room, &text).await;
+        let mut frame = Value::Null;
+        for person in &nova {
+            frame = self.nova[*person].client.hears(&text).await;
+        }
+        self.places.push(Place {
+            name: name.to_owned(),
             room,
             conversation,
-            matrix: vec![],
-            nova: vec![0, 1],
+            opening: Opening {
+                text,
+                event: event["event_id"].as_str().unwrap().to_owned(),
+                message: id_of(&frame),
+            },
+            matrix,
+            nova,
         });
-        cast
     }
 
     async fn open_direct(&mut self, n: usize) {
@@ -92,13 +135,8 @@ impl Cast {
             matrix.accepts(&room).await;
             (room, conversation)
         };
-        self.places.push(Place {
-            name: format!("direct{n}"),
-            room,
-            conversation,
-            matrix: vec![n],
-            nova: vec![n],
-        });
+        self.open(&format!("direct{n}"), room, conversation, vec![n], vec![n])
+            .await;
     }
 
     async fn open_groups(&mut self) {
@@ -132,14 +170,17 @@ impl Cast {
             self.matrix[0].sees_member(&room, &person.user.mxid, "join").await;
             person.user.conversation_of(&room).await;
         }
-        let (matrix, nova) = (everybody.to_vec(), everybody.to_vec());
-        self.places.push(Place {
-            name: name.to_owned(),
-            room,
-            conversation,
-            matrix,
-            nova,
-        });
+        self.open(name, room, conversation, everybody.to_vec(), everybody.to_vec())
+            .await;
+    }
+
+    /// Who said the first word in a place, as a Matrix id.
+    pub(crate) fn opened(&self, n: usize) -> &str {
+        let place = &self.places[n];
+        match place.matrix.first() {
+            Some(reader) if !n.is_multiple_of(2) => &self.matrix[*reader].id,
+            _ => &self.nova[place.nova[0]].user.mxid,
+        }
     }
 
     /// Somebody on the Matrix side who can read a place.

@@ -1,23 +1,17 @@
 //! What must hold once everything has come to rest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::burst::Ledger;
 use crate::cast::{Cast, Place};
+use crate::plan::Ledger;
+use crate::sides::{self, Heard};
 use crate::support::api::Api;
+use crate::support::socket::Log;
 use crate::support::sync::Room;
 use crate::support::wait::until;
-
-/// A message as one side has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Heard {
-    /// The Matrix id.
-    sender: String,
-    text: String,
-}
 
 /// How often the bridge has looked into the rooms, since it was started.
 pub(crate) async fn catch_ups(cast: &Cast) -> u64 {
@@ -47,60 +41,50 @@ pub(crate) async fn drained(cast: &Cast, round: usize, ledger: &mut Ledger) {
     let (place, sender) = (&cast.places[0], &cast.matrix[0]);
     let end = format!("the end of round {round}");
     sender.say(&place.room, &end).await;
-    ledger.entry((0, sender.id.clone())).or_default().push(end.clone());
+    ledger.says(0, &sender.id, &end);
     for person in &cast.nova {
         person.client.hears(&end).await;
     }
 }
 
-/// Everything that was ever said, on both sides and on every socket.
+/// Everything that was ever said and done, on both sides and on every socket.
 pub(crate) async fn all_is_there(cast: &Cast, ledger: &Ledger) {
     for (n, place) in cast.places.iter().enumerate() {
         let events = cast.reader(place).history(&place.room).await;
-        let messages: Vec<&Value> = events
-            .iter()
-            .filter(|event| event["type"] == "m.room.message")
-            .collect();
-        let in_element: Vec<Heard> = messages
-            .iter()
-            .map(|event| heard(&event["sender"], &event["content"]["body"]))
-            .collect();
-        no_marker_twice(place, &messages);
-
+        let in_element = sides::element(place, &events);
         let person = &cast.nova[place.nova[0]];
         let list = person.user.history(&place.conversation).await;
-        let names = names(cast);
-        let sender = |message: &Value| &names[message["sender_id"].as_str().unwrap()];
-        let in_nova: Vec<Heard> = list
-            .iter()
-            .map(|message| heard(sender(message), &message["content"]))
-            .collect();
-        for (index, message) in list.iter().enumerate() {
-            assert_eq!(message["sequence_number"], index + 1, "{}: {message}", place.name);
-            let delivery = message.get("delivery_status");
-            assert!(
-                delivery.is_none_or(|status| status == "sent"),
-                "{}: {message}",
-                place.name
-            );
-            assert!(message["matrix_event_id"].is_string(), "{}: {message}", place.name);
+        let in_nova = sides::nova(cast, place, &list);
+        for (side, heard) in [("Element", &in_element.heard), ("Nova", &in_nova)] {
+            in_step_with(ledger, n, place, side, heard);
+            for it in heard {
+                let wanted = ledger.pictures.contains(&(n, it.text.clone()));
+                assert_eq!(it.is_picture, wanted, "{side}, {}: a picture: {it:?}", place.name);
+            }
         }
-        in_step_with(ledger, n, place, "Element", &in_element);
-        in_step_with(ledger, n, place, "Nova", &in_nova);
-        let pushed = in_stream_order(cast, place, in_element.len()).await;
-        let from_matrix = |side: &[Heard]| -> Vec<Heard> {
-            side.iter()
-                .filter(|heard| !heard.sender.starts_with("@nova-"))
-                .cloned()
-                .collect()
-        };
+        in_the_order_of_synapse(cast, place, &in_nova).await;
+
+        let wanted = ledger.reactions.get(&n).cloned().unwrap_or_default();
         assert_eq!(
-            from_matrix(&pushed),
-            from_matrix(&in_nova),
-            "{}: the order of Synapse",
+            in_element.reactions, wanted,
+            "Element, {}: the reactions, and those that should be there",
             place.name
         );
-        on_the_sockets(cast, place, &list);
+        let mut tallies: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for (text, _, emoji) in wanted.iter().cloned() {
+            *tallies.entry((text, emoji)).or_default() += 1;
+        }
+        let tallies: BTreeSet<(String, String, u64)> = tallies
+            .into_iter()
+            .map(|((text, emoji), count)| (text, emoji, count))
+            .collect();
+        assert_eq!(sides::tallies(&list), tallies, "Nova, {}: the reactions", place.name);
+        for person in place.nova.iter().map(|n| &cast.nova[*n]) {
+            let (name, log) = (&person.user.username, person.client.log());
+            on_a_socket(place, &list, name, &log);
+            let seen = sides::reactions_by_frames(cast, &list, log.frames.iter());
+            assert_eq!(seen, wanted, "the socket of {name} in {}: the reactions", place.name);
+        }
     }
     let rooms: Vec<&str> = cast.places.iter().map(|place| place.room.as_str()).collect();
     assert_eq!(
@@ -110,44 +94,51 @@ pub(crate) async fn all_is_there(cast: &Cast, ledger: &Ledger) {
     );
 }
 
-fn heard(sender: &Value, text: &Value) -> Heard {
-    Heard {
-        sender: sender.as_str().unwrap().to_owned(),
-        text: text.as_str().unwrap().to_owned(),
+/// How far Nova users have read is known in Matrix. What is read in Element while the bridge is away Synapse never pushes: it
+/// keeps the events of a transaction that fails, and nothing else of it.
+pub(crate) async fn all_is_read(cast: &Cast, ledger: &Ledger) {
+    let names = sides::names(cast);
+    for ((n, who), sequence) in &ledger.read {
+        let place = &cast.places[*n];
+        let list = cast.nova[place.nova[0]].user.history(&place.conversation).await;
+        let newest = list.iter().find(|it| it["sequence_number"] == *sequence);
+        // Whoever says something has read what was there, as everybody knows without being told.
+        let by_others = |it: &&Value| names[it["sender_id"].as_str().unwrap()] != *who;
+        let Some(message) = newest.filter(by_others) else {
+            continue;
+        };
+        let what = format!("that {who} has read {} in {}", message["content"], place.name);
+        let read = |room: &Room| {
+            let at = |id: &str| room.timeline.iter().position(|event| event["event_id"] == id);
+            let read = at(room.receipt("m.read", who)?)?;
+            (read >= at(message["matrix_event_id"].as_str()?)?).then_some(())
+        };
+        cast.reader(place).sees_in(&place.room, &what, read).await;
     }
 }
 
-/// What a syncing client has seen. Synapse pushes and syncs in the order of its stream; `/messages` sorts what was said at
-/// the same moment by depth instead.
-async fn in_stream_order(cast: &Cast, place: &Place, count: usize) -> Vec<Heard> {
-    let said = |room: &Room| {
-        let heard = |(sender, text): (&str, &str)| Heard {
-            sender: sender.to_owned(),
-            text: text.to_owned(),
-        };
-        let said: Vec<Heard> = room.said().into_iter().map(heard).collect();
-        (said.len() >= count).then_some(said)
-    };
-    cast.reader(place).sees_in(&place.room, "everything", said).await
-}
-
-/// Nova's ids as Matrix ids.
-fn names(cast: &Cast) -> HashMap<String, Value> {
-    let nova = cast
-        .nova
+/// What came from Matrix has in Nova the order in which a syncing client sees it. Synapse pushes and syncs in the order of
+/// its stream; `/messages` sorts what was said at the same moment by depth instead.
+async fn in_the_order_of_synapse(cast: &Cast, place: &Place, in_nova: &[Heard]) {
+    let theirs: Vec<&str> = in_nova
         .iter()
-        .map(|person| (person.user.id.to_string(), Value::from(person.user.mxid.as_str())));
-    let matrix = cast.matrix.iter().map(|user| {
-        let id = nova_bridge::domain::ghost::matrix_user_id(&user.id);
-        (id.to_string(), Value::from(user.id.as_str()))
-    });
-    nova.chain(matrix).collect()
+        .filter(|heard| !heard.sender.starts_with("@nova-"))
+        .map(|heard| heard.event.as_str())
+        .collect();
+    let known: HashSet<&str> = theirs.iter().copied().collect();
+    let in_sync = |room: &Room| {
+        let ids = room.timeline.iter().filter_map(|event| event["event_id"].as_str());
+        let ids: Vec<String> = ids.filter(|id| known.contains(id)).map(str::to_owned).collect();
+        (ids.len() == theirs.len()).then_some(ids)
+    };
+    let pushed = cast.reader(place).sees_in(&place.room, "everything", in_sync).await;
+    assert_eq!(pushed, theirs, "{}: the order of Synapse", place.name);
 }
 
 /// Each sender's messages: all, once, in the order in which they were said.
 fn in_step_with(ledger: &Ledger, n: usize, place: &Place, side: &str, all: &[Heard]) {
     let mut said = 0;
-    for ((_, sender), wanted) in ledger.iter().filter(|((place, _), _)| *place == n) {
+    for ((_, sender), wanted) in ledger.said.iter().filter(|((place, _), _)| *place == n) {
         let theirs: Vec<&str> = all
             .iter()
             .filter(|heard| heard.sender == *sender)
@@ -168,40 +159,57 @@ fn in_step_with(ledger: &Ledger, n: usize, place: &Place, side: &str, all: &[Hea
     assert_eq!(all.len(), said, "{side}, {}: nothing else was said", place.name);
 }
 
-fn no_marker_twice(place: &Place, messages: &[&Value]) {
-    let mut markers = HashSet::new();
-    for event in messages {
-        if let Some(marker) = event["content"]["social.nova.id"].as_str() {
-            assert!(
-                markers.insert(marker),
-                "{}: two events are one message: {event}",
-                place.name
-            );
+/// A socket of a member, over all its connections, saw each message once and in order, and how it was left. The client keeps
+/// its cursor together with what it has seen, so nothing may come twice either.
+fn on_a_socket(place: &Place, list: &[Value], name: &str, log: &Log) {
+    let mut texts: HashMap<&str, &Value> = HashMap::new();
+    let mut seen: Vec<&str> = Vec::new();
+    let here = |frame: &&Value| frame["conversation_id"] == place.conversation.as_str();
+    for frame in log.frames.iter().filter(here) {
+        match frame["type"].as_str().unwrap() {
+            "message.new" => {
+                let id = frame["id"].as_str().unwrap();
+                assert!(
+                    texts.insert(id, &frame["content"]).is_none(),
+                    "{name} saw it twice: {frame}"
+                );
+                seen.push(id);
+            }
+            "message.edited" => {
+                let id = frame["message_id"].as_str().unwrap();
+                assert!(
+                    texts.insert(id, &frame["content"]).is_some(),
+                    "{name} did not see it: {frame}"
+                );
+            }
+            "message.deleted" => {
+                let id = frame["message_id"].as_str().unwrap();
+                texts.remove(id);
+                seen.retain(|it| *it != id);
+            }
+            _ => {}
         }
     }
-}
-
-/// Every socket of a member, over all its connections, saw each message once and in order. The client keeps its cursor
-/// together with what it has seen, so nothing may come twice either.
-fn on_the_sockets(cast: &Cast, place: &Place, list: &[Value]) {
-    for person in place.nova.iter().map(|n| &cast.nova[*n]) {
-        let log = person.client.log();
-        let seen: Vec<&Value> = log.messages(&place.conversation).map(|frame| &frame["id"]).collect();
-        let wanted: Vec<&Value> = list.iter().map(|message| &message["id"]).collect();
-        if seen != wanted {
-            let missing: Vec<&Value> = list
-                .iter()
-                .filter(|message| !seen.contains(&&message["id"]))
-                .map(|it| &it["content"])
-                .collect();
-            let at = seen.iter().zip(&wanted).position(|(one, other)| one != other);
-            panic!(
-                "the socket of {} in {}: saw {} of {}, missing {missing:?}, out of order at {at:?}",
-                person.user.username,
-                place.name,
-                seen.len(),
-                wanted.len()
-            );
-        }
+    let wanted: Vec<&str> = list.iter().map(|message| message["id"].as_str().unwrap()).collect();
+    let at = seen.iter().zip(&wanted).position(|(one, other)| one != other);
+    let missing: Vec<&Value> = list
+        .iter()
+        .filter(|message| !seen.contains(&message["id"].as_str().unwrap()))
+        .map(|it| &it["content"])
+        .collect();
+    assert!(
+        seen == wanted,
+        "the socket of {name} in {}: saw {} of {}, missing {missing:?}, out of order at {at:?}",
+        place.name,
+        seen.len(),
+        wanted.len()
+    );
+    for message in list {
+        let shown = texts[message["id"].as_str().unwrap()];
+        assert_eq!(
+            *shown, message["content"],
+            "the socket of {name} in {}: as it was left",
+            place.name
+        );
     }
 }

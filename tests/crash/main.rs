@@ -1,4 +1,6 @@
-//! Parts die at random moments while messages flow in both directions, and every message is there once, in order.
+//! Parts die at random moments while everybody talks in both directions: messages, pictures, edits, reactions, deletions,
+//! receipts. In the end both sides agree: every message once, in order, as its author has last left it, with the reactions
+//! that were left, and nothing that was deleted.
 //!
 //! `./test crash` starts a copy of its own and runs this. Against a copy that runs already:
 //! `NOVA_DEV_ENV=synapse-dev/state/env cargo nextest run --profile crash --test crash`
@@ -18,7 +20,13 @@ mod blows;
 mod burst;
 mod cast;
 mod check;
+mod history;
+mod insist;
+mod plan;
 mod rounds;
+mod seals;
+mod sides;
+mod spaces;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]
 mod support;

@@ -8,9 +8,11 @@ use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use crate::blows::Blow;
-use crate::burst::{Counters, Ledger, talk};
+use crate::burst::talk;
 use crate::cast::Cast;
 use crate::check;
+use crate::insist::Counters;
+use crate::plan::Ledger;
 use crate::support::env::{Env, variable};
 use crate::support::world::World;
 
@@ -26,25 +28,62 @@ fn seed() -> u64 {
     )
 }
 
-/// Plays one round after the other with the same people in the same rooms.
-pub(crate) async fn play(blows: &[Blow]) {
-    if Env::load().is_none() {
-        return;
-    }
-    // The parts are struck by one test at a time, whoever runs the tests.
+/// The parts are struck by one test at a time, whoever runs the tests: until this is dropped.
+pub(crate) fn turn() -> File {
     let turn = File::open(variable("NOVA_DEV_ENV").unwrap()).unwrap();
     turn.lock().unwrap();
-    let world = World::open().await.unwrap();
-    let seed = seed();
-    let mut random = StdRng::seed_from_u64(seed);
-    eprintln!("NOVA_CRASH_SEED={seed}");
-    let cast = Cast::gather(world).await;
-    let mut ledger = Ledger::new();
-    eprintln!("round  blow             messages  struck at      repeated  reconnects  talking   rest");
-    for (n, blow) in blows.iter().enumerate() {
-        round(&cast, n + 1, *blow, &mut random, &mut ledger).await;
+    turn
+}
+
+/// The same people in the same rooms, round after round.
+pub(crate) struct Play {
+    pub(crate) cast: Cast,
+    random: StdRng,
+    ledger: Ledger,
+    round: usize,
+    _turn: File,
+}
+
+impl Play {
+    /// Everybody comes together; nobody where no copy runs.
+    pub(crate) async fn begin() -> Option<Self> {
+        Env::load()?;
+        let turn = turn();
+        let world = World::open().await.unwrap();
+        let seed = seed();
+        eprintln!("NOVA_CRASH_SEED={seed}");
+        let cast = Cast::gather(world).await;
+        let mut ledger = Ledger::default();
+        for (n, place) in cast.places.iter().enumerate() {
+            ledger.says(n, cast.opened(n), &place.opening.text);
+        }
+        eprintln!("round  blow             messages  acts  struck at      repeated  reconnects  talking   rest");
+        Some(Self {
+            cast,
+            random: StdRng::seed_from_u64(seed),
+            ledger,
+            round: 0,
+            _turn: turn,
+        })
     }
-    drop(turn);
+
+    pub(crate) async fn round(&mut self, blow: Blow) {
+        self.round += 1;
+        round(&self.cast, self.round, blow, &mut self.random, &mut self.ledger).await;
+    }
+
+    /// Looks once more whether all is there.
+    pub(crate) async fn check(&self) {
+        check::all_is_there(&self.cast, &self.ledger).await;
+    }
+}
+
+/// Plays one round after the other.
+pub(crate) async fn play(blows: &[Blow]) {
+    let Some(mut play) = Play::begin().await else { return };
+    for blow in blows {
+        play.round(*blow).await;
+    }
 }
 
 async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &mut Ledger) {
@@ -74,10 +113,12 @@ async fn round(cast: &Cast, n: usize, blow: Blow, random: &mut StdRng, ledger: &
     check::drained(cast, n, ledger).await;
     let rest = resting.elapsed();
     check::all_is_there(cast, ledger).await;
+    check::all_is_read(cast, ledger).await;
     eprintln!(
-        "{n:5}  {:15}  {:8}  {:13}  {:8}  {:10}  {:5.1} s  {:4.1} s",
+        "{n:5}  {:15}  {:8}  {:4}  {:13}  {:8}  {:10}  {:5.1} s  {:4.1} s",
         format!("{blow:?}"),
         counters.said.load(Ordering::Relaxed),
+        counters.acts.load(Ordering::Relaxed),
         format!("{struck:?}"),
         counters.repeated.load(Ordering::Relaxed),
         connections(cast) - before,

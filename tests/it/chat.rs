@@ -1,20 +1,29 @@
 //! Element and Nova chat: each direction, and what may happen in between.
 
 mod acts;
+mod blocked;
+mod crowd;
 mod delivery;
 mod from_matrix;
 mod groups;
+mod history;
 mod keeping;
+mod knocks;
+mod mapping;
+mod older_rooms;
+mod pins;
 mod presence;
 mod receipts;
 mod requests;
 mod search;
 mod sockets;
+mod spaces;
 mod third;
 mod to_matrix;
 mod typing;
 
 use crate::support::bridge::{NovaUser, TestBridge};
+use crate::support::socket::Socket;
 
 /// A direct conversation that Alice opened with a Nova user: the room and the conversation.
 pub(crate) async fn direct(bridge: &TestBridge, nova: &NovaUser) -> (String, String) {
@@ -62,4 +71,9 @@ pub(crate) async fn membership(bridge: &TestBridge, room: &str, user: &str, want
             (world.rooms.get(&room)?.membership(&user) == wanted).then_some(())
         })
         .await;
+}
+
+/// Waits until somebody's role changes.
+pub(crate) async fn rises(socket: &mut Socket, nova: &NovaUser) {
+    while socket.next("member.role_changed").await["user_id"] != serde_json::json!(nova.id) {}
 }

@@ -33,6 +33,7 @@ pub(crate) async fn bridge(database: PgPool) -> (Bridge, Registry) {
             permissions: nova_bridge::domain::bot::Permissions(BTreeMap::new()),
             create_rooms: CreateRooms::Always,
             dm_permission: nova_bridge::domain::request::DmPermission::Anyone,
+            space_per_user: false,
             bot: owned_user_id!("@novabot:example.org"),
             sender: owned_user_id!("@_nova_bridge:example.org"),
             receipts: nova_bridge::bridge::receipts::ReceiptsTold::Public,

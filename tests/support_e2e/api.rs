@@ -63,10 +63,7 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await?;
-        let status = response.status().as_u16();
-        let text = response.text().await?;
-        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+        answer(request).await
     }
 
     /// One request that is answered, with whatever.
@@ -97,16 +94,22 @@ impl Api {
         self.ok(Method::DELETE, path, None).await
     }
 
-    /// Bytes of some type, sent or fetched.
+    /// Bytes of some type, sent.
     pub(crate) async fn upload(&self, path: &str, content_type: &str, bytes: Vec<u8>) -> Value {
+        let (status, answer) = self.try_upload(path, content_type, bytes).await.unwrap();
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        answer
+    }
+
+    /// The same; no answer at all is an error.
+    pub(crate) async fn try_upload(
+        &self,
+        path: &str,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<(u16, Value), reqwest::Error> {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
-        let response = request
-            .header("content-type", content_type)
-            .body(bytes)
-            .send()
-            .await
-            .unwrap();
-        response.error_for_status().unwrap().json().await.unwrap()
+        answer(request.header("content-type", content_type).body(bytes)).await
     }
 
     /// What a page would show at this address: status, type and bytes.
@@ -123,4 +126,11 @@ impl Api {
             response.bytes().await.unwrap().to_vec(),
         )
     }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, Value), reqwest::Error> {
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    let text = response.text().await?;
+    Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }

@@ -1,7 +1,7 @@
 //! The development copy that the suite runs against, as its `env` file describes it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -37,6 +37,12 @@ impl Env {
         self.values
             .get(key)
             .unwrap_or_else(|| panic!("the env file has no {key}"))
+    }
+
+    /// A file of the copy.
+    pub(crate) fn file(name: &str) -> PathBuf {
+        let env = PathBuf::from(variable("NOVA_DEV_ENV").expect("a copy runs"));
+        env.with_file_name(name)
     }
 
     /// `synapse-dev/restart PART OPTIONS…` on this copy; returns when the part is healthy again.

@@ -76,6 +76,11 @@ impl MatrixUser {
         self.send(room, &json!({ "msgtype": "m.text", "body": text })).await
     }
 
+    pub(crate) async fn redact(&self, room: &str, event: &str) {
+        let path = format!("{V3}/rooms/{}/redact/{}/{}", enc(room), enc(event), Uuid::new_v4());
+        self.api.put(&path, &json!({})).await;
+    }
+
     /// Tells that the room was read up to an event.
     pub(crate) async fn reads(&self, room: &str, event: &str) {
         let path = format!("{V3}/rooms/{}/receipt/m.read/{}", enc(room), enc(event));

@@ -117,6 +117,14 @@ impl World {
         MatrixUser::logged_in(&self.homeserver, &user.username, &user.mxid, token)
     }
 
+    /// Pushes events to the bridge as Synapse does, under a transaction id that was never there.
+    pub(crate) async fn push(&self, events: &[Value], ephemeral: &[Value]) {
+        let appservice = Api::new(self.env.get("APPSERVICE_URL"), self.env.get("HS_TOKEN"));
+        let path = format!("/_matrix/app/v1/transactions/{}", Uuid::new_v4());
+        let body = json!({ "events": events, "ephemeral": ephemeral });
+        assert_eq!(appservice.put(&path, &body).await, json!({}));
+    }
+
     /// The dead letters of some rooms.
     pub(crate) async fn dead_letters(&self, rooms: &[&str]) -> Vec<Value> {
         let mut found = Vec::new();

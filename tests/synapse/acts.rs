@@ -2,7 +2,6 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::support::api::enc;
 use crate::support::matrix::MatrixUser;
@@ -14,16 +13,15 @@ use crate::{Chat, direct_chat};
 
 const V3: &str = "/_matrix/client/v3";
 
-async fn redact(matrix: &MatrixUser, room: &str, event: &str) {
-    let path = format!("{V3}/rooms/{}/redact/{}/{}", enc(room), enc(event), Uuid::new_v4());
-    matrix.api.put(&path, &json!({})).await;
-}
-
-fn edit(target: &str, text: &str) -> Value {
+pub(crate) fn edit(target: &str, text: &str) -> Value {
     json!({
         "msgtype": "m.text", "body": format!("* {text}"), "m.new_content": { "msgtype": "m.text", "body": text },
         "m.relates_to": { "rel_type": "m.replace", "event_id": target },
     })
+}
+
+pub(crate) fn reaction(target: &str, key: &str) -> Value {
+    json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": target, "key": key } })
 }
 
 /// The first event of a room that relates to another one in this way.
@@ -77,18 +75,17 @@ async fn element_edits_reacts_and_redacts() {
         (&edited["content"], &edited["version_number"]),
         (&json!("hello"), &json!(2))
     );
-    redact(&matrix, &room, &second).await;
+    matrix.redact(&room, &second).await;
     shows(&nova, &conversation, |it| {
         it["content"] == "helo" && it["version_number"] == 3
     })
     .await;
-    let annotation = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": said, "key": "👍" } });
-    let thumb = matrix.send_event(&room, "m.reaction", &annotation).await;
+    let thumb = matrix.send_event(&room, "m.reaction", &reaction(&said, "👍")).await;
     socket.frame("the reaction", is("reaction.added")).await;
     shows(&nova, &conversation, |it| it["reactions"][0]["emoji"] == "👍").await;
-    redact(&matrix, &room, &thumb).await;
+    matrix.redact(&room, &thumb).await;
     socket.frame("its end", is("reaction.removed")).await;
-    redact(&matrix, &room, &said).await;
+    matrix.redact(&room, &said).await;
     socket.frame("the deletion", is("message.deleted")).await;
     assert!(nova.history(&conversation).await.is_empty());
 }
@@ -183,7 +180,7 @@ async fn a_redaction_in_a_room_of_an_older_version_counts_as_well() {
     let socket = nova.online().await;
     let said = matrix.say(&room, "gone soon").await;
     socket.hears("gone soon").await;
-    redact(&matrix, &room, &said).await;
+    matrix.redact(&room, &said).await;
     socket
         .frame("the deletion", |frame| frame["type"] == "message.deleted")
         .await;
@@ -242,4 +239,21 @@ async fn answers_and_threads_go_both_ways() {
     let path = format!("{V3}/rooms/{}/event/{}", enc(&room), enc(&root));
     let bundled = matrix.api.get(&path).await;
     assert_eq!(bundled["unsigned"]["m.relations"]["m.thread"]["count"], 2, "{bundled}");
+
+    // By any message of it, and as an answer to nothing but the thread.
+    let more = json!({ "content": "more of it", "thread_root_message_id": in_nova["id"] });
+    nova.send(&conversation, &more).await;
+    let more = matrix.hears(&room, "more of it").await;
+    assert_eq!(
+        (
+            &more["content"]["m.relates_to"]["rel_type"],
+            &more["content"]["m.relates_to"]["event_id"]
+        ),
+        (&json!("m.thread"), &json!(root))
+    );
+    let thread = nova.api.get(&format!("/messages/{}/thread", id_of(&in_nova))).await;
+    let said = thread["messages"].as_array().unwrap();
+    let said: Vec<&Value> = said.iter().map(|it| &it["content"]).collect();
+    assert_eq!(said, ["leaf", "in the thread", "more of it"]);
+    assert_eq!(thread["root"]["thread_answers"], 3);
 }

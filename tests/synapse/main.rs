@@ -14,14 +14,22 @@
 )]
 
 mod acts;
+mod again;
 mod appservice;
 mod bot;
 mod direct;
+mod forward;
 mod groups;
+mod keeping;
+mod knocks;
 mod media;
+mod mentions;
 mod passing;
+mod pins;
+mod places;
 mod profiles;
 mod requests;
+mod rights;
 mod rooms;
 #[expect(dead_code, reason = "the suites share it, and none uses all of it")]
 #[path = "../support_e2e/mod.rs"]

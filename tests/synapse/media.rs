@@ -8,7 +8,7 @@ use crate::support::world::World;
 use crate::{Chat, direct_chat};
 
 /// A picture that Synapse can make smaller.
-fn picture(width: u32, height: u32) -> Vec<u8> {
+pub(crate) fn picture(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let picture = image::RgbImage::from_fn(width, height, |x, y| {
         let part = |at: u32, of: u32| u8::try_from(at * 255 / of).unwrap();
@@ -26,13 +26,13 @@ fn voice() -> Vec<u8> {
     bytes
 }
 
-async fn upload(matrix: &MatrixUser, mime: &str, bytes: Vec<u8>) -> String {
+pub(crate) async fn upload(matrix: &MatrixUser, mime: &str, bytes: Vec<u8>) -> String {
     let answer = matrix.api.upload("/_matrix/media/v3/upload", mime, bytes).await;
     answer["content_uri"].as_str().unwrap().to_owned()
 }
 
 /// What Element would download for an event.
-async fn download(matrix: &MatrixUser, content: &Value) -> (u16, String, Vec<u8>) {
+pub(crate) async fn download(matrix: &MatrixUser, content: &Value) -> (u16, String, Vec<u8>) {
     let mxc = content["url"].as_str().unwrap().strip_prefix("mxc://").unwrap();
     let url = format!("{}/_matrix/client/v1/media/download/{mxc}", matrix.api.base());
     matrix.api.fetch(&url).await
@@ -179,4 +179,33 @@ async fn twenty_megabytes_go_both_ways() {
     assert_eq!(part.status(), 206);
     assert_eq!(part.headers()["content-range"], "bytes 19000000-19000004/20000000");
     assert_eq!(part.bytes().await.unwrap(), bytes[19_000_000..=19_000_004]);
+}
+
+#[tokio::test]
+async fn a_sticker_is_an_image_in_nova() {
+    let Some(world) = World::open().await else { return };
+    let chat = direct_chat(&world).await;
+    let bytes = picture(64, 64);
+    let mxc = upload(&chat.matrix, "image/png", bytes.clone()).await;
+    let sticker = json!({ "body": "waves", "url": mxc, "info": { "mimetype": "image/png", "w": 64, "h": 64 } });
+    let event = chat.matrix.send_event(&chat.room, "m.sticker", &sticker).await;
+    let message = shown(&chat, "image").await;
+    assert_eq!(message["attachments"][0]["kind"], "sticker");
+    assert_eq!(message["matrix_event_id"], event.as_str());
+    let anyone = chat.nova.api.with_token("");
+    let (status, kind, came) = anyone.fetch(message["media_url"].as_str().unwrap()).await;
+    assert_eq!((status, kind.as_str(), came == bytes), (200, "image/png", true));
+    // It can be answered and deleted as any message.
+    let answer = json!({ "content": "hi!", "reply_to_message_id": message["id"] });
+    chat.nova.send(&chat.conversation, &answer).await;
+    let answer = chat.matrix.hears(&chat.room, "hi!").await;
+    assert_eq!(
+        answer["content"]["m.relates_to"]["m.in_reply_to"]["event_id"],
+        event.as_str()
+    );
+    chat.matrix.redact(&chat.room, &event).await;
+    until("it is gone", async || {
+        (chat.nova.history(&chat.conversation).await.len() == 1).then_some(())
+    })
+    .await;
 }

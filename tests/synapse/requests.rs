@@ -50,6 +50,23 @@ async fn what_was_said_is_there_when_a_request_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_request_shows_the_group_and_who_asks_before_it_is_accepted() {
+    let Some(world) = World::open().await else { return };
+    let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));
+    wants_to_be_asked(&nova).await;
+    matrix.set_profile("displayname", "Elena of the Tea").await;
+    let group = json!({ "name": "Tea", "topic": "and biscuits", "invite": [nova.mxid] });
+    let room = matrix.create_room(&group).await;
+    let asked = request(&nova).await;
+    matrix.sees_member(&room, &nova.mxid, "invite").await;
+    assert_eq!(
+        (&asked["type"], &asked["name"], &asked["description"]),
+        (&json!("group"), &json!("Tea"), &json!("and biscuits"))
+    );
+    assert_eq!(asked["requester_display_name"], "Elena of the Tea");
+}
+
+#[tokio::test]
 async fn a_request_that_is_rejected_leaves_the_room_and_can_be_made_again() {
     let Some(world) = World::open().await else { return };
     let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));

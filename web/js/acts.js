@@ -1,3 +1,21 @@
+import { personName } from './format.js';
+
+/**
+ * Who reacted in one way, in words: as many names as there is room for.
+ * @param {{count: number, users: {user_id: string, name?: string}[]}|undefined} reaction
+ */
+export function reactedBy(reaction, me, people) {
+  if (!reaction) return 'Nobody any more';
+  const { count } = reaction;
+  const users = [...reaction.users].sort((a, b) => (b.user_id === me) - (a.user_id === me));
+  const name = ({ user_id: id, name: display_name }) => (id === me ? 'You' : personName(people[id] ?? { display_name }, id));
+  const names = users.slice(0, NAMED).map(name);
+  const more = count - names.length;
+  if (more > 0) return `${names.join(', ')} and ${more} more`;
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names.join('');
+}
+const NAMED = 12;
+
 /** What a user does to messages: each method is one request, after which the frames tell everybody, and us. */
 export class Acts {
   #rest;
@@ -33,6 +51,13 @@ export class Acts {
     const mine = message.reactions?.some((it) => it.emoji === emoji && it.user_reacted);
     await (mine ? this.#rest.unreact(message.id, this.#store.state.me.id, emoji) : this.#rest.react(message.id, emoji));
     await this.reload(conversationId, message.id);
+  }
+
+  /** Who reacted to a message with this, in words. */
+  async reactors(messageId, emoji) {
+    const reactions = await this.#rest.reactions(messageId);
+    const { me, people } = this.#store.state;
+    return reactedBy(reactions.find((it) => it.emoji === emoji), me.id, people);
   }
 
   /**

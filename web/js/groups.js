@@ -56,6 +56,12 @@ export class Groups {
     await this.#refreshList();
   }
 
+  /** Gives a group another picture. @param {File} file */
+  async setPicture(id, file) {
+    const { url } = await this.#rest.upload(file);
+    await this.change(id, { avatar_url: url });
+  }
+
   async leave(id) {
     await this.#rest.leave(id);
     this.#store.dispatch({ type: 'frame', frame: { type: 'member.left', conversation_id: id, user_id: this.#store.state.me.id } });

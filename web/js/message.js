@@ -12,6 +12,9 @@
  * @property {string} [editedAt]
  * @property {string} [recalledAt]  taken back: there is no content any more
  * @property {string} [replyTo]  the id of the message that it answers
+ * @property {string} [eventId]  in Matrix, once it is there
+ * @property {string} [threadRoot]  the event that the thread begins with in which it is said
+ * @property {number} [answers]  how much is said in the thread that it begins; like reactions
  * @property {Reaction[]} [reactions]  only rows of REST have them, frames do not
  * @property {File} [file]
  * @property {{latitude: number, longitude: number, description?: string}} [location]
@@ -51,6 +54,9 @@ export function readMessage(row) {
     ...(row.edited_at && { editedAt: row.edited_at }),
     ...(row.recalled_at && { recalledAt: row.recalled_at }),
     ...(row.reply_to_message_id && { replyTo: row.reply_to_message_id }),
+    ...(row.matrix_event_id && { eventId: row.matrix_event_id }),
+    ...(row.thread_root_event_id && { threadRoot: row.thread_root_event_id }),
+    ...(row.thread_answers > 0 && { answers: row.thread_answers }),
     ...(Array.isArray(row.reactions) && { reactions: row.reactions }),
     ...(file && { file }),
     ...(row.location && { location: row.location }),
@@ -87,10 +93,14 @@ export function caption({ content, file, location }) {
 export function merge(known, fresh) {
   if (known.recalledAt && !fresh.recalledAt) return known;
   const [older, newer] = fresh.version > known.version || fresh.recalledAt ? [known, fresh] : [fresh, known];
-  const merged = { ...older, ...newer, key: fresh.key ?? known.key, reactions: fresh.reactions ?? known.reactions, file: fresh.file ?? known.file };
+  const merged = {
+    ...older, ...newer, key: fresh.key ?? known.key, reactions: fresh.reactions ?? known.reactions, file: fresh.file ?? known.file,
+    // A row without a number has none; a frame does not know.
+    answers: fresh.reactions ? fresh.answers : known.answers,
+  };
   if (fresh.delivery) merged.delivery = laterDelivery(known.delivery, fresh.delivery);
   if (fresh.recalledAt) merged.file = undefined;
-  for (const name of ['key', 'reactions', 'file']) if (merged[name] === undefined) delete merged[name];
+  for (const name of ['key', 'reactions', 'file', 'answers']) if (merged[name] === undefined) delete merged[name];
   return merged;
 }
 
@@ -125,13 +135,16 @@ const RECALL_MS = 2 * 3_600_000;
  * @param {{role?: string, now: number}} who
  */
 export function allowed({ own, pending, recalledAt, createdAt, file, location, call }, { role, now }) {
-  if (pending || call || recalledAt) return { reply: false, react: false, edit: false, delete: false, recall: false };
+  if (pending || call || recalledAt) return { reply: false, react: false, edit: false, delete: false, recall: false, pin: false };
   const age = now - Date.parse(createdAt);
   const governs = role === 'admin' || role === 'owner';
   return {
     reply: true, react: true,
-    edit: own && !file && !location && age < EDIT_MS,
+    // Of what carries a file the caption is edited; nobody writes below a sticker or a voice message.
+    edit: own && !location && !['sticker', 'voice'].includes(file?.kind) && age < EDIT_MS,
     delete: own || governs,
     recall: (own || governs) && age < RECALL_MS,
+    // Between two people nobody has a role, and both pin.
+    pin: governs || role === undefined,
   };
 }

@@ -10,6 +10,8 @@
  * @property {string} content
  * @property {string} [style]  notice or emote
  * @property {string} [replyTo]  the id of the message that it answers
+ * @property {string} [threadRoot]  the id of the message that begins the thread in which it is said
+ * @property {string} [threadEvent]  the same by its event
  * @property {object} [media]  what it carries, as the API wants it
  * @property {import('./message.js').File} [file]  the same, to be shown while it waits
  * @property {number} queuedAt  milliseconds since 1970

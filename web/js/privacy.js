@@ -10,7 +10,10 @@ export function withBlocks(state, rows) {
 
 export function withBlocked(state, user, blocked) {
   const others = state.blocked.filter((other) => other !== user);
-  return { ...state, blocked: blocked ? [user, ...others] : others };
+  if (!blocked) return { ...state, blocked: others };
+  // The bridge no longer tells whether they are there; what it told before is forgotten.
+  const { presence: _presence, ...person } = state.people[user] ?? {};
+  return { ...state, blocked: [user, ...others], people: state.people[user] ? { ...state.people, [user]: person } : state.people };
 }
 
 export class Privacy {
@@ -33,7 +36,7 @@ export class Privacy {
     this.#refreshRequests = refreshRequests;
   }
 
-  /** Who is blocked, as the bridge has it: no frame tells what another device changed. */
+  /** Who is blocked, as the bridge has it: frames tell what another device changes, but not while this one was away. */
   refresh() {
     return this.#attempt(async () => { await this.blocks(); });
   }

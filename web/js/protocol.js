@@ -24,6 +24,7 @@
  *   {"type":"message.edited","conversation_id":"c7e4…","message_id":"5d90…","version_number":2,"content":"Hello!"}
  *   {"type":"message.deleted","conversation_id":"c7e4…","message_id":"5d90…"}      message.recalled leaves a trace instead
  *   {"type":"reaction.added","conversation_id":"c7e4…","message_id":"5d90…","user_id":"8a6d…","emoji":"👍"}
+ *   {"type":"message.pinned","conversation_id":"c7e4…","message_id":"5d90…","pinned_by":"8a6d…"}      or message.unpinned
  *   {"type":"message.read","conversation_id":"c7e4…","user_id":"8a6d…","last_read_sequence":42}
  *   {"type":"typing.started","conversation_id":"c7e4…","user_id":"8a6d…","username":"bob"}    repeated while it lasts
  *   {"type":"presence","user_id":"8a6d…","presence":"online"}
@@ -120,10 +121,10 @@ export class NovaConnection extends EventTarget {
    * because frames of one socket keep their order; otherwise by REST. When this rejects with a transient error the
    * message may or may not have arrived: call again with the same idempotency key.
    */
-  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media }) {
+  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, threadRoot, media }) {
     // What carries a file goes by REST alone.
     if (this.#status !== 'online' || media) {
-      return this.#options.rest.sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media });
+      return this.#options.rest.sendMessage({ conversationId, content, idempotencyKey, style, replyTo, threadRoot, media });
     }
     return this.request({
       type: 'message.send',
@@ -132,6 +133,7 @@ export class NovaConnection extends EventTarget {
       idempotency_key: idempotencyKey,
       ...(style && { style }),
       ...(replyTo && { reply_to_message_id: replyTo }),
+      ...(threadRoot && { thread_root_message_id: threadRoot }),
     });
   }
 

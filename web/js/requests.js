@@ -11,6 +11,9 @@
  * @property {string|null} [requester_username]
  * @property {string|null} [requester_display_name]
  * @property {string} [requester_matrix_user_id]
+ * @property {string|null} [requester_avatar_url]
+ * @property {string|null} [description]  of a group
+ * @property {string|null} [avatar_url]  of a group
  */
 import { personName } from './format.js';
 
@@ -37,18 +40,18 @@ function sorted(requests) {
 
 /** @param {Request} request @returns {import('./conversations.js').Member} as much as is known of who asks */
 export function requester(request, state) {
-  const { requester_id: id, requester_username: username, requester_display_name: name, requester_matrix_user_id: mxid } = request;
-  return { ...state.people[id], user_id: id, ...(username && { username }), ...(name && { display_name: name }), ...(mxid && { matrix_user_id: mxid }) };
+  const { requester_id: id, requester_username: username, requester_display_name: name, requester_matrix_user_id: mxid, requester_avatar_url: picture } = request;
+  return { ...state.people[id], user_id: id, ...(username && { username }), ...(name && { display_name: name }), ...(mxid && { matrix_user_id: mxid }), ...(picture && { avatar_url: picture }) };
 }
 
-/** What a request says in words: who it is from, what for, and the beginning of what they say. @param {Request} request */
+/** What a request says in words: who it is from, what for, and the beginning of what they say, or what a group is about. @param {Request} request */
 export function requestWords(request, state) {
   const who = personName(requester(request, state), request.requester_id);
   const group = request.type === 'group';
   return {
     who,
     what: !group ? 'wants to chat with you' : request.name ? `invites you to “${request.name}”` : 'invites you to a group',
-    preview: (request.message_preview ?? '').replace(/\s+/g, ' ').trim(),
+    preview: (request.message_preview || (group && request.description) || '').replace(/\s+/g, ' ').trim(),
   };
 }
 

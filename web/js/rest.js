@@ -69,12 +69,13 @@ export class NovaRest {
    * already has, so a client that got no answer simply asks again with the same key. `media` is what the message
    * carries, in the words of the API: `{media_id, …}` of an upload, or `{latitude, longitude}`.
    */
-  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, media }) {
+  sendMessage({ conversationId, content, idempotencyKey, style, replyTo, threadRoot, media }) {
     return this.#call('POST', `conversations/${id(conversationId)}/messages`, {
       content,
       idempotency_key: idempotencyKey,
       ...(style && { style }),
       ...(replyTo && { reply_to_message_id: replyTo }),
+      ...(threadRoot && { thread_root_message_id: threadRoot }),
       ...media,
     });
   }
@@ -96,6 +97,30 @@ export class NovaRest {
     return this.#call('POST', `messages/${id(messageId)}/reactions`, { emoji });
   }
 
+  /** What is pinned, the last one first: `{messages, pins}`. */
+  pinned(conversationId) {
+    return this.#call('GET', `conversations/${id(conversationId)}/pinned`);
+  }
+
+  pin(messageId) {
+    return this.#call('POST', `messages/${id(messageId)}/pin`, {});
+  }
+
+  unpin(messageId) {
+    return this.#call('DELETE', `messages/${id(messageId)}/pin`);
+  }
+
+  /** Those to a message, each with the first people who made it. */
+  async reactions(messageId) {
+    return (await this.#call('GET', `messages/${id(messageId)}/reactions`))?.reactions ?? [];
+  }
+
+  /** The thread that begins with a message, or that it is said in: `{root_event_id, root, messages, has_more}`. */
+  thread(messageId, { after = 0 } = {}) {
+    const query = new URLSearchParams({ limit: '200', after_sequence: String(after), include_recalled: 'true' });
+    return this.#call('GET', `messages/${id(messageId)}/thread?${query}`);
+  }
+
   /** Takes back one's own reaction. */
   unreact(messageId, me, emoji) {
     return this.#call('DELETE', `messages/${id(messageId)}/reactions/${id(me)}?${new URLSearchParams({ emoji })}`);
@@ -113,7 +138,7 @@ export class NovaRest {
     return (await this.#call('GET', `${path}?${query}`)) ?? [];
   }
 
-  /** `is_muted`, `is_archived`: for oneself. `name`, `description`: for everybody, by admins. */
+  /** `is_muted`, `is_archived`: for oneself. `name`, `description`, `avatar_url`: for everybody, by admins. */
   changeSettings(conversationId, settings) {
     return this.#call('PATCH', `conversations/${id(conversationId)}/settings`, settings);
   }
@@ -121,6 +146,18 @@ export class NovaRest {
   /** For everybody, by an owner. */
   deleteGroup(conversationId) {
     return this.#call('DELETE', `conversations/${id(conversationId)}`);
+  }
+
+  /** Uploads a small file and says what the bridge made of it; larger ones want progress, see uploads.js. */
+  async upload(file) {
+    const { url, authorization } = this.uploadRequest({ name: file.name || 'picture' });
+    const headers = { authorization, ...(file.type && { 'content-type': file.type }) };
+    const answer = await this.#fetch(url, { method: 'POST', headers, body: file }).catch(() => null);
+    if (!answer) throw new NovaError({ code: 'CONNECTION_FAILED', detail: 'The bridge cannot be reached.', transient: true });
+    const text = await answer.text();
+    const media = answer.ok ? decode(text) : null;
+    if (!media?.media_id) throw failure(answer.status, text);
+    return media;
   }
 
   /** A request of one's own making to `POST /media`, which takes the file itself; see uploads.js. */
@@ -172,6 +209,20 @@ export class NovaRest {
 
   leave(conversationId) {
     return this.#call('POST', `conversations/${id(conversationId)}/leave`, {});
+  }
+
+  /** Who asks to be let into a group, the first one first. */
+  async knocks(conversationId) {
+    return (await this.#call('GET', `conversations/${id(conversationId)}/knocks`))?.knocks ?? [];
+  }
+
+  acceptKnock(conversationId, user) {
+    return this.#call('POST', `conversations/${id(conversationId)}/knocks/${id(user)}/accept`, {});
+  }
+
+  /** Whoever does not knock any more is as good as declined. */
+  declineKnock(conversationId, user) {
+    return this.#goneIsFine(this.#call('POST', `conversations/${id(conversationId)}/knocks/${id(user)}/decline`, {}));
   }
 
   /** Who asks the user to come to a conversation, the newest first. */

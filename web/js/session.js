@@ -7,18 +7,29 @@ import { NovaRest, PAGE_SIZE } from './rest.js';
 import { Acts } from './acts.js';
 import { Calls } from './calls/calls.js';
 import { Groups } from './groups.js';
+import { Knocks, needsKnocks } from './knocks.js';
 import { Notifier, notice } from './notify.js';
 import { Outbox, newKey } from './outbox.js';
+import { Pins } from './pins.js';
 import { Privacy } from './privacy.js';
 import { Reading } from './receipts.js';
 import { Requests } from './requests.js';
 import { Sender } from './sender.js';
+import { Threads, needsRoot, needsSide } from './side.js';
 import { createStore, initialState, needsList, needsMessage } from './store.js';
 import { OwnTyping, TypingOfOthers } from './typing.js';
 import { Uploads, carried, shownFile } from './uploads.js';
 
 /** So many pages back, and no further, a message that is asked for is looked for. */
 const JUMP_PAGES = 40;
+
+/**
+ * @typedef {{replyTo?: string, threadRoot?: string, threadEvent?: string}} Where  what a message answers, and in which thread
+ * @param {Where} [where]
+ */
+function placed({ replyTo, threadRoot, threadEvent } = {}) {
+  return { ...(replyTo && { replyTo }), ...(threadRoot && { threadRoot, threadEvent }) };
+}
 
 export class Session {
   #rest;
@@ -58,8 +69,11 @@ export class Session {
     this.acts = new Acts({ rest: this.#rest, store });
     this.groups = new Groups({ rest: this.#rest, store, refreshList: () => this.refreshList(), loadMembers: (id) => this.loadMembers(id) });
     const attempt = (work) => this.#attempt(work);
+    this.knocks = new Knocks({ rest: this.#rest, store, attempt });
     this.requests = new Requests({ rest: this.#rest, store, attempt, refreshList: () => this.refreshList() });
+    this.pins = new Pins({ rest: this.#rest, store, attempt });
     this.privacy = new Privacy({ rest: this.#rest, store, attempt, refreshRequests: () => this.requests.refresh() });
+    this.threads = new Threads({ rest: this.#rest, store, attempt });
     this.uploads = new Uploads({ rest: this.#rest, store, onReady: (upload) => this.#sendUpload(upload) });
     this.typing = new OwnTyping({ tell: (frame) => this.#connection.tell(frame) });
     this.notifier = new Notifier({ storage, onOpen });
@@ -100,18 +114,28 @@ export class Session {
     if (connection.resumed) return; // what we missed comes as frames
     this.store.dispatch({ type: 'threads.stale' });
     this.refreshList();
-    if (this.store.state.selected) this.loadNewest(this.store.state.selected);
+    if (this.store.state.selected) {
+      this.loadNewest(this.store.state.selected);
+      this.pins.load(this.store.state.selected);
+    }
+    if (this.store.state.side) this.threads.load(this.store.state.side.rootId);
   }
 
   #onFrame(frame) {
     const refresh = needsList(this.store.state, frame);
+    const root = needsRoot(this.store.state, frame);
+    const side = needsSide(this.store.state, frame);
     this.#othersType.onFrame(frame);
     this.store.dispatch({ type: 'frame', frame });
     this.notifier.show(notice(this.store.state, frame, Date.now()));
     if (refresh) this.refreshList();
     // The frame has no names.
     if (frame.type.startsWith('message_request.')) this.requests.refresh();
+    this.pins.onFrame(frame);
+    if (needsKnocks(this.store.state, frame)) this.knocks.refresh(frame.conversation_id);
     if (needsMessage(this.store.state, frame)) this.acts.reload(frame.conversation_id, frame.message_id);
+    if (root) this.acts.reload(frame.conversation_id, root);
+    if (side) this.threads.load(frame.message_id);
     this.#reading.check();
   }
 
@@ -153,6 +177,7 @@ export class Session {
     const thread = this.store.state.threads[id];
     if (!thread || thread.state === 'new' || thread.state === 'failed') this.loadNewest(id);
     this.loadMembers(id);
+    if (!this.store.state.pins[id]) this.pins.load(id);
     this.#reading.check();
   }
 
@@ -190,23 +215,26 @@ export class Session {
 
   /** The list has the members too, but not always all of a large group. */
   loadMembers(id) {
-    return this.#attempt(async () => this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) }));
+    return this.#attempt(async () => {
+      this.store.dispatch({ type: 'members.loaded', id, members: await this.#rest.members(id) });
+      this.knocks.refresh(id);
+    });
   }
 
-  /** @param {string} text what the user wrote; "/me waves" is an emote @param {{replyTo?: string}} [more] */
-  send(conversationId, text, { replyTo } = {}) {
+  /** @param {string} text what the user wrote; "/me waves" is an emote @param {Where} [where] */
+  send(conversationId, text, where) {
     const emote = /^\/me\s+(\S[\s\S]*)$/.exec(text);
-    this.#queue(conversationId, { content: emote ? emote[1] : text, ...(emote && { style: 'emote' }), ...(replyTo && { replyTo }) });
+    this.#queue(conversationId, { content: emote ? emote[1] : text, ...(emote && { style: 'emote' }), ...placed(where) });
   }
 
-  sendLocation(conversationId, { latitude, longitude, accuracy }) {
+  sendLocation(conversationId, { latitude, longitude, accuracy }, where) {
     const media = { message_type: 'location', latitude, longitude, accuracy_meters: accuracy };
-    this.#queue(conversationId, { content: '', media, location: { latitude, longitude } });
+    this.#queue(conversationId, { content: '', media, location: { latitude, longitude }, ...placed(where) });
   }
 
   #sendUpload(upload) {
-    const { conversationId, send: { content, replyTo } } = upload;
-    this.#queue(conversationId, { content, media: carried(upload), file: shownFile(upload), ...(replyTo && { replyTo }) });
+    const { conversationId, send: { content, ...where } } = upload;
+    this.#queue(conversationId, { content, media: carried(upload), file: shownFile(upload), ...placed(where) });
   }
 
   #queue(conversationId, message) {

@@ -18,15 +18,20 @@
  * @property {Record<string, Record<string, string>>} typing  who types where: conversation → user → name
  * @property {import('./uploads.js').Upload[]} uploads
  * @property {import('./requests.js').Request[]} requests  who asks to chat, the newest first
+ * @property {Record<string, import('./message.js').Message[]>} pins  what is pinned where it was asked for, the last one first
+ * @property {import('./side.js').Side|null} side  the thread that is shown in the place of its conversation
+ * @property {Record<string, import('./knocks.js').Knock[]>} knocks  who asks to be let into which group
  * @property {string[]} blocked  whom the user blocks
  */
 import {
   ownMember, withConversation, withGone, withJoined, withLeft, withList, withMembers, withNews, withPeople, withRead, withRole, withSettings, without,
 } from './conversations.js';
 import { edited, merge, readMessage, recalled } from './message.js';
+import { withKnocked, withKnocks, withoutKnock } from './knocks.js';
 import { EMPTY_THREAD, withChanged, withDelivery, withMessage, withPage, withPending, withoutMessage } from './thread.js';
 import { withBlocked, withBlocks } from './privacy.js';
 import { withRequested, withRequests, withoutRequest } from './requests.js';
+import { withSide } from './side.js';
 import { withTyping } from './typing.js';
 import { withUpload } from './uploads.js';
 
@@ -35,7 +40,7 @@ export function initialState(me) {
   return {
     me, connection: { status: 'offline' }, list: { state: 'loading' },
     conversations: {}, threads: {}, people: {}, selected: null,
-    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], blocked: [],
+    looking: { visible: true, atEnd: true }, marker: null, typing: {}, uploads: [], requests: [], knocks: {}, pins: {}, side: null, blocked: [],
   };
 }
 
@@ -77,6 +82,10 @@ export function reduce(state, action) {
       return withRequests(state, action.requests);
     case 'request.gone':
       return withoutRequest(state, action.id);
+    case 'pins.loaded':
+      return { ...state, pins: { ...state.pins, [action.id]: action.messages } };
+    case 'knocks.loaded':
+      return withKnocks(state, action.id, action.knocks);
     case 'blocks.loaded':
       return withBlocks(state, action.blocks);
     case 'blocked':
@@ -89,6 +98,7 @@ export function reduce(state, action) {
       if (action.type.startsWith('pending.')) {
         return withThread(state, action.item.conversationId, (thread) => withPending(thread, action, state.me.id));
       }
+      if (action.type.startsWith('side.')) return { ...state, side: withSide(state.side, action) };
       return action.type.startsWith('upload.') ? { ...state, uploads: withUpload(state.uploads, action) } : state;
   }
 }
@@ -120,10 +130,16 @@ function withFrame(state, frame) {
       return withLeft(state, frame);
     case 'member.role_changed':
       return withRole(state, frame);
+    case 'member.knocked':
+      return withKnocked(state, frame);
+    case 'member.knock_answered':
+      return withoutKnock(state, id, frame.user_id);
     case 'conversation.updated':
       return withSettings(state, frame);
     case 'group_deleted':
       return without(state, id);
+    case 'relationship.updated':
+      return withBlocked(state, frame.user_id, frame.is_blocking);
     case 'message_request.created':
       return withRequested(state, frame);
     case 'message_request.answered':
@@ -172,7 +188,7 @@ function withSelected(state, id) {
   const own = ownMember(conversation, state.me.id);
   const unread = conversation?.unread_count > 0 && own;
   const marker = unread ? { id, after: own.last_read_sequence ?? 0 } : null;
-  return { ...state, selected: id, marker, looking: { ...state.looking, atEnd: !unread } };
+  return { ...state, selected: id, side: null, marker, looking: { ...state.looking, atEnd: !unread } };
 }
 
 function withNewMessage(state, id, message) {
@@ -211,7 +227,7 @@ function withStaleThreads(state) {
   for (const [id, thread] of Object.entries(state.threads)) {
     threads[id] = id === state.selected ? thread : { ...EMPTY_THREAD, pending: thread.pending, deliveries: thread.deliveries };
   }
-  return { ...state, threads, typing: {} };
+  return { ...state, threads, typing: {}, pins: {} };
 }
 
 function withThread(state, id, change) {

@@ -78,7 +78,7 @@ export function withoutMessage(thread, id) {
 export function withDelivery(thread, frame) {
   const known = thread.deliveries[frame.message_id];
   if (known?.streamId && frame.stream_id && compareStreamIds(frame.stream_id, known.streamId) <= 0) return thread;
-  const news = { status: frame.status, detail: frame.detail, streamId: frame.stream_id };
+  const news = { status: frame.status, detail: frame.detail, streamId: frame.stream_id, ...(frame.matrix_event_id && { eventId: frame.matrix_event_id }) };
   return { ...thread, deliveries: { ...thread.deliveries, [frame.message_id]: news } };
 }
 
@@ -96,7 +96,7 @@ export function withPending(thread, { type, item, status, detail, reply }, me) {
     case 'pending.accepted': {
       const message = readMessage({
         sender_id: me, delivery_status: 'pending', created_at: new Date(item.queuedAt).toISOString(), message_type: 'text',
-        content: item.content, reply_to_message_id: item.replyTo, ...reply, style: item.style, idempotency_key: item.key,
+        content: item.content, reply_to_message_id: item.replyTo ?? item.threadRoot, thread_root_event_id: item.threadEvent, ...reply, style: item.style, idempotency_key: item.key,
       });
       return { ...withMessage(thread, message), pending: others };
     }
@@ -121,7 +121,8 @@ export function entries(thread, me) {
     const news = thread.deliveries[message.id];
     const own = message.senderId === me;
     const state = own ? (message.delivery === 'sent' ? 'sent' : news?.status ?? message.delivery) : undefined;
-    return { ...message, key: message.key ?? message.id, own, state, detail: news?.detail ?? message.detail };
+    const eventId = message.eventId ?? news?.eventId;
+    return { ...message, key: message.key ?? message.id, own, state, detail: news?.detail ?? message.detail, ...(eventId && { eventId }) };
   });
   for (const { item, status, detail } of thread.pending) {
     const echo = echoes.findIndex((message) => message.sequence > item.afterSequence && message.content === wording(item));
@@ -131,7 +132,7 @@ export function entries(thread, me) {
     }
     entry.push({
       id: item.key, key: item.key, senderId: me, own: true, sequence: Infinity, content: wording(item), kind: item.file?.kind ?? 'text',
-      file: item.file, location: item.location, replyTo: item.replyTo, style: item.style, createdAt: new Date(item.queuedAt).toISOString(), state: status, detail, pending: item,
+      file: item.file, location: item.location, replyTo: item.replyTo ?? item.threadRoot, style: item.style, createdAt: new Date(item.queuedAt).toISOString(), state: status, detail, pending: item,
     });
   }
   return entry;

@@ -226,7 +226,7 @@ impl Bridge {
     }
 
     /// Locks a group that the caller takes part in with at least this role.
-    pub(super) async fn group_of(
+    pub(in crate::bridge) async fn group_of(
         &self,
         tx: &mut Tx,
         id: ConversationId,

@@ -94,6 +94,20 @@ impl Bridge {
         Ok(media::upload(&mut connection, id, owner).await?)
     }
 
+    /// The `mxc://` address of a picture that somebody brought.
+    ///
+    /// # Errors
+    /// When they have brought no such file, or it is no picture.
+    pub async fn brought_picture(&self, id: Uuid, owner: NovaUser) -> Result<String, CommandError> {
+        let file = self.brought(id, owner).await?.ok_or(CommandError::NoSuchFile)?;
+        match file.mxc() {
+            Some(mxc) if file.kind.is_picture() => Ok(mxc.to_owned()),
+            Some(_) | None => Err(CommandError::Invalid(
+                "avatar_url names a file that is no picture".to_owned(),
+            )),
+        }
+    }
+
     /// The ghost of an account, there to be acted as.
     pub(super) async fn ghost_of(&self, user: NovaUser) -> Result<OwnedUserId, CommandError> {
         self.ensure_ghost(user).await.map_err(|error| match error {

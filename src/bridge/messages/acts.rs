@@ -13,7 +13,7 @@ use crate::domain::ingest::{Effects, NewEntry};
 use crate::domain::job::{Job, Lane, NewJob, Redacted};
 use crate::domain::message::{Delivery, Gone, Message, Text};
 use crate::domain::power::Role;
-use crate::store::{Tx, conversations, messages};
+use crate::store::{Tx, conversations, messages, pins};
 
 /// Which message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +52,11 @@ impl Bridge {
             style: rewrite.style.unwrap_or(message.text.style),
             plain: rewrite.plain,
             formatted: rewrite.formatted,
+            everybody: false,
             media: message.text.media.clone(),
         })?;
         act::may_edit(&message, user, rewrite.version, now)?;
-        address(&mut tx, message.conversation, &mut text).await?;
+        address(&mut tx, message.conversation, user, &mut text).await?;
         let id = ActId(self.id(now));
         let version = Version {
             // What is written now is the newest, whatever a Matrix client's clock said.
@@ -97,11 +98,15 @@ impl Bridge {
         if message.gone == Some(Gone::Deleted) {
             return Ok(());
         }
+        let pin = pins::find(&mut tx, message.id).await?;
         let told = Change::MessageDeleted {
             by: user,
             message: message.id,
         };
-        let effects = self.taking_away(&message, user, Gone::Deleted, told, now);
+        let mut effects = self.taking_away(&message, user, Gone::Deleted, told, now);
+        if pin.is_some() {
+            self.take_down(&mut effects, &message, user, now);
+        }
         Ok(self.commit(tx, &effects, now).await?)
     }
 
@@ -114,11 +119,15 @@ impl Bridge {
         let mut tx = self.inner.store.begin().await?;
         let (message, role) = self.message_of(&mut tx, user, which).await?;
         act::may_recall(&message, user, role, now)?;
+        let pin = pins::find(&mut tx, message.id).await?;
         let told = Change::Recalled {
             by: user,
             message: message.id,
         };
-        let effects = self.taking_away(&message, user, Gone::Recalled { by: user, at: now }, told, now);
+        let mut effects = self.taking_away(&message, user, Gone::Recalled { by: user, at: now }, told, now);
+        if pin.is_some() {
+            self.take_down(&mut effects, &message, user, now);
+        }
         self.commit(tx, &effects, now).await?;
         Ok(now)
     }

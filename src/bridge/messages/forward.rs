@@ -28,6 +28,7 @@ impl Bridge {
             text,
             idempotency_key: None,
             reply_to: None,
+            thread: None,
         };
         if let Some(note) = note.filter(|note| !note.trim().is_empty()) {
             self.send_message(user, target, said(Text::plain(note))).await?;

@@ -25,13 +25,13 @@ impl Bridge {
         answers: Option<MessageId>,
     ) -> Result<Done, JobError> {
         let mut connection = self.inner.store.read().await?;
-        if let Some(id) = job.message
-            && messages::find(&mut connection, id)
-                .await?
-                .is_some_and(|it| it.gone.is_some())
-        {
+        let said = match job.message {
+            Some(id) => messages::find(&mut connection, id).await?,
+            None => None,
+        };
+        if let Some(said) = said.as_ref().filter(|it| it.gone.is_some()) {
             drop(connection);
-            return self.nothing_more(job, ghost, &id.to_string()).await;
+            return self.nothing_more(job, ghost, &said.id.to_string()).await;
         }
         if let Some(target) = answers
             && let Some(target) = messages::find(&mut connection, target).await?
@@ -39,7 +39,8 @@ impl Bridge {
         {
             let author = people::person(&mut connection, target.sender).await?;
             let author = author.filter(|it| it.id != job.actor).map(|it| it.mxid);
-            content = outbound::answering(content, event, target.thread_root.as_deref(), author.as_deref());
+            let thread = said.as_ref().and_then(|it| it.thread_root.as_deref());
+            content = outbound::answering(content, event, thread, author.as_deref());
         }
         drop(connection);
         self.send_event(job, ghost, event_type, content).await

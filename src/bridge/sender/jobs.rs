@@ -35,6 +35,7 @@ impl Bridge {
             }
             Job::Edit { edit } => return self.send_edit(job, &ghost, *edit).await,
             Job::React { reaction } => return self.send_reaction(job, &ghost, *reaction).await,
+            Job::Pin { message } => return self.send_pin(job, &ghost, *message).await,
             Job::Redact { of } => return self.redact(job, &ghost, *of).await,
             Job::SendMedia => return self.send_media(job, &ghost).await,
             Job::Join { room } => return self.join(job, &ghost, room).await,
@@ -46,6 +47,7 @@ impl Bridge {
             }
             Job::Kick { target } => return self.kick(job, &ghost, target).await,
             Job::Signal { call, signal } => return self.send_signal(job, &ghost, *call, signal).await,
+            Job::SyncSpace => return self.sync_space(job, &ghost).await,
             Job::SetPower { target, level } => self.set_power(job, &ghost, target, *level).await?,
             Job::SetState { event_type, content } => {
                 self.set_state(job, &ghost, event_type, content.clone()).await?;

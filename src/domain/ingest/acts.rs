@@ -41,7 +41,12 @@ impl Planner<'_> {
             conversation,
             sender,
             at: event.at,
-            act: act.clone(),
+            act: match act {
+                Act::Edit { text } => Act::Edit {
+                    text: self.may_say(conversation, sender, text),
+                },
+                Act::React { .. } | Act::Redact | Act::Answered { .. } => act.clone(),
+            },
         });
         if done { Verdict::Applied } else { Verdict::Ignored }
     }
@@ -84,6 +89,9 @@ impl Planner<'_> {
         for early in self.context.acts.early.remove(event).unwrap_or_default() {
             self.effects.acts.push(MessageAct::Waited(early.event.clone()));
             self.carry_out(early);
+        }
+        if let Target::Message(message) = target {
+            self.pinned_before(event, message);
         }
     }
 
@@ -133,7 +141,7 @@ impl Planner<'_> {
         }
     }
 
-    fn subject(&self, id: MessageId, conversation: ConversationId) -> Option<&Subject> {
+    pub(super) fn subject(&self, id: MessageId, conversation: ConversationId) -> Option<&Subject> {
         let subject = self.context.acts.subjects.get(&id)?;
         (subject.conversation == conversation && !subject.is_gone).then_some(subject)
     }
@@ -259,6 +267,7 @@ impl Planner<'_> {
             how: Gone::Deleted,
         });
         let by = early.sender;
+        self.no_longer_pinned(early.conversation, message, by);
         let change = Change::MessageDeleted { by, message };
         self.effects.feed.push(NewEntry::change(early.conversation, change));
         true

@@ -10,6 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, Person};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ActId, CallId, ConversationId, MessageId, OutboxId, UserId};
+use crate::domain::pin::{Needs, Standing};
 use crate::domain::request::Doors;
 
 /// Everything that the events of one transaction may touch, read under the locks of the conversations.
@@ -28,10 +29,14 @@ pub struct Context {
     pub rooms: HashMap<OwnedRoomId, Portal>,
     /// The rooms of the events in which somebody talks to the bot.
     pub management: HashSet<OwnedRoomId>,
+    /// The rooms of the events that are known to be spaces.
+    pub spaces: HashSet<OwnedRoomId>,
     /// The conversations of those rooms.
     pub conversations: HashMap<ConversationId, Conversation>,
     /// People whom Nova took out of conversations, and whose rooms have not said so yet.
     pub departing: HashSet<(ConversationId, UserId)>,
+    /// Who knocks on the rooms of these conversations, and why.
+    pub knocks: HashMap<(ConversationId, UserId), Option<String>>,
     /// The senders and targets that the database knows.
     pub people: HashSet<UserId>,
     /// The rows of those whose names matter: targets of membership events.
@@ -53,6 +58,8 @@ pub struct Context {
     pub calls: Calls,
     /// How calls are held.
     pub call_rules: CallRules,
+    /// What the conversations ask of those who address everybody. Read only where somebody does.
+    pub needs: HashMap<ConversationId, Needs>,
     /// Who blocks those whom the events name, and who of those invited wants to be asked first.
     pub doors: Doors,
 }
@@ -67,8 +74,10 @@ impl Context {
             now,
             rooms: HashMap::new(),
             management: HashSet::new(),
+            spaces: HashSet::new(),
             conversations: HashMap::new(),
             departing: HashSet::new(),
+            knocks: HashMap::new(),
             people: HashSet::new(),
             profiles: BTreeMap::new(),
             direct: HashMap::new(),
@@ -79,6 +88,7 @@ impl Context {
             acts: Acts::default(),
             calls: Calls::default(),
             call_rules: CallRules::default(),
+            needs: HashMap::new(),
             doors: Doors::default(),
         }
     }
@@ -95,6 +105,11 @@ pub struct Acts {
     pub own: HashMap<ActId, Target>,
     /// What waits for the events, in the order of its coming, by what it waits for.
     pub early: HashMap<String, Vec<EarlyAct>>,
+    /// What is pinned in the conversations, or was until just now: all of it where the events set the list, otherwise what
+    /// the events name.
+    pub pins: HashMap<ConversationId, Vec<Standing>>,
+    /// Those of the events that their rooms have pinned before they came: by whom, and when.
+    pub early_pins: HashMap<(ConversationId, String), (UserId, Timestamp)>,
 }
 
 /// What an event is.

@@ -11,6 +11,7 @@ use crate::domain::feed::Change;
 use crate::domain::ids::{CallId, ConversationId, MessageId, OutboxId, UserId};
 use crate::domain::job::NewJob;
 use crate::domain::message::{Delivery, Message, Text};
+use crate::domain::pin::Needs;
 use crate::domain::receipt::Read;
 
 /// Reasons of dead letters, as the admin sees them.
@@ -42,6 +43,8 @@ pub struct Effects {
     pub pairs: Vec<(UserId, UserId, ConversationId)>,
     /// Rooms that become a conversation's current one; the room before it becomes a former one.
     pub portals: Vec<(ConversationId, OwnedRoomId)>,
+    /// Older rooms among the portals, and the event with which each becomes one.
+    pub begins: Vec<(OwnedRoomId, String)>,
     /// Conversations that take another room than the one that they began in.
     pub moved: Vec<ConversationId>,
     /// New groups that take their room (one of `portals`) from a direct conversation, and that conversation.
@@ -58,12 +61,24 @@ pub struct Effects {
     pub members: Vec<MemberEdit>,
     /// Nova users among the members who are asked first. After `members`.
     pub requests: Vec<NewRequest>,
+    /// People who knock on the rooms of groups.
+    pub knocks: Vec<Knock>,
+    /// People who knock no more. Before `knocks`.
+    pub unknocked: Vec<(ConversationId, UserId)>,
+    /// Rooms that turned out to be spaces.
+    pub spaces: Vec<OwnedRoomId>,
+    /// Rooms that were taken for spaces, and are none.
+    pub no_spaces: Vec<OwnedRoomId>,
+    /// Conversations whose room turned out to be one: they are none.
+    pub dissolved: Vec<ConversationId>,
     /// People whom Nova takes out, until their rooms say so.
     pub departures: Vec<(ConversationId, UserId)>,
     /// Departures that the room has told of, or that it never will.
     pub departed: Vec<(ConversationId, UserId)>,
     /// Rooms with state in this transaction.
     pub touched: Vec<OwnedRoomId>,
+    /// What rooms ask of people who want to do more than talk.
+    pub needs: Vec<(ConversationId, Needs)>,
     /// Names, descriptions and pictures that change.
     pub edits: Vec<ConversationEdit>,
     /// Direct conversations that a third person made a group.
@@ -115,6 +130,7 @@ pub struct Effects {
 impl Effects {
     /// Whether nothing is to be done.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one line for each field, twice")]
     pub fn is_empty(&self) -> bool {
         // Every field by name, so that a new one is not forgotten.
         let Self {
@@ -123,6 +139,7 @@ impl Effects {
             conversations,
             pairs,
             portals,
+            begins,
             moved,
             split_off,
             former,
@@ -131,9 +148,15 @@ impl Effects {
             encrypted,
             members,
             requests,
+            knocks,
+            unknocked,
+            spaces,
+            no_spaces,
+            dissolved,
             departures,
             departed,
             touched,
+            needs,
             edits,
             regrouped,
             made_direct,
@@ -163,6 +186,7 @@ impl Effects {
             && conversations.is_empty()
             && pairs.is_empty()
             && portals.is_empty()
+            && begins.is_empty()
             && moved.is_empty()
             && split_off.is_empty()
             && former.is_empty()
@@ -171,9 +195,15 @@ impl Effects {
             && encrypted.is_empty()
             && members.is_empty()
             && requests.is_empty()
+            && knocks.is_empty()
+            && unknocked.is_empty()
+            && spaces.is_empty()
+            && no_spaces.is_empty()
+            && dissolved.is_empty()
             && departures.is_empty()
             && departed.is_empty()
             && touched.is_empty()
+            && needs.is_empty()
             && edits.is_empty()
             && regrouped.is_empty()
             && made_direct.is_empty()
@@ -283,6 +313,21 @@ pub struct NewRequest {
     pub by: UserId,
 }
 
+/// Somebody asks to be let into a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knock {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Who.
+    pub user: UserId,
+    /// On which room.
+    pub room: OwnedRoomId,
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Somebody lets a conversation know where they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocationShare {
@@ -377,6 +422,12 @@ impl NewEntry {
             message: Some(id),
             change: None,
         }
+    }
+
+    /// Whether it shows nothing but a message, to everybody.
+    #[must_use]
+    pub const fn is_the_message(&self) -> bool {
+        self.message.is_some() && self.change.is_none() && self.audience.is_none()
     }
 
     /// Shows everybody in the conversation what a message says now.

@@ -71,6 +71,7 @@ impl Planner<'_> {
             | Meaning::Topic(_)
             | Meaning::Avatar(_)
             | Meaning::PowerLevels { .. }
+            | Meaning::Pinned { .. }
             | Meaning::Tombstone { .. }
             | Meaning::Call { .. }
             | Meaning::RtcRing { .. } => Verdict::Applied,

@@ -16,6 +16,7 @@ impl Planner<'_> {
         if self.is_bot(&member.target) {
             return self.bot_member(event, member);
         }
+        self.takes_place(member);
         match self.context.ghosts.nova_user(member.target.as_str()) {
             Some(ghost) if self.context.people.contains(&ghost) => self.ghost(event, member, ghost),
             Some(_) => Verdict::dead(reason::UNKNOWN_ACCOUNT, "the ghost belongs to no account"),
@@ -51,9 +52,11 @@ impl Planner<'_> {
                     _ => self.portal_for_invite(event, member, ghost),
                 };
                 if membership == Membership::Invited {
+                    self.let_in(event, conversation, ghost);
                     self.ask(event, conversation, ghost);
                     return Verdict::Applied;
                 }
+                self.let_in(event, conversation, ghost);
                 let (conversation, _) = self.come(event, conversation, ghost, Membership::Joined);
                 let room = event.room.to_string();
                 let lane = Lane::Conversation(conversation);
@@ -69,7 +72,7 @@ impl Planner<'_> {
                     portal.conversation
                 } else {
                     // The Nova user joined with a Matrix client of their own: the room is theirs in Nova too.
-                    let made = self.new_conversation(event, ghost, Kind::Group);
+                    let made = self.new_conversation(event, ghost, Kind::Group, None);
                     self.job(
                         Lane::Conversation(made),
                         ghost,
@@ -80,6 +83,7 @@ impl Planner<'_> {
                     made
                 };
                 let asked = self.place_of(conversation, ghost) == Some(Membership::Invited);
+                self.let_in(event, conversation, ghost);
                 let (came_to, _) = self.come(event, conversation, ghost, Membership::Joined);
                 if came_to != conversation {
                     self.read_room(event, came_to);
@@ -93,7 +97,7 @@ impl Planner<'_> {
                 Verdict::Applied
             }
             RoomMembership::Leave | RoomMembership::Ban => self.gone(event, ghost),
-            RoomMembership::Knock => Verdict::Ignored,
+            RoomMembership::Knock => self.knocks(event, member, ghost),
         }
     }
 
@@ -136,6 +140,7 @@ impl Planner<'_> {
         let user = self.context.ghosts.person(member.target.as_str());
         match member.membership {
             RoomMembership::Invite | RoomMembership::Join => {
+                self.let_in(event, conversation, user);
                 let renamed = self.know(&member.target, user, Some(member));
                 self.direct_by_own_client(event, member, conversation, user);
                 let membership = if member.membership == RoomMembership::Join {
@@ -153,7 +158,7 @@ impl Planner<'_> {
                 Verdict::Applied
             }
             RoomMembership::Leave | RoomMembership::Ban => self.gone(event, user),
-            RoomMembership::Knock => Verdict::Ignored,
+            RoomMembership::Knock => self.knocks(event, member, user),
         }
     }
 
@@ -207,7 +212,7 @@ impl Planner<'_> {
         (conversation, true)
     }
 
-    fn gone(&mut self, event: &InboundEvent, user: UserId) -> Verdict {
+    pub(super) fn gone(&mut self, event: &InboundEvent, user: UserId) -> Verdict {
         let Some(portal) = self.context.rooms.get(&event.room) else {
             return Verdict::Ignored;
         };
@@ -220,6 +225,7 @@ impl Planner<'_> {
             self.effects.departed.push((conversation, user));
         }
         let by = self.context.ghosts.person(event.sender.as_str());
+        self.turned_away(conversation, user, by);
         let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::Ignored;
         };

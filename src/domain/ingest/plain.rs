@@ -40,7 +40,8 @@ pub struct PlainRoom {
     pub newest: usize,
 }
 
-/// Whether there is nothing but messages of text alone, none of them an echo of ours, and none that answers another one.
+/// Whether there is nothing but messages of text alone, none of them an echo of ours, none that answers another one, and
+/// none to everybody.
 #[must_use]
 pub fn is_plain(events: &[RawEvent]) -> bool {
     events.iter().all(|event| {
@@ -48,7 +49,11 @@ pub fn is_plain(events: &[RawEvent]) -> bool {
             matches!(
                 &event.meaning,
                 Meaning::Message {
-                    text: Text { media: None, .. },
+                    text: Text {
+                        media: None,
+                        everybody: false,
+                        ..
+                    },
                     reply: None,
                     marker: None,
                     notice: false,

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::{ConversationEdit, MemberEdit, NewEntry, Planner, Portal, Verdict, reason};
 use crate::domain::conversation::{Conversation, Kind, Member, Membership, pair};
-use crate::domain::event::{InboundEvent, Meaning, MemberEvent};
+use crate::domain::event::{InboundEvent, Meaning, MemberEvent, Shown};
 use crate::domain::feed::{Change, UpdatedField};
 use crate::domain::ids::{ConversationId, OutboxId, UserId};
 use crate::domain::job::{Job, Lane};
+use crate::domain::pin::Needs;
 use crate::domain::power::Role;
 
 /// What people read once when a room turns out to be encrypted.
@@ -27,10 +28,11 @@ impl Planner<'_> {
     ) -> ConversationId {
         let inviter = self.context.ghosts.person(event.sender.as_str());
         if self.context.ghosts.nova_user(event.sender.as_str()).is_none() {
-            self.know(&event.sender, inviter, None);
+            let shown = member.shown.as_ref().and_then(|shown| shown.inviter.as_ref());
+            self.know(&event.sender, inviter, shown);
         }
         if !member.is_direct {
-            let made = self.new_conversation(event, inviter, Kind::Group);
+            let made = self.new_conversation(event, inviter, Kind::Group, member.shown.as_deref());
             self.come(event, made, inviter, Membership::Joined);
             return made;
         }
@@ -50,7 +52,7 @@ impl Planner<'_> {
             };
             return self.come(event, conversation, inviter, Membership::Joined).0;
         }
-        let made = self.new_conversation(event, inviter, Kind::Direct);
+        let made = self.new_conversation(event, inviter, Kind::Direct, None);
         self.context.direct.insert(pair(inviter, ghost), made);
         self.effects.pairs.push((inviter, ghost, made));
         self.come(event, made, inviter, Membership::Joined);
@@ -58,21 +60,35 @@ impl Planner<'_> {
     }
 
     /// Makes a conversation around a room that has none.
-    pub(super) fn new_conversation(&mut self, event: &InboundEvent, by: UserId, kind: Kind) -> ConversationId {
-        let id = self.found(event, by, kind);
+    pub(super) fn new_conversation(
+        &mut self,
+        event: &InboundEvent,
+        by: UserId,
+        kind: Kind,
+        shown: Option<&Shown>,
+    ) -> ConversationId {
+        let id = self.found(event, by, kind, shown);
         self.become_portal(id, &event.room);
         id
     }
 
-    /// A new conversation for the event's room, which becomes its portal in whatever way.
-    pub(super) fn found(&mut self, event: &InboundEvent, by: UserId, kind: Kind) -> ConversationId {
+    /// A new conversation for the event's room, which becomes its portal in whatever way. It looks as is `shown` of it.
+    pub(super) fn found(
+        &mut self,
+        event: &InboundEvent,
+        by: UserId,
+        kind: Kind,
+        shown: Option<&Shown>,
+    ) -> ConversationId {
         let id = ConversationId((self.new_id)());
+        let shown = shown.cloned().unwrap_or_default();
+        let name = shown.name;
         let conversation = Conversation {
             id,
             kind,
-            name: None,
-            description: None,
-            avatar_url: None,
+            name: name.clone(),
+            description: shown.topic,
+            avatar_url: shown.avatar_url,
             created_by: by,
             has_portal: true,
             room: Some(event.room.clone()),
@@ -84,11 +100,11 @@ impl Planner<'_> {
         self.context.conversations.insert(id, conversation);
         self.effects
             .feed
-            .push(NewEntry::change(id, Change::Created { by, kind, name: None }));
+            .push(NewEntry::change(id, Change::Created { by, kind, name }));
         id
     }
 
-    fn become_portal(&mut self, conversation: ConversationId, room: &OwnedRoomId) {
+    pub(super) fn become_portal(&mut self, conversation: ConversationId, room: &OwnedRoomId) {
         for portal in self
             .context
             .rooms
@@ -108,14 +124,14 @@ impl Planner<'_> {
     }
 
     /// The conversation goes on in another room than before.
-    fn moves(&mut self, conversation: ConversationId) {
+    pub(super) fn moves(&mut self, conversation: ConversationId) {
         self.room_lost(conversation);
         if self.context.moved.insert(conversation) {
             self.effects.moved.push(conversation);
         }
     }
 
-    fn belongs(&mut self, conversation: ConversationId, room: &OwnedRoomId, current: bool) {
+    pub(super) fn belongs(&mut self, conversation: ConversationId, room: &OwnedRoomId, current: bool) {
         self.context.rooms.entry(room.clone()).or_insert_with(|| Portal {
             conversation,
             current,
@@ -211,6 +227,7 @@ impl Planner<'_> {
             | Meaning::Member(_)
             | Meaning::Create { .. }
             | Meaning::PowerLevels { .. }
+            | Meaning::Pinned { .. }
             | Meaning::Tombstone { .. }
             | Meaning::Call { .. }
             | Meaning::RtcRing { .. }
@@ -234,12 +251,13 @@ impl Planner<'_> {
         Verdict::Applied
     }
 
-    /// Power levels become roles. Direct conversations have none.
+    /// Power levels become roles, and what these are good for. Direct conversations have none.
     pub(super) fn power_levels(
         &mut self,
         event: &InboundEvent,
         users: &BTreeMap<OwnedUserId, i64>,
         default: i64,
+        needs: Needs,
     ) -> Verdict {
         let Some(portal) = self.context.rooms.get(&event.room).filter(|portal| portal.current) else {
             return Verdict::Ignored;
@@ -252,14 +270,32 @@ impl Planner<'_> {
             .map(|(id, level)| (ghosts.person(id.as_str()), Role::of_power(*level)))
             .collect();
         roles.extend(creators.iter().map(|id| (ghosts.person(id), Role::Owner)));
-        let Some(state) = self
-            .context
-            .conversations
-            .get_mut(&conversation)
-            .filter(|it| it.kind == Kind::Group)
-        else {
+        let Some(state) = self.context.conversations.get_mut(&conversation) else {
             return Verdict::Applied;
         };
+        if state.kind == Kind::Direct {
+            // Nobody has a role here, so it is asked of nobody what all of ours have.
+            let power = |user: &UserId| match roles.get(user) {
+                Some(Role::Owner) => i64::MAX,
+                _ => users
+                    .iter()
+                    .find(|(id, _)| ghosts.person(id.as_str()) == *user)
+                    .map_or(default, |(_, level)| *level),
+            };
+            let ours = state
+                .members
+                .keys()
+                .filter(|user| self.context.profiles.get(user).is_some_and(|it| it.is_nova));
+            let pin = if ours.map(power).all(|power| power >= needs.pin) {
+                0
+            } else {
+                needs.pin
+            };
+            self.effects.needs.push((conversation, Needs { pin, ..needs }));
+            return Verdict::Applied;
+        }
+        self.context.needs.insert(conversation, needs);
+        self.effects.needs.push((conversation, needs));
         for (user, member) in &mut state.members {
             let new = roles.get(user).copied().unwrap_or_else(|| Role::of_power(default));
             let old = std::mem::replace(&mut member.role, new);
@@ -297,6 +333,9 @@ impl Planner<'_> {
                 reason::UNKNOWN_ROOM,
                 "the replacement room belongs to another conversation",
             );
+        }
+        if self.context.spaces.contains(replacement) {
+            return Verdict::dead(reason::UNKNOWN_ROOM, "the replacement room is a space");
         }
         self.become_portal(conversation, replacement);
         self.moves(conversation);

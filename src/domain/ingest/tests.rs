@@ -1,16 +1,20 @@
 //! Tests of the plan: scenarios, and properties over any interleaving of events.
 
 mod acts;
+mod adopt;
 mod calls;
 mod invites;
+mod knocks;
 mod management;
 mod members;
 mod messages;
 mod model;
+mod pins;
 mod plain;
 mod portals;
 mod properties;
 mod requests;
+mod spaces;
 mod third;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,9 +26,11 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::act::Act;
 use crate::domain::clock::Timestamp;
+use crate::domain::conversation::Kind;
 use crate::domain::event::{MemberEvent, RoomMembership};
 use crate::domain::ids::{ActId, OutboxId, UserId};
 use crate::domain::job::{Job, NewJob};
+use crate::domain::pin::Needs;
 use model::Model;
 
 const ALICE: &str = "@alice:example.org";
@@ -89,32 +95,20 @@ fn notice(body: &str) -> Meaning {
 }
 
 fn membership(target: &str, membership: RoomMembership) -> Meaning {
-    Meaning::Member(MemberEvent {
-        target: mxid(target),
-        membership,
-        display_name: None,
-        avatar_url: None,
-        is_direct: false,
-    })
+    Meaning::Member(MemberEvent::new(mxid(target), membership))
 }
 
 fn named(target: &str, name: &str) -> Meaning {
     Meaning::Member(MemberEvent {
-        target: mxid(target),
-        membership: RoomMembership::Join,
         display_name: Some(name.to_owned()),
-        avatar_url: None,
-        is_direct: false,
+        ..MemberEvent::new(mxid(target), RoomMembership::Join)
     })
 }
 
 fn direct_invite(target: &str) -> Meaning {
     Meaning::Member(MemberEvent {
-        target: mxid(target),
-        membership: RoomMembership::Invite,
-        display_name: None,
-        avatar_url: None,
         is_direct: true,
+        ..MemberEvent::new(mxid(target), RoomMembership::Invite)
     })
 }
 
@@ -122,6 +116,7 @@ fn powers(levels: &[(&str, i64)], default: i64) -> Meaning {
     Meaning::PowerLevels {
         users: levels.iter().map(|(id, level)| (mxid(id), *level)).collect(),
         default,
+        needs: Needs::of(Kind::Group),
     }
 }
 
@@ -176,6 +171,8 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::MemberJoined { .. }) => "joined",
             Some(Change::MemberLeft { .. }) => "left",
             Some(Change::RoleChanged { .. }) => "role",
+            Some(Change::Knocked { .. }) => "knocked",
+            Some(Change::KnockAnswered { .. }) => "knock answered",
             Some(Change::Requested { .. }) => "requested",
             Some(Change::Answered { .. }) => "answered",
             Some(Change::LocationStopped { .. }) => "stopped",
@@ -188,6 +185,8 @@ fn changes(effects: &Effects) -> Vec<&'static str> {
             Some(Change::Reacted { .. }) => "reacted",
             Some(Change::Unreacted { .. }) => "unreacted",
             Some(Change::UnreactedAll { .. }) => "unreacted all",
+            Some(Change::Pinned { .. }) => "pinned",
+            Some(Change::Unpinned { .. }) => "unpinned",
             Some(Change::Delivery { .. }) => "delivery",
         })
         .collect()

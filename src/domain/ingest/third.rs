@@ -57,7 +57,7 @@ impl Planner<'_> {
         let by = if known { sender } else { old.created_by };
         let lost = old.room.take_if(|room| *room == event.room).is_some();
         let people = if lost { old.members.clone() } else { BTreeMap::new() };
-        let id = self.found(event, by, Kind::Group);
+        let id = self.found(event, by, Kind::Group, None);
         if let Some(portal) = self.context.rooms.get_mut(&event.room) {
             portal.conversation = id;
             portal.current = true;

@@ -3,6 +3,7 @@
 //! Types come from the [client-server specification](https://spec.matrix.org/v1.16/client-server-api/#room-events); the
 //! contents are read leniently, because what Synapse pushes is what other people's clients wrote.
 
+mod invite;
 mod relations;
 
 use std::collections::BTreeMap;
@@ -16,14 +17,20 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::outbound::{MARKER, NOTICE_MARKER};
+use super::space::SPACE;
 use super::{calls, media};
 use crate::domain::clock::Timestamp;
+use crate::domain::conversation::Kind;
 use crate::domain::event::{InboundEvent, Malformed, Meaning, MemberEvent, RawEvent, RoomMembership};
 use crate::domain::ids::{ActId, MessageId, OutboxId};
 use crate::domain::message::{MAX_TEXT_BYTES, Style, Text, shortened, storable};
+use crate::domain::pin::Needs;
 
 /// The first room version in which creators stand above every power level (MSC4289).
 const VERSION_WITH_CREATORS: u32 = 12;
+
+/// The longest id of an event, in bytes.
+const MAX_ID_BYTES: usize = 255;
 
 /// The parts of an event that are the same for every type.
 #[derive(Deserialize)]
@@ -82,7 +89,13 @@ fn event(envelope: Envelope, now: Timestamp) -> Result<InboundEvent, Malformed> 
     // A redacted event is pushed without its content: there is nothing left to carry.
     let redacted = envelope.unsigned.get("redacted_because").is_some();
     let meaning = match (&envelope.state_key, redacted) {
-        (Some(key), _) => state(&envelope.event_type, key, &envelope.content),
+        (Some(key), _) => {
+            let mut meaning = state(&envelope.event_type, key, &envelope.content, &envelope.unsigned);
+            if let Meaning::Member(member) = &mut meaning {
+                member.shown = invite::shown(member.membership, &envelope).map(Box::new);
+            }
+            meaning
+        }
         (None, true) => Meaning::Nothing,
         (None, false) => {
             let marker = envelope.content.get(MARKER).and_then(Value::as_str);
@@ -185,8 +198,17 @@ fn text(content: &Value) -> Result<Text, String> {
         style,
         plain,
         formatted,
+        everybody: addresses_everybody(content),
         media: None,
     })
+}
+
+/// Whether somebody wants to address everybody; whether they may, the room decides.
+pub(super) fn addresses_everybody(content: &Value) -> bool {
+    content
+        .get("m.mentions")
+        .and_then(|it| it.get("room"))
+        .is_some_and(|it| it == true)
 }
 
 /// The text of a message as HTML, where it has one.
@@ -202,7 +224,7 @@ pub fn safe_html(html: &str) -> String {
     storable(sanitize_html(html, HtmlSanitizerMode::Strict, RemoveReplyFallback::Yes))
 }
 
-fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
+fn state(event_type: &str, key: &str, content: &Value, unsigned: &Value) -> Meaning {
     let text = |field: &str| {
         content
             .get(field)
@@ -223,12 +245,17 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 Some("ban") => RoomMembership::Ban,
                 _ => return Meaning::Nothing,
             };
+            let replaced = unsigned.get("replaces_state").and_then(Value::as_str);
             Meaning::Member(MemberEvent {
                 target,
                 membership,
                 display_name: text("displayname"),
                 avatar_url: text("avatar_url").filter(|url| url.starts_with("mxc://")),
                 is_direct: content.get("is_direct").is_some_and(|it| it == true),
+                shown: None,
+                to_space: membership == RoomMembership::Invite && shows_space(unsigned),
+                reason: text("reason"),
+                replaces: replaced.map(|id| storable(id.to_owned())),
             })
         }
         ("m.room.create", "") => {
@@ -253,12 +280,14 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
                 marker: marker.map(OutboxId),
                 creators,
                 sender_is_creator: matches!(version, Some(VERSION_WITH_CREATORS..)),
+                is_space: is_space(content),
             }
         }
         ("m.room.name", "") => Meaning::Name(text("name")),
         ("m.room.topic", "") => Meaning::Topic(text("topic")),
         ("m.room.avatar", "") => Meaning::Avatar(text("url").filter(|url| url.starts_with("mxc://"))),
         ("m.room.power_levels", "") => power_levels(content),
+        ("m.room.pinned_events", "") => pinned(content),
         ("m.room.tombstone", "") => {
             match content
                 .get("replacement_room")
@@ -271,6 +300,19 @@ fn state(event_type: &str, key: &str, content: &Value) -> Meaning {
         }
         _ => Meaning::Nothing,
     }
+}
+
+/// Whether this is the content of `m.room.create` of a space.
+fn is_space(create: &Value) -> bool {
+    create.get("type").and_then(Value::as_str) == Some(SPACE)
+}
+
+/// Whether what an invite shows of its room is a space.
+fn shows_space(unsigned: &Value) -> bool {
+    let shown = unsigned.get("invite_room_state").and_then(Value::as_array);
+    shown.into_iter().flatten().any(|event| {
+        event.get("type").and_then(Value::as_str) == Some("m.room.create") && event.get("content").is_some_and(is_space)
+    })
 }
 
 /// A power level is an integer, or a string of one in old rooms.
@@ -286,9 +328,36 @@ fn power_levels(content: &Value) -> Meaning {
         .flatten()
         .filter_map(|(id, value)| Some((OwnedUserId::try_from(id.as_str()).ok()?, level(value)?)))
         .collect();
+    let usual = Needs::of(Kind::Group);
+    let within = |map: &str, field: &str| content.get(map).and_then(|it| it.get(field)).and_then(level);
     Meaning::PowerLevels {
         users,
         default: content.get("users_default").and_then(level).unwrap_or(0),
+        needs: Needs {
+            pin: within("events", "m.room.pinned_events")
+                .or_else(|| content.get("state_default").and_then(level))
+                .unwrap_or(usual.pin),
+            everybody: within("notifications", "room").unwrap_or(usual.everybody),
+        },
+    }
+}
+
+/// A list that cannot be read is none; without one nothing is pinned.
+fn pinned(content: &Value) -> Meaning {
+    let events: Vec<String> = match content.get("pinned") {
+        None => Vec::new(),
+        Some(Value::Array(events)) => events
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|id| id.len() <= MAX_ID_BYTES && !id.contains('\0'))
+            .map(str::to_owned)
+            .collect(),
+        Some(_) => return Meaning::Nothing,
+    };
+    let marker = content.get(MARKER).and_then(Value::as_str);
+    Meaning::Pinned {
+        events,
+        marker: marker.and_then(|id| Uuid::parse_str(id).ok()).map(OutboxId),
     }
 }
 

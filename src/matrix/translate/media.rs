@@ -78,6 +78,7 @@ pub(super) fn read(msgtype: &str, content: &Value) -> Option<Text> {
     let caption = caption.map(words).unwrap_or_default();
     Some(Text {
         formatted,
+        everybody: super::inbound::addresses_everybody(content),
         ..Text::carrying(Media::File(Box::new(file)), &caption)
     })
 }

@@ -10,6 +10,7 @@ use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::ids::{ActId, ConversationId, MessageId, OutboxId};
 use crate::domain::mention::mentioned;
 use crate::domain::message::{Style, Text, shortened};
+use crate::domain::pin::Needs;
 use crate::domain::power::Role;
 
 /// The key under which every event that the bridge sends carries its Nova id (architecture §2).
@@ -29,7 +30,7 @@ const FALLBACK_BYTES: usize = 1000;
 
 /// The room version of portals. In 12 and later the invited user of a `trusted_private_chat` stands above every power
 /// level, and Element would offer Element Call, which no Nova client can answer, in place of the ordinary call.
-const ROOM_VERSION: &str = "11";
+pub(super) const ROOM_VERSION: &str = "11";
 
 /// The content of `m.room.message` for what a Nova user says. A file that it carries is on the homeserver.
 #[must_use]
@@ -37,11 +38,12 @@ pub fn message(id: MessageId, text: &Text) -> Value {
     with(said(text), MARKER, json!(id))
 }
 
-/// A message's content that answers the message of another event, in that one's thread. Its author is told, unless they
-/// answer themselves.
+/// A message's content that answers the message of another event, in a thread where it is said in one. Its author is told,
+/// unless they answer themselves, or it answers no more than the thread.
 #[must_use]
 pub fn answering(mut content: Value, target: &str, thread: Option<&str>, author: Option<&UserId>) -> Value {
-    if let Some(author) = author
+    let falls_back = thread == Some(target);
+    if let Some(author) = author.filter(|_| !falls_back)
         && let Some(mentions) = content.get_mut(MENTIONS).and_then(Value::as_object_mut)
         && let Some(people) = mentions.entry("user_ids").or_insert_with(|| json!([])).as_array_mut()
         && !people.iter().any(|it| it == author.as_str())
@@ -51,7 +53,7 @@ pub fn answering(mut content: Value, target: &str, thread: Option<&str>, author:
     let answered = json!({ "event_id": target });
     let relation = match thread {
         Some(root) => json!({
-            "rel_type": "m.thread", "event_id": root, "is_falling_back": false, "m.in_reply_to": answered,
+            "rel_type": "m.thread", "event_id": root, "is_falling_back": falls_back, "m.in_reply_to": answered,
         }),
         None => json!({ "m.in_reply_to": answered }),
     };
@@ -86,11 +88,14 @@ pub fn reaction(id: ActId, target: &str, emoji: &str) -> Value {
 /// Whom a text addresses, as `m.mentions`.
 pub(super) fn mentions(text: &Text) -> Value {
     let people = text.formatted.as_deref().map(mentioned).unwrap_or_default();
-    if people.is_empty() {
-        json!({})
-    } else {
-        json!({ "user_ids": people })
+    let mut mentions = Map::new();
+    if !people.is_empty() {
+        mentions.insert("user_ids".to_owned(), json!(people));
     }
+    if text.everybody {
+        mentions.insert("room".to_owned(), json!(true));
+    }
+    Value::Object(mentions)
 }
 
 fn said(text: &Text) -> Value {
@@ -167,16 +172,18 @@ pub fn create_room(
     body.insert("creation_content".to_owned(), json!({ MARKER: job }));
     body.insert("invite".to_owned(), json!(people.keys().collect::<Vec<_>>()));
     body.insert("initial_state".to_owned(), Value::Array(state));
-    body.insert("power_level_content_override".to_owned(), power_levels(&users));
+    let levels = power_levels(&users, conversation.kind);
+    body.insert("power_level_content_override".to_owned(), levels);
     Value::Object(body)
 }
 
 /// Synapse replaces the whole of `events` by an override, so its defaults are repeated here. The last two make Element
-/// offer the ordinary call (`matrix-voip.md` §3).
-fn power_levels(users: &Map<String, Value>) -> Value {
+/// offer the ordinary call (`matrix-voip.md` §3). Between two people each pins; in a group those who change its name.
+fn power_levels(users: &Map<String, Value>, kind: Kind) -> Value {
     json!({
         "users": users,
         "events": {
+            "m.room.pinned_events": Needs::of(kind).pin,
             "m.room.name": 50,
             "m.room.avatar": 50,
             "m.room.canonical_alias": 50,
@@ -226,6 +233,23 @@ pub fn with_power(mut levels: Value, target: &str, level: i64) -> Value {
         }
     }
     levels
+}
+
+/// The list of what is pinned in a room with an event on it or without, from the list that is there now; `None` where it
+/// is so already. Everything else on it stays as it is.
+#[must_use]
+pub fn with_pin(list: Option<&Value>, event: &str, is_pinned: bool, marker: OutboxId) -> Option<Value> {
+    let there = list.and_then(|content| content.get("pinned")).and_then(Value::as_array);
+    let mut pinned: Vec<Value> = there.cloned().unwrap_or_default();
+    if pinned.iter().any(|it| it == event) == is_pinned {
+        return None;
+    }
+    if is_pinned {
+        pinned.push(json!(event));
+    } else {
+        pinned.retain(|it| it != event);
+    }
+    Some(json!({ "pinned": pinned, MARKER: marker }))
 }
 
 #[cfg(test)]
@@ -290,6 +314,7 @@ mod tests {
                     style,
                     plain: "hi\nthere 👋".to_owned(),
                     formatted,
+                    everybody: false,
                     media: None,
                 },
             )
@@ -304,6 +329,7 @@ mod tests {
             style: Style::Plain,
             plain: "right".to_owned(),
             formatted: Some("<b>right</b>".to_owned()),
+            everybody: false,
             media: None,
         };
         let id = ActId(Uuid::from_u128(10));
@@ -322,11 +348,31 @@ mod tests {
             style: Style::Plain,
             plain: "\\".repeat(20_000),
             formatted: Some("x".repeat(20_000)),
+            everybody: false,
             media: None,
         };
         let content = edit(ActId(Uuid::nil()), "$e", &text);
         assert!(content.to_string().len() < 64_000);
         assert_eq!(content["m.new_content"]["body"], json!(text.plain));
+    }
+
+    #[test]
+    fn a_pin_is_set_and_taken_down_without_touching_the_others() {
+        let job = OutboxId(Uuid::nil());
+        let list = |events: &[&str]| json!({ "pinned": events, MARKER: job });
+        let there = list(&["$unknown", "$a"]);
+        assert_eq!(with_pin(None, "$a", true, job), Some(list(&["$a"])));
+        assert_eq!(
+            with_pin(Some(&there), "$b", true, job),
+            Some(list(&["$unknown", "$a", "$b"]))
+        );
+        assert_eq!(with_pin(Some(&there), "$a", false, job), Some(list(&["$unknown"])));
+        for (event, is_pinned) in [("$a", true), ("$b", false)] {
+            assert_eq!(with_pin(Some(&there), event, is_pinned, job), None);
+        }
+        for nonsense in [json!({}), json!({ "pinned": "$a" }), json!(null)] {
+            assert_eq!(with_pin(Some(&nonsense), "$a", true, job), Some(list(&["$a"])));
+        }
     }
 
     #[test]

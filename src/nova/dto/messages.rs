@@ -10,12 +10,13 @@ use super::Time;
 use super::media::{self, Attachment, Shown};
 use crate::domain::act;
 use crate::domain::ghost::Ghosts;
-use crate::domain::ids::{MessageId, UserId};
+use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::media::Media;
 use crate::domain::mention::addressed;
 use crate::domain::message::{self as domain, Delivery, Gone, Style};
+use crate::domain::pin;
 use crate::nova::media::Links;
-use crate::store::acts::Tally;
+use crate::store::acts::{Reactor, Tally};
 use crate::store::messages::Note;
 
 /// What the author is told while a message waits; the same words as in the frame `message.delivery`.
@@ -51,7 +52,49 @@ pub struct Reactions {
     /// Which message.
     pub message_id: Uuid,
     /// The reactions, the first one first.
-    pub reactions: Vec<ReactionCount>,
+    pub reactions: Vec<ReactionBy>,
+}
+
+/// How many people reacted to a message in the same way, and who.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReactionBy {
+    /// How many.
+    #[serde(flatten)]
+    pub count: ReactionCount,
+    /// The first 50 of them, the first one first.
+    pub users: Vec<ReactionUser>,
+}
+
+/// Somebody who reacted to a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReactionUser {
+    /// Who.
+    pub user_id: Uuid,
+    /// What others call them, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Ada Lovelace")]
+    pub name: Option<String>,
+}
+
+impl Reactions {
+    /// Those to the message, as `reactors` made them.
+    #[must_use]
+    pub fn new(message: Message, reactors: Vec<Reactor>) -> Self {
+        let mut by: BTreeMap<String, Vec<ReactionUser>> = BTreeMap::new();
+        for Reactor { emoji, user, name } in reactors {
+            by.entry(emoji)
+                .or_default()
+                .push(ReactionUser { user_id: user.0, name });
+        }
+        let told = |count: ReactionCount| ReactionBy {
+            users: by.remove(&count.emoji).unwrap_or_default(),
+            count,
+        };
+        Self {
+            message_id: message.id,
+            reactions: message.reactions.into_iter().map(told).collect(),
+        }
+    }
 }
 
 /// A reaction of the caller's.
@@ -161,6 +204,9 @@ pub struct Message {
     /// Whom it addresses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Uuid>,
+    /// Whether it addresses everybody; absent where it does not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mentions_room: bool,
     /// The message that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to_message_id: Option<Uuid>,
@@ -168,10 +214,47 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "$root")]
     pub thread_root_event_id: Option<String>,
+    /// How much was said in the thread that begins with it; absent where nothing was.
+    #[serde(skip_serializing_if = "is_nothing")]
+    #[schema(required = false, example = 3)]
+    pub thread_answers: i64,
     /// The reactions to it, the first one first.
     pub reactions: Vec<ReactionCount>,
     /// Its file, and those that were added afterwards.
     pub attachments: Vec<Attachment>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_nothing(count: &i64) -> bool {
+    *count == 0
+}
+
+/// A thread: a message, and what was said in answer to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Thread {
+    /// The Matrix event that it begins with; nothing where the message is in no thread and not in Matrix.
+    #[schema(example = "$root")]
+    pub root_event_id: Option<String>,
+    /// The message that it begins with; nothing where it is not here (any more).
+    pub root: Option<Message>,
+    /// What was said, the oldest first, without the root.
+    pub messages: Vec<Message>,
+    /// Whether there are more after these.
+    #[schema(example = false)]
+    pub has_more: bool,
+}
+
+impl Thread {
+    /// A thread that nobody has answered in, nor can yet.
+    #[must_use]
+    pub const fn nothing_to(root: Message) -> Self {
+        Self {
+            root_event_id: None,
+            root: Some(root),
+            messages: Vec::new(),
+            has_more: false,
+        }
+    }
 }
 
 impl Message {
@@ -192,6 +275,7 @@ impl Message {
         let attachment = file.map(|file| Attachment::new(message.id.0, message.id.0, at, file, links));
         Self {
             mentions: addressed(&message.text, ghosts).into_iter().map(|it| it.0).collect(),
+            mentions_room: message.text.everybody,
             message_type: media.map_or("text", Media::message_type),
             shown: Shown::new(message.id.0, media, links),
             attachments: attachment.into_iter().collect(),
@@ -217,6 +301,7 @@ impl Message {
             },
             reply_to_message_id: message.reply_to.map(|id| id.0),
             thread_root_event_id: message.thread_root,
+            thread_answers: 0,
             reactions: Vec::new(),
         }
     }
@@ -246,6 +331,43 @@ impl Message {
         };
         messages.into_iter().map(shown).collect()
     }
+}
+
+/// A message that is pinned.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pinned {
+    /// Which.
+    pub message_id: Uuid,
+    /// Where.
+    pub conversation_id: Uuid,
+    /// Who pinned it.
+    pub pinned_by: Uuid,
+    /// When.
+    pub pinned_at: Time,
+}
+
+impl Pinned {
+    /// Of this conversation.
+    #[must_use]
+    pub const fn new(pin: pin::Pin, conversation: ConversationId) -> Self {
+        Self {
+            message_id: pin.message.0,
+            conversation_id: conversation.0,
+            pinned_by: pin.by.0,
+            pinned_at: Time(pin.at),
+        }
+    }
+}
+
+/// What is pinned in a conversation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PinnedMessages {
+    /// The conversation.
+    pub conversation_id: Uuid,
+    /// The messages, the one that was pinned last first.
+    pub messages: Vec<Message>,
+    /// Who pinned them and when, in the same order.
+    pub pins: Vec<Pinned>,
 }
 
 /// A message as the gateway shows it: the type is a number, and what is not there is empty.

@@ -1,11 +1,13 @@
 //! Blocks, requests, and where people are (nova-client-protocol §6.7).
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Time;
 use crate::domain::request::{DmPermission, preview};
+use crate::nova::avatars;
 use crate::store::blocks;
 use crate::store::locations::Shared;
 use crate::store::requests::Request;
@@ -132,11 +134,23 @@ pub struct MessageRequest {
     requester_display_name: Option<String>,
     /// Their Matrix id.
     requester_matrix_user_id: String,
+    /// Their picture.
+    requester_avatar_url: Option<String>,
+    /// A group's description.
+    description: Option<String>,
+    /// A group's picture.
+    avatar_url: Option<String>,
 }
 
-impl From<Request> for MessageRequest {
-    fn from(request: Request) -> Self {
+impl MessageRequest {
+    /// As clients see it, with links below `public_url`.
+    #[must_use]
+    pub fn new(request: Request, public_url: &Url) -> Self {
+        let picture = |of, url: Option<&str>| avatars::shown(public_url, of, url);
         Self {
+            requester_avatar_url: picture(request.by.0, request.picture.as_deref()),
+            avatar_url: picture(request.conversation.0, request.avatar_url.as_deref()),
+            description: request.description,
             id: request.conversation.0,
             requester_id: request.by.0,
             message_preview: request.said.as_deref().map(preview),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::bridge::conversations::{Keeping, Looks};
 use crate::bridge::messages::{Rewrite, Said};
 use crate::domain::conversation::Kind;
+use crate::domain::ids::MessageId;
 use crate::domain::message::{Style, Text};
 use crate::nova::dto::media::Carrying;
 use crate::nova::error::ApiError;
@@ -149,7 +150,7 @@ pub struct Settings {
     pub name: Option<String>,
     /// Its description, of at most 1000 characters.
     pub description: Option<String>,
-    /// Its picture.
+    /// Its picture: an address, or the `url` or `s3_key` of a picture that the caller has uploaded.
     pub avatar_url: Option<String>,
     /// Whether the caller wants to hear nothing of it.
     #[serde(alias = "muted")]
@@ -222,6 +223,9 @@ pub struct SendMessage {
     pub idempotency_key: Option<String>,
     /// The message that it answers, of the same conversation; absent or empty where it answers none.
     pub reply_to_message_id: Option<String>,
+    /// The message that begins the thread in which it is said, or any message of that thread; absent or empty where it is in
+    /// none. Whoever answers a message of a thread is in that thread anyway.
+    pub thread_root_message_id: Option<String>,
     /// A file or a place; the text is its caption then, and may be missing.
     #[serde(flatten)]
     pub carrying: Carrying,
@@ -233,10 +237,14 @@ impl SendMessage {
     /// # Errors
     /// When there is no text, or something that is not carried yet.
     pub fn said(self) -> Result<Said, ApiError> {
-        let reply_to = match self.reply_to_message_id.as_deref() {
-            None | Some("") => None,
-            Some(id) => Some(id.parse().map_err(|_| invalid("reply_to_message_id must be a UUID"))?),
-        };
+        let reply_to = named(
+            self.reply_to_message_id.as_deref(),
+            "reply_to_message_id must be a UUID",
+        )?;
+        let thread = named(
+            self.thread_root_message_id.as_deref(),
+            "thread_root_message_id must be a UUID",
+        )?;
         let style = style(self.style.as_deref())?.unwrap_or_default();
         let plain = self.content.or(self.plaintext);
         let text = Text {
@@ -247,13 +255,23 @@ impl SendMessage {
                 None => return Err(invalid("content is missing")),
             },
             formatted: self.formatted_content.filter(|html| !html.is_empty()),
+            everybody: false,
             media: None,
         };
         Ok(Said {
             text,
             idempotency_key: self.idempotency_key,
             reply_to,
+            thread,
         })
+    }
+}
+
+/// A message that is named, or none.
+fn named(id: Option<&str>, complaint: &str) -> Result<Option<MessageId>, ApiError> {
+    match id {
+        None | Some("") => Ok(None),
+        Some(id) => Ok(Some(id.parse().map_err(|_| invalid(complaint))?)),
     }
 }
 

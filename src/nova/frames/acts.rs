@@ -20,6 +20,7 @@ pub(super) fn edited(entry: &FeedEntry, by: UserId, message: &Message, ghosts: &
         ("style", style(message.text.style).map(Value::from)),
         ("edited_at", message.edited_at.map(time).map(Value::from)),
         ("mentions", (!mentions.is_empty()).then(|| json!(mentions))),
+        ("mentions_room", message.text.everybody.then_some(Value::from(true))),
     ];
     for (key, value) in optional {
         if let (Some(value), Some(own)) = (value, own.as_object_mut()) {
@@ -59,12 +60,24 @@ pub(super) fn frame(entry: &FeedEntry, change: &Change) -> Option<Value> {
             json!({ "message_id": message, "emoji": emoji, "reaction_id": reaction }),
         ),
         Change::UnreactedAll { by, message } => ("reaction.removed_all", by, json!({ "message_id": message })),
+        Change::Pinned { by, message } => (
+            "message.pinned",
+            by,
+            json!({ "message_id": message, "pinned_by": by, "pinned_at": time(entry.at) }),
+        ),
+        Change::Unpinned { by, message } => (
+            "message.unpinned",
+            by,
+            json!({ "message_id": message, "unpinned_by": by }),
+        ),
         Change::Created { .. }
         | Change::Updated { .. }
         | Change::Deleted { .. }
         | Change::MemberJoined { .. }
         | Change::MemberLeft { .. }
         | Change::RoleChanged { .. }
+        | Change::Knocked { .. }
+        | Change::KnockAnswered { .. }
         | Change::Requested { .. }
         | Change::Answered { .. }
         | Change::LocationStopped { .. }

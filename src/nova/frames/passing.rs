@@ -62,6 +62,11 @@ pub(super) fn presence(seen: &Seen, at: Timestamp) -> Value {
     frame
 }
 
+/// `relationship.updated`, which no old client knows.
+pub(super) fn block(user: UserId, blocks: bool, at: Timestamp) -> Value {
+    json!({ "type": "relationship.updated", "timestamp": time(at), "user_id": user, "is_blocking": blocks })
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::{TimeZone, Utc};
@@ -110,6 +115,7 @@ mod tests {
         };
         insta::assert_json_snapshot!(json!({
             "read": read(&entry, ALICE, message, 42),
+            "blocks": block(ALICE, true, at(32)),
             "begins": typing(&typist(true), at(31)),
             "ends": typing(&typist(false), at(32)),
             "presence": presence(&seen, at(33)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{frame, time};
-use crate::domain::feed::FeedEntry;
+use crate::domain::feed::{Change, FeedEntry};
 use crate::domain::ids::UserId;
 use crate::domain::media::Place;
 use crate::domain::message::Message;
@@ -26,6 +26,26 @@ pub(super) fn answered(entry: &FeedEntry, answer: Answer) -> Value {
     frame(entry, "message_request.answered", entry.audience, own)
 }
 
+/// `member.knocked` and `member.knock_answered`, for those who may let somebody in; nothing for what is neither. As in the
+/// other frames of members, `user_id` is who knocks, and `sender_id` who did it.
+pub(super) fn knock(entry: &FeedEntry, change: &Change) -> Option<Value> {
+    if let Change::Knocked {
+        user,
+        username,
+        display_name,
+        reason,
+    } = change
+    {
+        let own = json!({ "username": username, "display_name": display_name, "reason": reason });
+        return Some(frame(entry, "member.knocked", Some(*user), own));
+    }
+    if let Change::KnockAnswered { by, user, answer } = change {
+        let own = json!({ "user_id": user, "status": answer.as_str() });
+        return Some(frame(entry, "member.knock_answered", Some(*by), own));
+    }
+    None
+}
+
 /// `location.shared`, beside the message that says it.
 pub(super) fn shared(entry: &FeedEntry, message: &Message, place: &Place) -> Value {
     let (latitude, longitude) = place.degrees();
@@ -41,11 +61,14 @@ mod tests {
     use chrono::{TimeZone, Utc};
     use uuid::Uuid;
 
+    use super::super::change_frames;
     use super::*;
-    use crate::domain::feed::{Change, Cursor, FeedEvent};
+    use crate::domain::clock::SystemClock;
+    use crate::domain::feed::{Cursor, FeedEvent};
     use crate::domain::ids::{ConversationId, MessageId};
     use crate::domain::media::Media;
     use crate::domain::message::Text;
+    use crate::nova::media::Links;
 
     const ALICE: UserId = UserId(Uuid::from_u128(0xA11CE));
     const BOB: UserId = UserId(Uuid::from_u128(0xB0B));
@@ -98,5 +121,24 @@ mod tests {
             answered(&entry(), Answer::Withdrawn),
             shared(&entry(), &here, &place),
         ]);
+    }
+
+    #[test]
+    fn who_knocks_is_told() {
+        let url = "https://nova.example.org/".parse().unwrap();
+        let day = std::time::Duration::from_hours(24);
+        let links = Links::new(&url, b"secret", day, std::sync::Arc::new(SystemClock));
+        let knocked = Change::Knocked {
+            user: ALICE,
+            username: "@alice:example.org".to_owned(),
+            display_name: "Alice".to_owned(),
+            reason: Some("May I?".to_owned()),
+        };
+        let let_in = Change::KnockAnswered {
+            by: BOB,
+            user: ALICE,
+            answer: Answer::Accepted,
+        };
+        insta::assert_json_snapshot!([knocked, let_in].map(|change| change_frames(&entry(), &change, &links)));
     }
 }

@@ -82,6 +82,7 @@ async fn add(
         text,
         idempotency_key: Some(format!("attachment:{key}")),
         reply_to: None,
+        thread: None,
     };
     let place = ConversationId(conversation);
     let sent = state.bridge.send_message(caller.user, place, said).await?;

@@ -116,6 +116,7 @@ async fn send(
         text: Text::carrying(media, ""),
         idempotency_key: request.idempotency_key,
         reply_to: None,
+        thread: None,
     };
     let place = ConversationId(conversation);
     let sent = state.bridge.send_message(caller.user, place, said).await?;

@@ -11,11 +11,13 @@ use super::extract::{Json, Params, Path};
 use super::failures::Failures;
 use super::read;
 use crate::bridge::conversations::Looks;
+use crate::bridge::media::Origin;
 use crate::domain::ids::ConversationId;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
 use crate::nova::dto::Success;
 use crate::nova::dto::conversations::{Conversation, Conversations};
+use crate::nova::dto::media::origin_of_url;
 use crate::nova::dto::requests::{CreateGroup, OpenConversation, OpenMatrix, Settings, Wanted};
 use crate::nova::error::ApiError;
 use crate::store::lists::{self, Which};
@@ -98,7 +100,10 @@ pub(super) async fn open_any(
     };
     let id = match request.wanted(is_caller)? {
         Wanted::Direct(other) => state.bridge.open_direct(caller.user, &other).await?.0,
-        Wanted::Group(looks, members) => state.bridge.create_group(caller.user, looks, &members).await?,
+        Wanted::Group(mut looks, members) => {
+            looks.avatar_url = picture(state, caller, looks.avatar_url).await?;
+            state.bridge.create_group(caller.user, looks, &members).await?
+        }
     };
     read::conversation(state, caller.user, id).await
 }
@@ -152,7 +157,7 @@ pub(super) async fn make_group(
     let looks = Looks {
         name: Some(request.name),
         description: request.description,
-        avatar_url: request.avatar_url,
+        avatar_url: picture(state, caller, request.avatar_url).await?,
     };
     let id = state
         .bridge
@@ -184,6 +189,18 @@ async fn create_group_short(
     create_group(state, caller, request).await
 }
 
+/// A picture as everybody can have it: links to an upload of the caller's end after a while, its place in Matrix does not.
+async fn picture(state: &NovaState, caller: &Caller, avatar_url: Option<String>) -> Result<Option<String>, ApiError> {
+    let origin = avatar_url
+        .as_deref()
+        .map(|url| origin_of_url(url, &state.links, &state.bridge));
+    match origin {
+        Some(Ok(Origin::Upload(id))) => Ok(Some(state.bridge.brought_picture(id, caller.user).await?)),
+        // Whatever else it is, the bridge checks it.
+        Some(Ok(Origin::Url(_) | Origin::Object(_)) | Err(_)) | None => Ok(avatar_url),
+    }
+}
+
 /// Changes a group, and how the caller keeps it.
 pub(super) async fn change(
     state: &NovaState,
@@ -193,7 +210,8 @@ pub(super) async fn change(
 ) -> Result<Json<Success>, ApiError> {
     let id = ConversationId(id);
     let keeping = settings.keeping();
-    if let Some(looks) = settings.looks() {
+    if let Some(mut looks) = settings.looks() {
+        looks.avatar_url = picture(state, caller, looks.avatar_url).await?;
         state.bridge.update_conversation(caller.user, id, looks).await?;
     }
     if let Some(keeping) = keeping {

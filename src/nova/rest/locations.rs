@@ -45,6 +45,7 @@ async fn share(
         ),
         idempotency_key: request.idempotency_key,
         reply_to: None,
+        thread: None,
     };
     let said = state
         .bridge

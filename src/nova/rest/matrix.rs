@@ -1,6 +1,7 @@
 //! `/api/v2/matrix`: which Matrix room belongs to which conversation, of the caller's own (nova-client-protocol §6.5).
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use crate::store::{conversations, lists};
 pub(super) fn router() -> OpenApiRouter<NovaState> {
     OpenApiRouter::new()
         .routes(routes!(config))
-        .routes(routes!(rooms))
+        .routes(routes!(rooms, map_room))
         .routes(routes!(room))
         .routes(routes!(conversation_of_room))
         .routes(routes!(token))
@@ -112,7 +113,7 @@ async fn token(
 }
 
 /// A conversation and its room.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Mapping {
     #[schema(example = "c7e41a52-0b9d-4f38-8d16-5a3e9c2b7f04")]
     conversation_id: Uuid,
@@ -138,6 +139,28 @@ async fn rooms(State(state): State<NovaState>, caller: Caller) -> Result<Json<Ma
     Ok(Json(Mappings {
         mappings: found.into_iter().map(mapping).collect(),
     }))
+}
+
+/// Says which room is that of a conversation which has none: the caller made it with their own Matrix login. Everybody in
+/// it must be a member of the conversation; who is missing is invited. A group's admins only.
+#[utoipa::path(post, path = "/rooms", tag = "matrix", request_body = Mapping,
+    responses((status = 201, body = Saved), Failures))]
+async fn map_room(
+    State(state): State<NovaState>,
+    caller: Caller,
+    Json(mapping): Json<Mapping>,
+) -> Result<(StatusCode, Json<Saved>), ApiError> {
+    let id = ConversationId(mapping.conversation_id);
+    state.bridge.map_room(caller.user, id, &mapping.room_id).await?;
+    let message = "Room mapping saved successfully";
+    Ok((StatusCode::CREATED, Json(Saved { message })))
+}
+
+/// Done.
+#[derive(Debug, Serialize, ToSchema)]
+struct Saved {
+    #[schema(example = "Room mapping saved successfully")]
+    message: &'static str,
 }
 
 /// A room, if there is one.

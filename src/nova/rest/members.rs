@@ -60,7 +60,11 @@ async fn list(
     let mut connection = state.bridge.store().read().await?;
     let listed = lists::list_members(&mut connection, &[id], limit, offset).await?;
     let total = lists::count_members(&mut connection, id).await?;
-    let members = listed.iter().map(|member| read::shown_member(&state, member)).collect();
+    let unseen = read::Unseen::among(&mut connection, caller.user, &listed).await?;
+    let members = listed
+        .iter()
+        .map(|member| read::shown_member(&state, &unseen, member))
+        .collect();
     Ok(Json(Members { members, total }))
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::extract::{Json, Params, Path};
 use super::failures::Failures;
 use super::read::{self, MessagesAsked};
-use super::{acts, forward, reactions};
+use super::{acts, forward, pins, reactions, threads};
 use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
 use crate::domain::media::Media;
@@ -31,6 +31,11 @@ pub(super) fn shared() -> OpenApiRouter<NovaState> {
         .routes(routes!(forward::forward))
         .routes(routes!(reactions::list, reactions::add))
         .routes(routes!(reactions::remove))
+        .routes(routes!(pins::list))
+        .routes(routes!(pins::list_among_messages))
+        .routes(routes!(pins::pin, pins::unpin))
+        .routes(routes!(pins::pin_in_conversation, pins::unpin_in_conversation))
+        .routes(routes!(threads::get))
 }
 
 /// The routes in the shape of the first service.

@@ -132,7 +132,9 @@ async fn set_dm_permission(
     responses((status = 200, body = Vec<MessageRequest>), Failures))]
 async fn list_requests(State(state): State<NovaState>, caller: Caller) -> Result<Json<Vec<MessageRequest>>, ApiError> {
     let requests = state.bridge.requests(caller.user).await?;
-    Ok(Json(requests.into_iter().map(MessageRequest::from).collect()))
+    let public_url = &state.settings.public_url;
+    let shown = requests.into_iter().map(|it| MessageRequest::new(it, public_url));
+    Ok(Json(shown.collect()))
 }
 
 /// What is no id names no request.

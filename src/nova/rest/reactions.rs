@@ -11,15 +11,19 @@ use super::failures::Failures;
 use super::messages::message_id;
 use super::read;
 use crate::bridge::messages::Taken;
-use crate::domain::ids::ActId;
+use crate::domain::ids::{ActId, MessageId};
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
 use crate::nova::dto::Success;
 use crate::nova::dto::messages::{Reaction, Reactions};
 use crate::nova::dto::requests::React;
 use crate::nova::error::{ApiError, ErrorBody};
+use crate::store::acts;
 
-/// The reactions to a message.
+/// The most people who are named of those who reacted in the same way.
+const NAMED: i64 = 50;
+
+/// The reactions to a message, and who made them.
 #[utoipa::path(get, path = "/messages/{message_id}/reactions", tag = "messages", params(("message_id" = Uuid, Path)),
     responses((status = 200, body = Reactions), Failures))]
 pub(super) async fn list(
@@ -28,10 +32,9 @@ pub(super) async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<Reactions>, ApiError> {
     let message = read::message(&state, caller.user, None, message_id(&id)?).await?;
-    Ok(Json(Reactions {
-        message_id: message.id,
-        reactions: message.reactions,
-    }))
+    let mut connection = state.bridge.store().read().await?;
+    let reactors = acts::reactors(&mut connection, MessageId(message.id), NAMED).await?;
+    Ok(Json(Reactions::new(message, reactors)))
 }
 
 /// Reacts to a message. The same reaction again changes nothing.

@@ -1,6 +1,6 @@
 //! What several routes read, and who may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 use uuid::Uuid;
@@ -12,17 +12,18 @@ use crate::nova::NovaState;
 use crate::nova::dto::conversations::Conversation;
 use crate::nova::dto::media::Attachment;
 use crate::nova::dto::members::Member;
-use crate::nova::dto::messages::Message;
+use crate::nova::dto::messages::{Message, Pinned, PinnedMessages};
 use crate::nova::error::ApiError;
+use crate::store::Session;
 use crate::store::lists::Which;
 use crate::store::messages::Page;
-use crate::store::{acts, conversations, lists, media, messages};
+use crate::store::{acts, blocks, conversations, lists, media, messages, pins, threads};
 
 /// How many members a conversation shows in a list.
 const MEMBERS_SHOWN: i64 = 50;
 
 /// The newest messages where nothing else is asked for, and the most of them.
-const MESSAGES: (i64, i64) = (50, 200);
+pub(super) const MESSAGES: (i64, i64) = (50, 200);
 
 /// A number of things between one and `most`; more are cut, none at all makes no sense.
 pub(crate) fn limit(asked: Option<i64>, usual: i64, most: i64) -> Result<i64, ApiError> {
@@ -50,10 +51,43 @@ pub(crate) async fn takes_part(state: &NovaState, id: ConversationId, user: User
     }
 }
 
-/// A member as everybody sees them.
-pub(crate) fn shown_member(state: &NovaState, member: &lists::ListedMember) -> Member {
-    let presence = state.bridge.presence_of(member.person.id, member.person.is_nova);
-    Member::new(member, presence, &state.settings.public_url)
+/// Of which members somebody is not shown whether they are there and what they have read, because one of the two blocks
+/// the other: the latter in direct conversations only, as in frames.
+pub(crate) struct Unseen {
+    apart: HashSet<UserId>,
+    hushed: HashSet<(ConversationId, UserId)>,
+}
+
+impl Unseen {
+    /// Of these members, those whom `viewer` does not see.
+    pub(crate) async fn among(
+        connection: &mut Session,
+        viewer: UserId,
+        members: &[lists::ListedMember],
+    ) -> Result<Self, ApiError> {
+        let ids: Vec<Uuid> = members.iter().map(|member| member.person.id.0).collect();
+        let apart = blocks::apart(connection, viewer, &ids).await?;
+        let places = members.iter().map(|member| (member.conversation, member.person.id));
+        let places: Vec<_> = places.filter(|(_, user)| apart.contains(user)).collect();
+        let hushed = if places.is_empty() {
+            HashSet::new()
+        } else {
+            blocks::hushed(connection, &places).await?
+        };
+        Ok(Self { apart, hushed })
+    }
+}
+
+/// A member as somebody sees them.
+pub(crate) fn shown_member(state: &NovaState, unseen: &Unseen, member: &lists::ListedMember) -> Member {
+    let user = member.person.id;
+    let presence = state.bridge.presence_of(user, member.person.is_nova);
+    let presence = presence.filter(|_| !unseen.apart.contains(&user));
+    let mut shown = Member::new(member, presence, &state.settings.public_url);
+    if unseen.hushed.contains(&(member.conversation, user)) {
+        shown.last_read_sequence = 0;
+    }
+    shown
 }
 
 /// Conversations of `user` with their first members.
@@ -68,11 +102,12 @@ pub(crate) async fn conversations(
     let summaries = lists::of_user(&mut connection, user, which, limit, offset).await?;
     let ids: Vec<ConversationId> = summaries.iter().map(|summary| summary.id).collect();
     let listed = lists::list_members(&mut connection, &ids, MEMBERS_SHOWN, 0).await?;
+    let unseen = Unseen::among(&mut connection, user, &listed).await?;
     drop(connection);
     let public_url = &state.settings.public_url;
     let mut members: BTreeMap<ConversationId, Vec<Member>> = BTreeMap::new();
     for member in &listed {
-        let shown = shown_member(state, member);
+        let shown = shown_member(state, &unseen, member);
         members.entry(member.conversation).or_default().push(shown);
     }
     let shown = |summary: lists::Summary| {
@@ -197,6 +232,26 @@ pub(crate) async fn message(
     shown(state, user, vec![found]).await?.pop().ok_or_else(none)
 }
 
+/// What is pinned in a conversation.
+pub(crate) async fn pinned(
+    state: &NovaState,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<PinnedMessages, ApiError> {
+    takes_part(state, conversation, user).await?;
+    let mut connection = state.bridge.store().read().await?;
+    let pins = pins::list(&mut connection, conversation).await?;
+    let ids: Vec<MessageId> = pins.iter().map(|pin| pin.message).collect();
+    let mut found = messages::among(&mut connection, &ids).await?;
+    drop(connection);
+    found.sort_by_key(|message| ids.iter().position(|id| *id == message.id));
+    Ok(PinnedMessages {
+        conversation_id: conversation.0,
+        messages: shown(state, user, found).await?,
+        pins: pins.into_iter().map(|pin| Pinned::new(pin, conversation)).collect(),
+    })
+}
+
 /// Messages as `user` sees them.
 pub(crate) async fn shown(
     state: &NovaState,
@@ -212,10 +267,18 @@ pub(crate) async fn shown(
         messages::notes(&mut connection, user, &own).await?
     };
     let tallies = acts::tallies(&mut connection, user, &all).await?;
+    let roots: Vec<String> = found.iter().filter_map(|it| it.event_id.clone()).collect();
+    let mut places: Vec<Uuid> = found.iter().map(|it| it.conversation.0).collect();
+    places.dedup();
+    let answers = threads::answers(&mut connection, &places, &roots).await?;
     let attached = media::attached(&mut connection, &all).await?;
     drop(connection);
     let mut shown = Message::list(found, user, notes, tallies, &state.links, state.bridge.ghosts());
     for message in &mut shown {
+        let here = |it: &&threads::Answers| {
+            it.conversation.0 == message.conversation_id && Some(&it.root) == message.matrix_event_id.as_ref()
+        };
+        message.thread_answers = answers.iter().find(here).map_or(0, |it| it.count);
         let added = attached.iter().filter(|it| it.to.0 == message.id);
         message
             .attachments

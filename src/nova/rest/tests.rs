@@ -10,6 +10,7 @@ mod members;
 mod messages;
 mod pages;
 mod people;
+mod pins;
 mod surface;
 
 pub(crate) use app::{ALICE, Answer, App, BOB, CAROL};

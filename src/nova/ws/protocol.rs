@@ -204,23 +204,27 @@ fn send(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
         Some(name) => Style::parse(&name).ok_or_else(|| Refused::invalid("style is plain, notice or emote"))?,
         None => Style::Plain,
     };
-    let reply_to = match text("reply_to_message_id")?.filter(|id| !id.is_empty()) {
+    let named = |key: &str| match text(key)?.filter(|id| !id.is_empty()) {
         Some(id) => {
             let id = id.parse();
-            Some(id.map_err(|_| Refused::invalid("reply_to_message_id must be a UUID"))?)
+            Ok(Some(id.map_err(|_| Refused::invalid(format!("{key} must be a UUID")))?))
         }
-        None => None,
+        None => Ok(None),
     };
+    let reply_to = named("reply_to_message_id")?;
+    let thread = named("thread_root_message_id")?;
     let formatted = text("formatted_content")?;
     let said = Said {
         text: Text {
             style,
             plain,
             formatted,
+            everybody: false,
             media: None,
         },
         idempotency_key: text("idempotency_key")?,
         reply_to,
+        thread,
     };
     Ok(ClientFrame::Send { conversation, said })
 }
@@ -251,7 +255,7 @@ mod tests {
             Ok(ClientFrame::Ack(Cursor { position: 5, n: 1 }))
         );
         let send = json!({ "type": "message.send", "conversation_id": id, "content": "hi", "request_id": 7,
-            "reply_to_message_id": id });
+            "reply_to_message_id": id, "thread_root_message_id": id });
         assert_eq!(
             read(&send.to_string()),
             (
@@ -262,6 +266,7 @@ mod tests {
                         text: Text::plain("hi"),
                         idempotency_key: None,
                         reply_to: Some(MessageId(Uuid::from_u128(1))),
+                        thread: Some(MessageId(Uuid::from_u128(1))),
                     },
                 })
             )
@@ -348,6 +353,7 @@ mod tests {
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "style": "loud" }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "idempotency_key": 5 }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "reply_to_message_id": "x" }),
+            json!({ "type": "message.send", "conversation_id": id, "content": "x", "thread_root_message_id": "x" }),
         ] {
             assert!(read_json(&frame).is_err(), "{frame}");
         }

@@ -9,7 +9,7 @@ use crate::domain::act::{EarlyAct, Reaction, Version};
 use crate::domain::ids::{ActId, ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Acts, Subject, Target};
 use crate::store::sealer::{What, report};
-use crate::store::{Session, StoreError};
+use crate::store::{Session, StoreError, pins};
 
 /// What the events of a transaction name.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Named {
     pub acts: Vec<Uuid>,
     /// Our messages, by their markers, and all that is done to events of this transaction.
     pub messages: Vec<Uuid>,
+    /// Conversations of which the whole list of what is pinned is set.
+    pub lists: Vec<Uuid>,
 }
 
 /// What waits for these events, and for what waits for them, in the order of its coming.
@@ -66,6 +68,7 @@ pub async fn read(connection: &mut PgConnection, named: &Named, early: Vec<Early
         .map(|target| target.message().0)
         .chain(named.messages.iter().copied())
         .collect();
+    acts.pins = pins::standing(connection, &named.lists, &messages).await?;
     if messages.is_empty() {
         return Ok(acts);
     }

@@ -54,6 +54,46 @@ pub async fn tallies(
         .collect())
 }
 
+/// Somebody who reacted to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reactor {
+    /// What with.
+    pub emoji: String,
+    /// Who.
+    pub user: UserId,
+    /// What others call them.
+    pub name: Option<String>,
+}
+
+/// Who reacted to a message: of each emoji the first `most` people, the first one first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn reactors(
+    connection: &mut PgConnection,
+    message: MessageId,
+    most: i64,
+) -> Result<Vec<Reactor>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT r.emoji, r.user_id, coalesce(u.display_name, u.username) AS name
+           FROM (SELECT id, emoji, user_id, created_at,
+                        row_number() OVER (PARTITION BY emoji ORDER BY created_at, id) AS place
+                 FROM message_reactions WHERE message_id = $1 AND removed_at IS NULL) AS r
+           LEFT JOIN users AS u ON u.id = r.user_id
+           WHERE r.place <= $2 ORDER BY r.created_at, r.id"#,
+        message.0,
+        most
+    )
+    .fetch_all(connection)
+    .await?;
+    let reactors = rows.into_iter().map(|row| Reactor {
+        emoji: row.emoji,
+        user: UserId(row.user_id),
+        name: row.name,
+    });
+    Ok(reactors.collect())
+}
+
 /// Somebody's reactions to a message.
 ///
 /// # Errors
@@ -115,7 +155,7 @@ pub struct OutgoingEdit {
 /// When Postgres fails.
 pub async fn outgoing_edit(connection: &mut Session, id: ActId) -> Result<Option<OutgoingEdit>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT m.id AS message, m.matrix_event_id, v.style, v.content, v.formatted,
+        r#"SELECT m.id AS message, m.matrix_event_id, v.style, v.content, v.formatted, v.mentions_room,
                   (m.edited_at IS NOT DISTINCT FROM v.written_at) AS "is_shown!",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM message_versions AS v JOIN messages AS m ON m.id = v.message_id WHERE v.id = $1"#,
@@ -140,6 +180,7 @@ pub async fn outgoing_edit(connection: &mut Session, id: ActId) -> Result<Option
                     .open(What::Content, message, &row.content)
                     .map_err(|_| wrong("message_versions", "content"))?,
                 formatted: formatted(sealer, message, row.formatted.as_deref()),
+                everybody: row.mentions_room,
                 media: media::opened(sealer, message, row.media)?,
             },
             is_shown: row.is_shown,

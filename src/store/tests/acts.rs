@@ -53,6 +53,7 @@ fn wrote(on: &NewMessage, n: u128, seconds: i64, event: Option<&str>, body: &str
             style: Style::Emote,
             plain: body.to_owned(),
             formatted: Some(format!("<b>{body}</b>")),
+            everybody: false,
             media: None,
         },
         is_shown,
@@ -165,6 +166,15 @@ async fn reactions_are_counted_and_taken_back(pool: PgPool) {
     let tally = |emoji: &str, count, own| (emoji.to_owned(), count, own);
     assert_eq!(tallies(ANNA).await, [tally("👍", 2, true), tally("🎉", 1, true)]);
     assert_eq!(tallies(alice()).await, [tally("👍", 2, true), tally("🎉", 1, false)]);
+    for (most, expected) in [
+        (2, vec![("👍", alice()), ("👍", ANNA), ("🎉", ANNA)]),
+        (1, vec![("👍", alice()), ("🎉", ANNA)]),
+    ] {
+        let mut connection = store.read().await.unwrap();
+        let found = acts::reactors(&mut connection, said.id, most).await.unwrap();
+        let who: Vec<_> = found.iter().map(|it| (it.emoji.as_str(), it.user)).collect();
+        assert_eq!(who, expected, "the first {most} of each");
+    }
     let carried = MessageAct::Carried(act(2), "$r2".to_owned());
     acted(&store, &said, &[carried, MessageAct::TookBack(act(2))]).await;
     assert_eq!(tallies(ANNA).await, [tally("👍", 1, false), tally("🎉", 1, true)]);

@@ -37,11 +37,11 @@ fn text(marker: Option<MessageId>) -> Meaning {
 
 fn invite(target: UserId) -> Meaning {
     Meaning::Member(MemberEvent {
-        target: format!("@nova-{target}:example.org").try_into().unwrap(),
-        membership: RoomMembership::Invite,
-        display_name: None,
-        avatar_url: None,
         is_direct: true,
+        ..MemberEvent::new(
+            format!("@nova-{target}:example.org").try_into().unwrap(),
+            RoomMembership::Invite,
+        )
     })
 }
 
@@ -152,6 +152,7 @@ async fn state_is_read_with_members_names_pairs_and_room_creations_of_ours(pool:
         marker: Some(job),
         creators: Vec::new(),
         sender_is_creator: false,
+        is_space: false,
     };
     let events = [
         event("$1", "!new:x", ALICE, invite(ANNA)),

@@ -30,9 +30,9 @@ async fn entries_come_back_as_they_were_written_and_in_their_order(pool: PgPool)
         (second.cursor.position, 0, 1)
     );
     assert_eq!((first.conversation, first.audience, first.at), (id, None, at(1)));
-    let (rest, _) = feed::after(&mut connection, first.cursor, 10).await.unwrap();
+    let rest = feed_after(&mut connection, first.cursor, 10).await;
     assert_eq!(rest.entries, entries[1..]);
-    let (none, _) = feed::after(&mut connection, second.cursor, 10).await.unwrap();
+    let none = feed_after(&mut connection, second.cursor, 10).await;
     assert_eq!((none.entries.len(), none.last, none.full), (0, None, false));
 }
 
@@ -205,15 +205,17 @@ async fn an_entry_that_cannot_be_read_is_skipped_and_counts_for_the_page(pool: P
     for sequence in 1..=3 {
         write(&store, id, &saying(vec![message(id, ANNA, sequence, "x")])).await;
     }
-    let spoil = "UPDATE conversation_feed SET message_id = NULL, payload = '{\"type\":\"newer\"}'
-                 WHERE message_id = (SELECT id FROM messages WHERE sequence_number = 2)";
+    let spoil =
+        "WITH it AS (UPDATE messages SET n = NULL WHERE sequence_number = 2 RETURNING position, conversation_id)
+                 INSERT INTO conversation_feed (position, n, conversation_id, payload, created_at)
+                 SELECT position, 0, conversation_id, '{\"type\":\"newer\"}', now() FROM it";
     sqlx::query(spoil).execute(&pool).await.unwrap();
     let mut connection = store.read().await.unwrap();
     whole_feed(&mut connection).await;
     let mut cursor = Cursor::default();
     let mut read = Vec::new();
     for (limit, left) in [(2, true), (2, false)] {
-        let (all, _) = feed::after(&mut connection, cursor, limit).await.unwrap();
+        let all = feed_after(&mut connection, cursor, limit).await;
         let own = feed::of_user(&mut connection, ANNA, None, cursor, i64::MAX, limit)
             .await
             .unwrap();

@@ -48,6 +48,7 @@ async fn a_message_comes_back_whole(pool: PgPool) {
             style: Style::Emote,
             plain: "wäves 👋\nand more".to_owned(),
             formatted: Some("<b>wäves</b>".to_owned()),
+            everybody: false,
             media: None,
         },
         event_id: Some("$event".to_owned()),

@@ -70,12 +70,10 @@ async fn rows(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "SELECT concat_ws('|', r.matrix_room_id, m.sender_id, m.sequence_number, m.style, m.content, m.formatted,
                           m.version_number, m.matrix_event_id, m.delivery, m.created_at, c.last_sequence, c.updated_at,
-                          c.last_message_id = m.id, f.n, f.payload, f.audience, f.created_at,
-                          dense_rank() OVER (ORDER BY f.position))
+                          c.last_message_id = m.id, m.n, m.came_at, dense_rank() OVER (ORDER BY m.position))
          FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id
          JOIN matrix_room_mapping AS r ON r.conversation_id = c.id
-         JOIN conversation_feed AS f ON f.message_id = m.id AND f.conversation_id = c.id
-         ORDER BY f.position, f.n",
+         ORDER BY m.position, m.n",
     )
     .fetch_all(pool)
     .await
@@ -114,10 +112,6 @@ async fn it_leaves_the_rows_that_the_long_way_leaves(pool: PgPool) {
     }
     let by_the_short_way = rows(&pool).await;
     sqlx::query("DELETE FROM messages").execute(&pool).await.unwrap();
-    sqlx::query("DELETE FROM conversation_feed")
-        .execute(&pool)
-        .await
-        .unwrap();
     sqlx::query("UPDATE conversations SET last_sequence = 0, last_message_id = NULL")
         .execute(&pool)
         .await
@@ -203,8 +197,7 @@ async fn it_waits_for_a_writer_and_counts_on_from_there(pool: PgPool) {
     assert_eq!(page.iter().map(|it| it.sequence).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(page.first().map(|it| it.id), Some(first.id));
     let positions: Vec<bool> = sqlx::query_scalar(
-        "SELECT position > lag(position, 1, 0::bigint) OVER (ORDER BY m.sequence_number)
-         FROM conversation_feed AS f JOIN messages AS m ON m.id = f.message_id",
+        "SELECT position > lag(position, 1, 0::bigint) OVER (ORDER BY sequence_number) FROM messages",
     )
     .fetch_all(&pool)
     .await

@@ -1,7 +1,8 @@
 //! Who has read what, and what their rooms have to be told of it.
 
 use super::*;
-use crate::domain::message::Delivery;
+use crate::domain::act::MessageAct;
+use crate::domain::message::{Delivery, Gone};
 use crate::domain::receipt::Read;
 use crate::store::lists::Which;
 use crate::store::receipts::{self, Due};
@@ -226,4 +227,30 @@ async fn a_receipt_waits_for_its_message_to_be_in_the_room(pool: PgPool) {
         .unwrap();
     let due = claim(&store, 63).await.remove(0);
     assert_eq!((due.event, due.waits), (Some(("$6".to_owned(), 6)), false));
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn a_receipt_does_not_wait_for_what_was_taken_back_before_it_was_sent(pool: PgPool) {
+    let store = open(&pool).await;
+    let id = with_messages(&store).await;
+    let pending = |n: i64| NewMessage {
+        delivery: Some(Delivery::Pending),
+        ..message(id, BERT, n, "never mind")
+    };
+    let said = vec![pending(6), pending(7)];
+    let recalled = Gone::Recalled { by: BERT, at: at(1) };
+    let gone = said.iter().zip([Gone::Deleted, recalled]);
+    let acts = gone
+        .map(|(said, how)| MessageAct::Gone { message: said.id, how })
+        .collect();
+    write(&store, id, &saying(said)).await;
+    let effects = Effects {
+        acts,
+        ..Effects::default()
+    };
+    write(&store, id, &effects).await;
+    let mut connection = store.read().await.unwrap();
+    receipts::owe(&mut connection, read(id, ANNA, 7), at(2)).await.unwrap();
+    let due = claim(&store, 2).await.remove(0);
+    assert_eq!((due.event, due.waits), (Some(("$5".to_owned(), 5)), false));
 }

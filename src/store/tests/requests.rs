@@ -9,7 +9,7 @@ use crate::domain::ingest::{LocationShare, NewRequest, plan_plain};
 use crate::domain::media::{Media, Place};
 use crate::domain::request::{Admission, DmPermission};
 use crate::store::blocks::{self, Relation};
-use crate::store::{context, conversations, feed, locations, requests};
+use crate::store::{context, conversations, feed, locations, people, requests};
 
 const ROOM: &str = "!one:example.org";
 
@@ -197,15 +197,39 @@ fn text() -> Meaning {
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn who_blocks_and_who_is_blocked_are_apart_and_in_direct_conversations_hushed(pool: PgPool) {
+    let store = open(&pool).await;
+    let direct = made(&store, Kind::Direct, &[ANNA, alice()]).await;
+    let group = made(&store, Kind::Group, &[ANNA, alice()]).await;
+    let mut connection = store.read().await.unwrap();
+    let all = [ANNA.0, alice().0];
+    let places = [(direct, ANNA), (direct, alice()), (group, ANNA), (group, alice())];
+    let none = blocks::hushed(&mut connection, &places).await.unwrap();
+    assert!(none.is_empty());
+    blocks::block(&mut connection, ANNA, alice(), None, at(1))
+        .await
+        .unwrap();
+    for (user, other) in [(ANNA, alice()), (alice(), ANNA)] {
+        let apart = blocks::apart(&mut connection, user, &all).await.unwrap();
+        assert_eq!(apart, [other].into());
+        assert!(blocks::apart(&mut connection, user, &[]).await.unwrap().is_empty());
+        let seen = people::acquainted(&mut connection, user, &[other]).await.unwrap();
+        assert_eq!(seen, [], "whoever is there is not shown to the other one");
+    }
+    let hushed = blocks::hushed(&mut connection, &places).await.unwrap();
+    assert_eq!(hushed, [(direct, ANNA), (direct, alice())].into());
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
 async fn a_plan_knows_whose_doors_are_shut_to_those_it_is_about(pool: PgPool) {
     let store = open(&pool).await;
     let ghosts = || Ghosts::new(ruma::server_name!("example.org"));
     let invite = Meaning::Member(MemberEvent {
-        target: format!("@nova-{ANNA}:example.org").try_into().unwrap(),
-        membership: RoomMembership::Invite,
-        display_name: None,
-        avatar_url: None,
         is_direct: true,
+        ..MemberEvent::new(
+            format!("@nova-{ANNA}:example.org").try_into().unwrap(),
+            RoomMembership::Invite,
+        )
     });
     let rules = context::Rules {
         dm_permission: DmPermission::Mutuals,

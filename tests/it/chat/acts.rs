@@ -1,8 +1,10 @@
 //! What is done to messages after they were said, in each direction.
 
+mod everybody;
 mod from_matrix;
 mod hostile;
 mod mentions;
+mod threads;
 mod to_matrix;
 mod waiting;
 

@@ -18,8 +18,7 @@ async fn a_dm_that_element_opens_is_a_conversation_in_nova(pool: PgPool) {
     let (room, conversation) = direct(&bridge, &ana).await;
     let created = socket.next("conversation.created").await;
     assert_eq!(created["conversation_id"], conversation.as_str());
-    // Who Alice is was never pushed: it is read from the room, and the conversation is called after her then.
-    socket.next("conversation.updated").await;
+    // Who Alice is came with the invite.
     let event = alice.send_text(&room, "Hello\nNova 👋");
     let frame = socket.next("message.new").await;
     assert_eq!(frame["content"], "Hello\nNova 👋");

@@ -51,6 +51,7 @@ async fn an_invite_is_a_request_and_what_was_said_is_there_when_it_is_accepted(p
     let listed = requests(&ana).await;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0]["requester_matrix_user_id"], ALICE);
+    assert_eq!(listed[0]["requester_display_name"], "Alice", "as the invite shows her");
     for field in ["id", "requester_id", "message_preview", "created_at"] {
         assert_eq!(listed[0][field], told[field], "{field}");
     }
@@ -169,7 +170,10 @@ async fn a_group_asks_whoever_nova_users_and_matrix_users_bring(pool: PgPool) {
     let mut socket = ben.socket().await;
     bridge.homeserver.wait_until_pushed().await;
     let asked = requests(&ben).await;
-    assert_eq!((asked.len(), &asked[0]["type"]), (1, &json!("group")));
+    assert_eq!(
+        (asked.len(), &asked[0]["type"], &asked[0]["name"]),
+        (1, &json!("group"), &json!("Coffee"))
+    );
     // And takes back.
     alice.kick(&room, &ben.mxid);
     assert_eq!(socket.next("message_request.answered").await["status"], "withdrawn");

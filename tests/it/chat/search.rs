@@ -31,6 +31,7 @@ async fn messages_of_both_sides_are_found_by_their_words(pool: PgPool) {
     let alice = bridge.homeserver.user("@alice:example.org");
     alice.send_text(&room, "We meet at the Café at noon");
     alice.send_text(&room, "東京で会いましょう");
+    bridge.homeserver.wait_until_pushed().await;
     ana.say(&conversation, "The café is closed, it's Sunday").await;
     let here = format!("/conversations/{conversation}/messages/search");
     // The last one is in the index, so the others are.

@@ -1,9 +1,11 @@
 //! What Nova users send, as Matrix sees it.
 
+use reqwest::Method;
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::{SVG, bomb, chat, kept, ogg, picture, png};
+use crate::chat::room_of;
 use crate::support::bridge::TestBridge;
 use crate::support::homeserver::{Fault, On};
 
@@ -275,4 +277,46 @@ async fn the_homeservers_own_limit_counts(pool: PgPool) {
         .homeserver
         .fail_next(On::Upload, Fault::Status(500, "M_UNKNOWN", None));
     assert_eq!(chat.nova.bring("", "text/plain", "x").await.0, 503);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_group_wears_a_picture_that_was_uploaded(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
+    bridge.homeserver.user("@alice:example.org");
+    let (_, upload) = ana.bring("", "image/png", png()).await;
+    let group = json!({ "name": "Tea", "member_ids": ["@alice:example.org"], "avatar_url": upload["s3_key"] });
+    let (status, made) = ana.post("/conversations/groups", group).await;
+    assert_eq!(status, 201, "{made}");
+    let id = made["id"].as_str().unwrap();
+    let shown = made["avatar_url"].as_str().unwrap();
+    assert!(shown.contains(&format!("/avatars/{id}?v=")), "{shown}");
+
+    let (_, other) = ana.bring("", "image/png", picture(9, 9)).await;
+    let path = format!("/conversations/{id}/settings");
+    let change = json!({ "avatar_url": other["url"] });
+    assert_eq!(ana.request(Method::PUT, &path, Some(change)).await.0, 200);
+    let room = room_of(&bridge, id).await;
+    let mxc = bridge
+        .homeserver
+        .wait_for("the second picture", |world| {
+            let all = world.rooms.get(&room)?.timeline.iter();
+            let changes: Vec<_> = all.filter(|it| it["type"] == "m.room.avatar").collect();
+            let last = changes.last().filter(|_| changes.len() == 2)?;
+            Some(last["content"]["url"].as_str()?.to_owned())
+        })
+        .await;
+    assert!(mxc.starts_with("mxc://"), "{mxc}");
+    // The room tells of the first one as well, and of the second one last.
+    bridge.homeserver.wait_until_pushed().await;
+    let (_, now) = ana.get(&format!("/conversations/{id}")).await;
+    assert_ne!(now["avatar_url"], made["avatar_url"]);
+
+    // Not what is no picture, nor what somebody else has uploaded.
+    let (_, text) = ana.bring("", "text/plain", "notes").await;
+    let (_, his) = ben.bring("", "image/png", png()).await;
+    for (url, status) in [(&text["url"], 400), (&his["url"], 404)] {
+        let change = json!({ "avatar_url": url });
+        assert_eq!(ana.request(Method::PUT, &path, Some(change)).await.0, status);
+    }
 }

@@ -150,6 +150,12 @@ impl FakeHomeserver {
         User::new(self.shared.clone(), mxid)
     }
 
+    /// These people were in a room before the bridge heard of it.
+    pub(crate) fn were_there(&self, room: &str, people: impl Iterator<Item = String>) {
+        self.shared
+            .change(|world| people.for_each(|user| world.was_there(room, &user)));
+    }
+
     /// The next request that matches goes wrong.
     pub(crate) fn fail_next(&self, on: On, fault: Fault) {
         self.shared.change(|world| world.faults.add(on, fault, Some(1)));
@@ -176,6 +182,12 @@ impl FakeHomeserver {
 
     pub(crate) fn resume_push(&self) {
         self.shared.change(|world| world.push_paused = false);
+    }
+
+    /// From now on events say that they were sent so much later.
+    pub(crate) fn set_clock_off_by(&self, off: chrono::TimeDelta) {
+        self.shared
+            .change(|world| world.clock_is_off_by_ms = off.num_milliseconds());
     }
 
     /// What was about to be pushed is gone, as when Synapse is restarted.

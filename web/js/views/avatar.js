@@ -19,6 +19,11 @@ export function personAvatar(person, id, size) {
   return avatar({ id, name: personName(person, id), url: person?.avatar_url, size });
 }
 
+/** @param {{id: string, name?: string|null, avatar_url?: string|null}} group */
+export function groupAvatar({ id, name, avatar_url: url }, size) {
+  return avatar({ id, name: name ?? 'Group', url, group: true, size });
+}
+
 const PRESENCE = { online: 'Online', unavailable: 'Away', offline: 'Offline' };
 
 /** A picture with a dot that says whether they are there, where anybody knows. */

@@ -1,11 +1,13 @@
 /** The middle pane: header, messages, composer; or what stands there while there is nothing to show. */
 import { h, hidden, icon, iconButton, logo } from '../dom.js';
+import { sideThread } from '../side.js';
 import { EMPTY_THREAD } from '../thread.js';
 import { typingText } from '../typing.js';
 import { createChatHeader } from './chat-header.js';
 import { createComposer } from './composer.js';
 import { typingNames } from './list-item.js';
 import { createMessages } from './messages.js';
+import { createPins } from './pins.js';
 import { createSearch } from './search.js';
 
 /** So long a word about what went wrong stays. */
@@ -19,16 +21,19 @@ export function createChat(session, { onBack, onMembers }) {
   let shown = null;
   const header = createChatHeader(session, { onBack, onMembers, onSearch: toggleSearch });
   const composer = createComposer(session, { say });
-  const messages = createMessages(session, { onReply: composer.reply, onEdit: composer.edit, say });
+  const messages = createMessages(session, { onReply: composer.reply, onEdit: composer.edit, onThread: (entry) => openThread(entry), say });
   const search = createSearch(session, {
     label: 'Search in this chat', id: 'chat-search', conversationId: () => shown, onOpen: (_id, messageId) => messages.jumpTo(messageId),
   });
   const searchBar = h('div', { class: 'chat-search', hidden: true, onkeydown: onSearchKey }, search.field, iconButton('close', 'Close search', () => toggleSearch()), search.results);
+  const pins = createPins({ onJump: (messageId) => messages.jumpTo(messageId) });
+  const threadTitle = h('h3', { class: 'grow', tabindex: '-1' }, 'Thread');
+  const threadBar = h('div', { class: 'thread-bar', hidden: true, 'data-testid': 'thread' }, icon('chat'), threadTitle, iconButton('close', 'Close the thread', () => session.threads.close(), { 'data-testid': 'thread-close' }));
   const place = h('div', { class: 'chat-place' });
   const typing = h('p', { class: 'typing', role: 'status', 'data-testid': 'typing' });
   const toast = h('p', { class: 'toast', role: 'alert', hidden: true });
   const dropHere = h('div', { class: 'drop-here', 'aria-hidden': 'true' }, icon('attach'), 'Drop files to send them');
-  const conversation = h('div', { class: 'chat-conversation' }, header.element, searchBar, messages.element, place, toast, typing, composer.element, dropHere);
+  const conversation = h('div', { class: 'chat-conversation' }, header.element, searchBar, threadBar, pins.element, messages.element, place, toast, typing, composer.element, dropHere);
   const welcome = h('div', { class: 'welcome' }, logo(), h('p', {}, 'Choose a chat, or start a new one.'));
   const element = h('main', { class: 'pane chat-pane' }, conversation, welcome);
   takeDrops(conversation, (files) => composer.attach(files));
@@ -41,15 +46,26 @@ export function createChat(session, { onBack, onMembers }) {
       shown = null;
       return;
     }
-    const thread = state.threads[current.id] ?? EMPTY_THREAD;
+    const whole = state.threads[current.id] ?? EMPTY_THREAD;
+    const side = state.side?.id === current.id ? state.side : null;
+    const thread = side ? sideThread(side, whole) : whole;
+    threadBar.hidden = !side;
+    conversation.classList.toggle('in-thread', Boolean(side));
     if (current.id !== shown) closeSearch();
     shown = current.id;
     header.render(state, current, calls, { membersOpen });
-    messages.render(state, current, thread, calls);
-    composer.render(state, current);
+    messages.render(state, current, thread, calls, side);
+    pins.render(current.id, side ? [] : state.pins[current.id]);
+    composer.render(state, current, side);
     const types = typingText(typingNames(state, current.id));
     if (typing.textContent !== types) typing.textContent = types;
-    drawPlace(place, thread, calls.history.rows.some(({ conversationId }) => conversationId === current.id), () => session.loadNewest(current.id));
+    drawPlace(place, thread, calls.history.rows.some(({ conversationId }) => conversationId === current.id), () => (side ? session.threads.load(side.rootId) : session.loadNewest(current.id)));
+  }
+
+  function openThread(entry) {
+    session.threads.open(shown, entry);
+    // The button that was pressed is gone by then.
+    (window.matchMedia('(pointer: coarse)').matches ? threadTitle : composer.input).focus();
   }
 
   let toastTimer = null;

@@ -20,6 +20,8 @@ export function createComposer(session, { say }) {
   /** @type {Map<string, Draft>} */
   const drafts = new Map();
   let shown = null;
+  /** The thread in which one writes, if any. */
+  let thread = null;
   let uploads = [];
   const input = h('textarea', { id: 'composer', rows: '1', enterkeyhint: 'send', autocomplete: 'off', dir: 'auto', 'data-testid': 'composer' });
   const label = h('label', { class: 'sr-only', for: 'composer' });
@@ -30,16 +32,18 @@ export function createComposer(session, { say }) {
   const button = h('button', { class: 'send', 'aria-label': 'Send', title: 'Send (Enter)', 'data-testid': 'send' }, icon('send'));
   const tray = createTray(session);
   const recorder = createRecorder({
-    onDone: ({ file, voice: heard }) => session.uploads.add(shown, file, { voice: heard, send: { content: '', replyTo: takeReply() } }),
+    onDone: ({ file, voice: heard }) => session.uploads.add(shown, file, { voice: heard, send: { content: '', replyTo: takeReply(), ...inThread() } }),
     onChange: (recording) => { row.hidden = recording; },
     say,
   });
   const row = h('div', { class: 'composer-row' }, attachButton, label, input, voice, button, picker);
   const element = h('form', { class: 'composer', onsubmit: submit }, context, tray.element, recorder.element, row);
 
-  const draft = () => drafts.get(shown) ?? { text: '' };
+  const draftKey = () => (thread ? `${shown} ${thread.rootId}` : shown);
+  const draft = () => drafts.get(draftKey()) ?? { text: '' };
+  const inThread = () => (thread ? { threadRoot: thread.rootId, threadEvent: thread.rootEvent } : {});
   const change = (news) => {
-    drafts.set(shown, { ...draft(), ...news });
+    drafts.set(draftKey(), { ...draft(), ...news });
     drawContext();
   };
 
@@ -47,7 +51,7 @@ export function createComposer(session, { say }) {
     event.preventDefault();
     const text = input.value.replace(/\s+$/u, '').replace(/^\n+/, '');
     const { edit } = draft();
-    if (!shown || (text.trim() === '' && (edit || uploads.length === 0))) return;
+    if (!shown || (text.trim() === '' && (edit ? !edit.entry.file : uploads.length === 0))) return;
     if (edit) sendEdit(edit, text);
     else sendAll(text);
     input.focus();
@@ -57,16 +61,17 @@ export function createComposer(session, { say }) {
   function sendAll(text) {
     const replyTo = takeReply();
     const files = uploads;
-    if (files.length === 0) session.send(shown, text, { replyTo });
-    files.forEach(({ id }, index) => session.uploads.send(id, { content: index === 0 ? text : '', ...(index === 0 && { replyTo }) }));
+    if (files.length === 0) session.send(shown, text, { replyTo, ...inThread() });
+    files.forEach(({ id }, index) => session.uploads.send(id, { content: index === 0 ? text : '', ...(index === 0 && { replyTo }), ...inThread() }));
     write('');
   }
 
   function sendEdit(edit, text) {
     const conversation = shown;
     endContext();
-    if (text === edit.entry.content) return;
-    session.acts.edit(conversation, edit.entry, text).catch((error) => say(`Not edited: ${error.detail ?? error.message}`));
+    if (text === caption(edit.entry)) return;
+    // A file without a caption is called by its name.
+    session.acts.edit(conversation, edit.entry, text.trim() === '' ? edit.entry.file.name : text).catch((error) => say(`Not edited: ${error.detail ?? error.message}`));
   }
 
   function takeReply() {
@@ -83,9 +88,10 @@ export function createComposer(session, { say }) {
   function changed() {
     change({ text: input.value });
     const empty = input.value.trim() === '';
-    button.disabled = empty && (uploads.length === 0 || Boolean(draft().edit));
+    const { edit } = draft();
+    button.disabled = empty && (edit ? !edit.entry.file : uploads.length === 0);
     // The one or the other: there is no room for both on a phone.
-    voice.hidden = !button.disabled || !recorder.possible || Boolean(draft().edit);
+    voice.hidden = !button.disabled || !recorder.possible || Boolean(edit);
     button.hidden = button.disabled && !voice.hidden;
     // The height follows the text; the maximum is in the style sheet. While it is measured the form keeps its size:
     // the messages above would move otherwise.
@@ -121,8 +127,8 @@ export function createComposer(session, { say }) {
   }
 
   function sendPlace() {
-    const conversation = shown;
-    navigator.geolocation.getCurrentPosition(({ coords }) => session.sendLocation(conversation, coords), () => say('The browser does not tell where you are.'));
+    const [conversation, where] = [shown, inThread()];
+    navigator.geolocation.getCurrentPosition(({ coords }) => session.sendLocation(conversation, coords, where), () => say('The browser does not tell where you are.'));
   }
 
   function onPicked() {
@@ -142,7 +148,7 @@ export function createComposer(session, { say }) {
     context.hidden = !it;
     if (!it) return;
     const person = session.store.state.people[it.senderId];
-    const what = edit ? 'Edit message' : it.own ? 'Answer yourself' : `Answer ${personName(person, it.senderId)}`;
+    const what = edit ? (edit.entry.file ? 'Edit caption' : 'Edit message') : it.own ? 'Answer yourself' : `Answer ${personName(person, it.senderId)}`;
     fill(context, icon(edit ? 'edit' : 'reply'), h('div', { class: 'grow' }, h('div', { class: 'context-what' }, what), h('div', { class: 'context-text', dir: 'auto' }, inShort(it))),
       iconButton('close', edit ? 'Do not edit' : 'Do not answer', endContext, { 'data-testid': 'context-close' }));
   }
@@ -154,15 +160,18 @@ export function createComposer(session, { say }) {
     input.focus();
   }
 
-  function render(state, conversation) {
-    label.textContent = `Message to ${conversationName(conversation, state.me.id)}`;
-    input.placeholder = 'Write a message';
+  /** @param {import('../side.js').Side|null} side  the thread that is shown */
+  function render(state, conversation, side) {
+    label.textContent = side ? 'Message in the thread' : `Message to ${conversationName(conversation, state.me.id)}`;
+    input.placeholder = side ? 'Answer in the thread' : 'Write a message';
     uploads = state.uploads.filter((it) => it.conversationId === conversation.id && !it.send);
     tray.render(state.uploads.filter((it) => it.conversationId === conversation.id));
-    const drawn = `${conversation.id} ${uploads.length}`;
+    const drawn = `${conversation.id} ${side?.rootId ?? ''} ${side?.rootEvent ?? ''} ${uploads.length}`;
     if (drawn === element.dataset.drawn) return;
     element.dataset.drawn = drawn;
-    if (conversation.id !== shown) {
+    const other = side?.rootId !== thread?.rootId;
+    thread = side;
+    if (conversation.id !== shown || other) {
       recorder.cancel();
       shown = conversation.id;
       input.value = draft().text;

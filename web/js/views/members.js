@@ -3,6 +3,7 @@ import { fill, h, icon, iconButton, reconcile } from '../dom.js';
 import { conversationName, personName } from '../format.js';
 import { personAvatar, withPresence } from './avatar.js';
 import { confirm, openInvite } from './dialogs.js';
+import { createKnocks } from './knocks.js';
 import { openMenu } from './menu.js';
 import { createSettings } from './settings.js';
 
@@ -30,13 +31,14 @@ export function createMembers(session, { onClose }) {
   let current = null;
   const list = h('ul', { class: 'members' });
   const settings = createSettings(session);
+  const knocks = createKnocks(session);
   const close = iconButton('close', 'Close members and settings', onClose);
   const invite = h('button', { type: 'button', class: 'row-button', onclick: () => openInvite(session, current) }, icon('invite'), 'Invite someone');
   const leave = h('button', { type: 'button', class: 'row-button danger', onclick: onLeave }, icon('leave'), h('span', {}));
   const count = h('span', { class: 'count' });
   const element = h('aside', { class: 'pane members-pane', id: 'members', 'aria-label': 'Members' },
     h('header', { class: 'pane-header' }, h('h2', { class: 'pane-title' }, 'Members ', count), close),
-    h('div', { class: 'scroll' }, settings.element, invite, list, leave));
+    h('div', { class: 'scroll' }, settings.element, knocks.element, invite, list, leave));
 
   async function onLeave() {
     const conversation = current;
@@ -56,6 +58,7 @@ export function createMembers(session, { onClose }) {
     const own = current.members.find((member) => member.user_id === me.id);
     count.textContent = String(current.members.filter((member) => member.membership !== 'invited').length);
     settings.render(current, own);
+    knocks.render(state, current);
     invite.hidden = !group;
     leave.lastChild.textContent = group ? 'Leave group' : 'Leave chat';
     reconcile(list, sorted(current.members, me.id), {

@@ -18,16 +18,20 @@ const NEAR_TOP_PX = 500;
 
 /**
  * @param {import('../session.js').Session} session
- * @param {{onReply: (entry: object) => void, onEdit: (entry: object) => void, say: (text: string) => void}} actions
+ * @param {object} actions
+ * @param {(entry: object) => void} actions.onReply
+ * @param {(entry: object) => void} actions.onEdit
+ * @param {(entry: object) => void} actions.onThread
+ * @param {(text: string) => void} actions.say
  */
-export function createMessages(session, { onReply, onEdit, say }) {
+export function createMessages(session, { onReply, onEdit, onThread, say }) {
   const list = h('ol', { class: 'messages', onkeydown: onKey });
   const top = h('div', { class: 'history' });
   const log = h('div', { class: 'scroll log', role: 'region', 'aria-label': 'Messages', tabindex: '0', onscroll: onScroll }, top, list);
   const announcer = createAnnouncer();
   const toEnd = h('button', { type: 'button', class: 'to-end', hidden: true, onclick: () => scrollToEnd(!isFar()) }, icon('down'), h('span', {}, 'New messages'));
   const element = h('div', { class: 'log-frame' }, log, toEnd, announcer.element);
-  let shown = { id: null, firstKey: null, lastKey: null, atEnd: true, length: 0, placed: false };
+  let shown = { id: null, side: null, firstKey: null, lastKey: null, atEnd: true, length: 0, placed: false };
   // A keyboard that opens, or a composer that grows, must not push the newest message out of sight; nor must a picture
   // that comes late.
   let size = '';
@@ -38,14 +42,16 @@ export function createMessages(session, { onReply, onEdit, say }) {
   keepEnd.observe(log);
   keepEnd.observe(list);
 
-  function render(state, conversation, thread, calls) {
-    const lines = thread.state === 'ready' ? calls.history.rows.filter(({ conversationId }) => conversationId === conversation.id) : [];
+  /** @param {import('../side.js').Side|null} side  what is shown is a thread, and not all of the conversation */
+  function render(state, conversation, thread, calls, side) {
+    const lines = thread.state === 'ready' && !side ? calls.history.rows.filter(({ conversationId }) => conversationId === conversation.id) : [];
     const all = withCalls(entries(thread, state.me.id), lines, { complete: !thread.hasMore });
     const items = rows(all, { now: new Date() }, {
-      newAfter: state.marker?.id === conversation.id ? state.marker.after : null,
+      newAfter: state.marker?.id === conversation.id && !side ? state.marker.after : null,
       readers: readers(all, conversation.members, state.me.id),
     });
-    const switched = conversation.id !== shown.id;
+    const inThread = side?.rootId ?? null;
+    const switched = conversation.id !== shown.id || inThread !== shown.side;
     const atEnd = switched || (sizeOf(log) === size ? isAtEnd() : shown.atEnd);
     const last = items.findLast(({ entry }) => entry);
     const firstKey = items.find(({ entry }) => entry)?.key;
@@ -56,8 +62,8 @@ export function createMessages(session, { onReply, onEdit, say }) {
 
     if (switched) list.replaceChildren();
     list.classList.toggle('calm', !live);
-    drawTop(thread, conversation);
-    drawRows(items, { state, conversation, thread, newest: last?.key });
+    drawTop(thread, conversation, side);
+    drawRows(items, { state, conversation, thread, side, newest: last?.key });
 
     announcer.update(items, { live, name: (entry) => personName(state.people[entry.senderId], entry.senderId) });
     const placed = (!switched && shown.placed) || (thread.state === 'ready' && items.length > 0);
@@ -67,20 +73,22 @@ export function createMessages(session, { onReply, onEdit, say }) {
     else if (anchor?.isConnected) log.scrollTop += anchor.offsetTop - anchorTop;
     const more = !atEnd && !ownNew && last?.key !== shown.lastKey && live;
     if (more || (line && !isAtEnd())) offerEnd('New messages');
-    shown = { id: conversation.id, firstKey, lastKey: last?.key, atEnd: line ? isAtEnd() : atEnd || ownNew, length: items.length, placed };
-    if (placed) session.look({ atEnd: Boolean(shown.atEnd) });
+    shown = { id: conversation.id, side: inThread, firstKey, lastKey: last?.key, atEnd: line ? isAtEnd() : atEnd || ownNew, length: items.length, placed };
+    if (placed) look();
     if (!thread.error) maybeOlder();
   }
 
-  function drawRows(items, { state, conversation, thread, newest }) {
+  function drawRows(items, { state, conversation, thread, side, newest }) {
     const role = ownMember(conversation, state.me.id)?.role;
     const ask = (id) => session.acts.quoted(conversation.id, id);
+    // What begins a thread stands above it.
+    const quoted = (entry) => (side && entry.replyTo === side.rootId ? null : quotedBy(state, thread, entry, ask));
     // One stop for the tab key; the arrow keys go from there to the others.
     const stop = items.findLast(({ entry }) => entry && !entry.call && !entry.pending)?.key;
     reconcile(list, items, {
       key: ({ key }) => key,
       signature: ({ day, marker, readers: people, entry, first, last }) => day ?? JSON.stringify(marker ?? people?.map(name)
-        ?? [entry, first, last, entry.key === newest, entry.key === stop, author(state, entry), role, quotedBy(state, thread, entry, ask)]),
+        ?? [entry, first, last, entry.key === newest, entry.key === stop, author(state, entry), role, Boolean(side), quoted(entry)]),
       create: ({ day, marker, readers: people, entry }) => (
         day || marker || people || entry.call ? h('li', { class: day ? 'day' : marker ? 'new-line' : people ? 'readers' : 'message' }) : createMessage()),
       draw: (node, row) => {
@@ -91,7 +99,7 @@ export function createMessages(session, { onReply, onEdit, say }) {
         else {
           drawMessage(node, row, {
             person: state.people[row.entry.senderId], conversation, newest: row.key === newest, session, time: fullTime(row.entry.createdAt),
-            stop: row.key === stop, quoted: quotedBy(state, thread, row.entry, ask), onReply, onEdit, onJump: (id) => jumpTo(id), doing,
+            stop: row.key === stop, quoted: quoted(row.entry), onReply, onEdit, ...(!side && { onThread }), onJump: (id) => jumpTo(id), doing,
           });
         }
       },
@@ -115,8 +123,9 @@ export function createMessages(session, { onReply, onEdit, say }) {
 
   /** Shows a message in its place, and loads the history back to it where it has to. */
   async function jumpTo(messageId) {
-    const { id } = shown;
+    const { id, side } = shown;
     shown.atEnd = false;
+    if (side && !list.querySelector(`[data-message="${CSS.escape(messageId)}"]`)) session.threads.close();
     if (!await session.loadUntil(id, messageId)) return say('That message is not here any more.');
     // What was loaded is drawn by now: the store tells its listeners before anything that waits for it goes on.
     await Promise.resolve();
@@ -131,8 +140,8 @@ export function createMessages(session, { onReply, onEdit, say }) {
     return true;
   }
 
-  function drawTop(thread, conversation) {
-    const what = thread.state !== 'ready' || thread.messages.length === 0 ? 'none'
+  function drawTop(thread, conversation, side) {
+    const what = side || thread.state !== 'ready' || thread.messages.length === 0 ? 'none'
       : thread.loadingOlder ? 'loading' : thread.error ? 'failed' : thread.hasMore ? 'more' : 'start';
     if (top.dataset.drawn === what + conversation.id) return;
     top.dataset.drawn = what + conversation.id;
@@ -150,12 +159,17 @@ export function createMessages(session, { onReply, onEdit, say }) {
     shown.atEnd = isAtEnd();
     if (shown.atEnd) toEnd.hidden = true;
     else if (toEnd.hidden && isFar()) offerEnd('To the newest');
-    if (shown.placed) session.look({ atEnd: shown.atEnd });
+    if (shown.placed) look();
     maybeOlder();
   }
 
+  /** The end of a thread is not that of the conversation. */
+  function look() {
+    session.look({ atEnd: Boolean(shown.atEnd) && !shown.side });
+  }
+
   function maybeOlder() {
-    if (shown.id && log.scrollTop < NEAR_TOP_PX && log.clientHeight > 0) session.loadOlder(shown.id);
+    if (shown.id && !shown.side && log.scrollTop < NEAR_TOP_PX && log.clientHeight > 0) session.loadOlder(shown.id);
   }
 
   /** Too far to be scrolled there slowly. */

@@ -2,7 +2,7 @@
 import { fill, h, hidden, icon, reconcile } from '../dom.js';
 import { fullTime, listTime } from '../format.js';
 import { requestWords, requester } from '../requests.js';
-import { personAvatar } from './avatar.js';
+import { groupAvatar, personAvatar } from './avatar.js';
 import { confirm } from './dialogs.js';
 
 /**
@@ -43,7 +43,7 @@ export function createRequests(session, { onSelect, onEmptied }) {
     const person = requester(request, state);
     const address = person.matrix_user_id && person.matrix_user_id !== who ? person.matrix_user_id : undefined;
     fill(node.firstChild,
-      personAvatar(person, request.requester_id),
+      request.type === 'group' && request.avatar_url ? groupAvatar(request) : personAvatar(person, request.requester_id),
       h('div', { class: 'grow' },
         h('div', { class: 'line' },
           h('span', { class: 'name', dir: 'auto', title: address }, who),

@@ -12,10 +12,12 @@ export function createSettings(session) {
   const muted = toggle('is_muted', 'bellOff', 'Mute', 'No notifications, and nothing in the title');
   const archived = toggle('is_archived', 'archive', 'Archive', 'Out of the list, but not gone');
   const rename = h('button', { type: 'button', class: 'row-button', 'data-testid': 'rename', onclick: () => openRename(session, current) }, icon('edit'), 'Name and description');
+  const picker = h('input', { type: 'file', accept: 'image/*', hidden: true, 'data-testid': 'picture-input', onchange: onPicture });
+  const picture = h('button', { type: 'button', class: 'row-button', 'data-testid': 'picture', onclick: () => picker.click() }, icon('picture'), h('span', {}, 'Picture'));
   const destroy = h('button', { type: 'button', class: 'row-button danger', 'data-testid': 'delete-group', onclick: askDelete }, icon('trash'), 'Delete for everybody');
   const block = h('button', { type: 'button', class: 'row-button', 'data-testid': 'block', onclick: onBlock }, icon('block'), h('span', {}));
   const problem = h('p', { class: 'notice problem', role: 'alert', hidden: true });
-  const element = h('section', { class: 'settings', 'aria-label': 'Settings' }, about, muted.element, archived.element, problem, rename, block, destroy);
+  const element = h('section', { class: 'settings', 'aria-label': 'Settings' }, about, muted.element, archived.element, problem, rename, picture, picker, block, destroy);
 
   function toggle(name, picture, label, hint) {
     const box = h('input', { type: 'checkbox', role: 'switch', 'data-testid': name, onchange: () => change({ [name]: box.checked }) });
@@ -33,6 +35,22 @@ export function createSettings(session) {
     problem.textContent = error?.detail ?? error?.message ?? '';
     problem.hidden = !error;
     drawToggles();
+  }
+
+  async function onPicture() {
+    const [file] = picker.files;
+    const { id } = current;
+    picker.value = '';
+    if (!file || picture.disabled) return;
+    problem.hidden = true;
+    picture.disabled = true;
+    picture.lastChild.textContent = 'Uploading…';
+    const error = await session.groups.setPicture(id, file).then(() => null, (failure) => failure);
+    picture.disabled = false;
+    picture.lastChild.textContent = 'Picture';
+    if (current.id !== id) return;
+    problem.textContent = error?.detail ?? error?.message ?? '';
+    problem.hidden = !error;
   }
 
   /** A switch that was just pressed stays so until the bridge has answered, whatever is drawn meanwhile. */
@@ -82,6 +100,7 @@ export function createSettings(session) {
     about.textContent = conversation.description ?? '';
     const group = conversation.type !== 'direct';
     rename.hidden = !group || !['admin', 'owner'].includes(own?.role);
+    picture.hidden = rename.hidden;
     const person = other();
     const blocked = Boolean(person) && session.store.state.blocked.includes(person.user_id);
     block.hidden = !person;

@@ -89,6 +89,7 @@ fn creators_of_new_rooms_are_owners_whatever_the_levels_say() {
         marker: None,
         creators: vec![mxid(&ghost(ANNA))],
         sender_is_creator: true,
+        is_space: false,
     };
     model.run(&[event("$1", ROOM, ALICE, create)]);
     assert_eq!(model.rooms[&room(ROOM)].creators, [ghost(ANNA), ALICE.to_owned()]);

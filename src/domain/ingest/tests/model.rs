@@ -3,6 +3,7 @@
 
 mod acts;
 mod applying;
+mod pins;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -22,6 +23,8 @@ pub(super) struct Model {
     pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) rooms: BTreeMap<OwnedRoomId, Portal>,
     pub(super) management: HashSet<OwnedRoomId>,
+    pub(super) spaces: HashSet<OwnedRoomId>,
+    pub(super) knocks: BTreeMap<(ConversationId, UserId), Option<String>>,
     pub(super) pairs: BTreeMap<(UserId, UserId), ConversationId>,
     pub(super) moved: BTreeSet<ConversationId>,
     pub(super) messages: Vec<NewMessage>,
@@ -60,6 +63,8 @@ impl Model {
             conversations: BTreeMap::new(),
             rooms: BTreeMap::new(),
             management: HashSet::new(),
+            spaces: HashSet::new(),
+            knocks: BTreeMap::new(),
             pairs: BTreeMap::new(),
             moved: BTreeSet::new(),
             messages: Vec::new(),
@@ -202,6 +207,7 @@ impl Model {
                 | Meaning::Topic(_)
                 | Meaning::Avatar(_)
                 | Meaning::PowerLevels { .. }
+                | Meaning::Pinned { .. }
                 | Meaning::Call { .. }
                 | Meaning::RtcRing { .. }
                 | Meaning::Nothing => {}
@@ -233,6 +239,8 @@ impl Model {
         let known = |id: &UserId| Some((*id, self.people.get(id)?.clone()));
         Context {
             management: self.management.clone(),
+            spaces: self.spaces.clone(),
+            knocks: self.knocks.clone().into_iter().collect(),
             rooms,
             conversations,
             people: people

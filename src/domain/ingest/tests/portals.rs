@@ -7,6 +7,7 @@ fn create(marker: Option<OutboxId>) -> Meaning {
         marker,
         creators: Vec::new(),
         sender_is_creator: false,
+        is_space: false,
     }
 }
 
@@ -66,6 +67,7 @@ fn a_creation_that_the_sender_wrote_down_meanwhile_is_recognised() {
         marker: Some(job),
         creators: Vec::new(),
         sender_is_creator: true,
+        is_space: false,
     };
     let events = [
         event("$1", ROOM, &ghost(ANNA), creators),

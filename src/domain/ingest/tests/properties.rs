@@ -29,13 +29,15 @@ fn member() -> impl Strategy<Value = Meaning> {
         1 => Just(RoomMembership::Ban),
         1 => Just(RoomMembership::Knock),
     ];
-    (who(), how, any::<bool>(), proptest::option::of("[ab]")).prop_map(|(target, membership, is_direct, name)| {
+    let more = (any::<bool>(), proptest::bool::weighted(0.1));
+    (who(), how, more, proptest::option::of("[ab]")).prop_map(|(target, membership, more, name)| {
+        let (is_direct, to_space) = more;
         Meaning::Member(MemberEvent {
-            target: mxid(&target),
-            membership,
+            reason: name.clone(),
             display_name: name,
-            avatar_url: None,
             is_direct,
+            to_space,
+            ..MemberEvent::new(mxid(&target), membership)
         })
     })
 }
@@ -57,10 +59,11 @@ fn meaning() -> impl Strategy<Value = Meaning> {
         2 => target().prop_map(|target| redaction(&target)),
         2 => (target(), "[a-c]").prop_map(|(target, body)| answer(&body, &target, None)),
         1 => Just(Meaning::Encrypted),
-        1 => (marker, any::<bool>()).prop_map(|(id, sender_is_creator)| Meaning::Create {
+        1 => (marker, any::<bool>(), any::<bool>()).prop_map(|(id, sender_is_creator, is_space)| Meaning::Create {
             marker: id.map(OutboxId),
             creators: Vec::new(),
             sender_is_creator,
+            is_space,
         }),
         1 => proptest::option::of("[a-b]").prop_map(Meaning::Name),
         1 => (who(), 0..101_i64).prop_map(|(user, level)| powers(&[(&user, level)], 0)),
@@ -115,6 +118,7 @@ fn followed(model: &Model, start: &Model) -> BTreeMap<ConversationId, BTreeMap<U
                 members.insert(*user, member);
             }
             Some(Change::MemberLeft { user, .. }) => assert!(members.remove(user).is_some(), "only members leave"),
+            Some(Change::Deleted { .. }) => drop(known.remove(&entry.conversation)),
             Some(Change::RoleChanged { user, old, new, .. }) => {
                 let member = members.get_mut(user).expect("only members have roles");
                 assert_eq!(std::mem::replace(&mut member.role, *new), *old);
@@ -165,6 +169,18 @@ fn check(model: &Model, start: &Model) {
             assert!(state.members.contains_key(&person.user), "nobody calls from outside");
         }
     }
+    for (id, user) in model
+        .knocks
+        .keys()
+        .filter(|(id, _)| model.conversations.contains_key(id))
+    {
+        assert!(
+            !model.conversations[id].members.contains_key(user),
+            "nobody knocks from inside"
+        );
+    }
+    let is_space = |room: &OwnedRoomId| model.spaces.contains(room);
+    assert!(!model.rooms.keys().any(is_space), "no conversation is a space");
     let events: BTreeSet<_> = model.messages.iter().map(|message| &message.event_id).collect();
     assert_eq!(events.len(), model.messages.len(), "no event is applied twice");
     assert!(
@@ -189,6 +205,11 @@ fn is_nothing(effects: &Effects) -> bool {
         && effects.calls.is_empty()
         && effects.early.is_empty()
         && effects.processed.is_empty()
+        && effects.knocks.is_empty()
+        && effects.unknocked.is_empty()
+        && effects.spaces.is_empty()
+        && effects.no_spaces.is_empty()
+        && effects.dissolved.is_empty()
 }
 
 proptest! {

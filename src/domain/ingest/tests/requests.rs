@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::conversation::{Kind, Membership};
+use crate::domain::event::Shown;
 use crate::domain::request::Answer;
 
 /// A model in which Anna wants to be asked by Alice.
@@ -62,6 +63,43 @@ fn who_wants_to_be_asked_stays_invited_and_is_told_alone() {
         // The same invite, under another id and in whatever shape, asks nothing again.
         let (effects, _) = model.run(&[event("$2", ROOM, ALICE, invite)]);
         assert!(effects.requests.is_empty() && effects.feed.is_empty() && effects.jobs.is_empty());
+    }
+}
+
+#[test]
+fn a_request_shows_the_group_and_who_asks_as_the_invite_does() {
+    let shown = |target: &str, is_direct| {
+        let inviter = Some(MemberEvent {
+            display_name: Some("Alice".to_owned()),
+            avatar_url: Some("mxc://e/alice".to_owned()),
+            ..MemberEvent::new(mxid(ALICE), RoomMembership::Join)
+        });
+        let shown = Shown {
+            name: Some("Tea".to_owned()),
+            topic: Some("and biscuits".to_owned()),
+            avatar_url: Some("mxc://e/tea".to_owned()),
+            inviter,
+        };
+        Meaning::Member(MemberEvent {
+            is_direct,
+            shown: Some(Box::new(shown)),
+            ..MemberEvent::new(mxid(target), RoomMembership::Invite)
+        })
+    };
+    for (is_direct, expected) in [
+        (false, [Some("Tea"), Some("and biscuits"), Some("mxc://e/tea")]),
+        (true, [None; 3]),
+    ] {
+        let mut model = asking();
+        let (effects, _) = model.run(&[event("$1", ROOM, ALICE, shown(&ghost(ANNA), is_direct))]);
+        let made = &effects.conversations[0];
+        let looks = [&made.name, &made.description, &made.avatar_url].map(|it| it.as_deref());
+        assert_eq!(looks, expected, "a direct conversation is called after the other one");
+        let alice = &effects.people[0];
+        assert_eq!(
+            (alice.id, alice.display_name.as_deref(), alice.avatar_url.as_deref()),
+            (model.person(ALICE), Some("Alice"), Some("mxc://e/alice"))
+        );
     }
 }
 

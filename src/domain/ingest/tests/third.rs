@@ -132,6 +132,7 @@ fn what_is_known_of_the_room_stays_known() {
         marker: None,
         creators: Vec::new(),
         sender_is_creator: true,
+        is_space: false,
     };
     model.run(&[
         event("$1", OTHER_ROOM, ALICE, create),

@@ -52,6 +52,7 @@ fn each_style_of_text_is_read() {
                 style,
                 plain: "a\nb 👋".to_owned(),
                 formatted: None,
+                everybody: false,
                 media: None,
             }
         );
@@ -147,9 +148,64 @@ fn creators_count_from_room_version_12() {
 }
 
 #[test]
+fn a_space_is_known_by_its_type_and_in_an_invite() {
+    let is_space = |content: Value| {
+        matches!(
+            meaning("m.room.create", Some(""), content),
+            Meaning::Create { is_space: true, .. }
+        )
+    };
+    assert!(is_space(json!({ "type": "m.space" })));
+    for content in [json!({}), json!({ "type": "m.video" }), json!({ "type": 5 })] {
+        assert!(!is_space(content));
+    }
+    let shown = |membership: &str, state: Value| {
+        let event = json!({
+            "type": "m.room.member", "event_id": "$x", "room_id": "!r:x", "sender": "@a:x", "state_key": "@b:x",
+            "content": { "membership": membership }, "unsigned": { "invite_room_state": state },
+        });
+        match read_json(&event).unwrap().meaning {
+            Meaning::Member(member) => member.to_space,
+            other => panic!("{other:?}"),
+        }
+    };
+    let create =
+        json!({ "type": "m.room.create", "state_key": "", "sender": "@a:x", "content": { "type": "m.space" } });
+    assert!(shown("invite", json!([{ "type": "m.room.name" }, create])));
+    assert!(!shown("join", json!([create])), "an old invite of who is in");
+    for state in [json!([]), json!([5]), json!(5), json!([{ "type": "m.room.create" }])] {
+        assert!(!shown("invite", state));
+    }
+}
+
+#[test]
+fn a_knock_has_a_reason_and_an_event_that_it_takes_the_place_of() {
+    let event = json!({
+        "type": "m.room.member", "event_id": "$x", "room_id": "!r:x", "sender": "@b:x", "state_key": "@b:x",
+        "content": { "membership": "knock", "reason": "it is me\0", "displayname": "Bob" },
+        "unsigned": { "replaces_state": "$left" },
+    });
+    let Meaning::Member(member) = read_json(&event).unwrap().meaning else {
+        panic!()
+    };
+    assert_eq!(member.membership, RoomMembership::Knock);
+    assert_eq!(member.reason.as_deref(), Some("it is me\u{fffd}"));
+    assert_eq!(member.replaces.as_deref(), Some("$left"));
+    let bare = meaning(
+        "m.room.member",
+        Some("@b:x"),
+        json!({ "membership": "knock", "reason": 5 }),
+    );
+    assert_eq!(
+        bare,
+        Meaning::Member(MemberEvent::new("@b:x".try_into().unwrap(), RoomMembership::Knock))
+    );
+}
+
+#[test]
 fn power_levels_may_be_strings() {
     let content = json!({ "users": { "@a:x": "100", "@b:x": 50, "nobody": 3, "@c:x": null }, "users_default": "5" });
-    let Meaning::PowerLevels { users, default } = meaning("m.room.power_levels", Some(""), content) else {
+    let Meaning::PowerLevels { users, default, .. } = meaning("m.room.power_levels", Some(""), content) else {
         panic!()
     };
     assert_eq!((users.len(), default), (2, 5));

@@ -308,7 +308,8 @@ async fn reactions_are_made_once_listed_and_taken_back(pool: PgPool) {
     );
     assert_eq!(
         app.get(BOB, &path).await.body["reactions"],
-        json!([{ "emoji": "👍", "count": 1, "user_reacted": false }])
+        json!([{ "emoji": "👍", "count": 1, "user_reacted": false,
+            "users": [{ "user_id": ALICE, "name": "alice" }] }])
     );
     let (feed, jobs) = left(&app).await;
     let kinds: Vec<&str> = feed.iter().map(|it| it["type"].as_str().unwrap()).collect();

@@ -116,6 +116,7 @@ impl App {
             settings: BridgeSettings {
                 create_rooms: CreateRooms::Always,
                 dm_permission: crate::domain::request::DmPermission::Anyone,
+                space_per_user: false,
                 bot: user_id!("@nova:example.org").to_owned(),
                 sender: user_id!("@nova-sender:example.org").to_owned(),
                 line: ruma::owned_room_alias_id!("#nova_line:example.org"),

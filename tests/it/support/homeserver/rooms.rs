@@ -21,6 +21,19 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn knock(&mut self, room: &str, user: &str, reason: Option<&str>) -> Answer<()> {
+        let found = self.room(room)?;
+        let rule = found.content("m.room.join_rules", "");
+        if rule.is_none_or(|content| content["join_rule"] != "knock") || found.membership(user) == "ban" {
+            return forbid("You don't have permission to knock");
+        }
+        if matches!(found.membership(user), "join" | "invite") {
+            return forbid("You cannot knock on a room you are in or invited to");
+        }
+        self.set_membership(room, user, user, "knock", reason);
+        Ok(())
+    }
+
     pub(super) fn leave(&mut self, room: &str, user: &str, reason: Option<&str>) -> Answer<()> {
         if !matches!(self.room(room)?.membership(user), "join" | "invite" | "knock") {
             return forbid(format!("User {user} not in room {room}"));
@@ -58,7 +71,7 @@ impl World {
         if power(found, by) <= power(found, user) {
             return forbid("You don't have permission to remove that user");
         }
-        if !ban && !matches!(found.membership(user), "join" | "invite") {
+        if !ban && !matches!(found.membership(user), "join" | "invite" | "knock") {
             return forbid("The target user is not in the room");
         }
         self.set_membership(room, by, user, if ban { "ban" } else { "leave" }, reason);
@@ -189,7 +202,7 @@ impl World {
         if let Some(account) = self
             .accounts
             .get(user)
-            .filter(|_| matches!(membership, "join" | "invite"))
+            .filter(|_| matches!(membership, "join" | "invite" | "knock"))
         {
             if let Some(name) = &account.display_name {
                 content["displayname"] = name.as_str().into();

@@ -47,6 +47,10 @@ impl User {
         self.act("invite", |world, id| world.invite(room, id, other, None, false));
     }
 
+    pub(crate) fn knock(&self, room: &str, reason: &str) {
+        self.act("knock", |world, id| world.knock(room, id, Some(reason)));
+    }
+
     pub(crate) fn join(&self, room: &str) {
         self.act("join", |world, id| world.join(room, id));
     }

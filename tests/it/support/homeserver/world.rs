@@ -127,6 +127,8 @@ pub(crate) struct World {
     pub(crate) requests: Vec<Recorded>,
     pub(super) appservice: Option<String>,
     pub(super) push_paused: bool,
+    /// How wrong the clocks of those are who send.
+    pub(super) clock_is_off_by_ms: i64,
     pub(super) pushing: bool,
     pub(super) next_push: u64,
     pub(super) queue: VecDeque<Value>,
@@ -155,6 +157,7 @@ impl World {
             faults: Faults::default(),
             requests: Vec::new(),
             appservice: None,
+            clock_is_off_by_ms: 0,
             push_paused: false,
             pushing: false,
             next_push: 1,
@@ -231,7 +234,7 @@ impl World {
         let id = format!("$e{}:{server}", self.count());
         let mut event = json!({
             "type": event_type, "room_id": room_id, "sender": sender, "event_id": id, "content": content,
-            "origin_server_ts": SystemClock.now().timestamp_millis(), "unsigned": { "age": 1 },
+            "origin_server_ts": SystemClock.now().timestamp_millis() + self.clock_is_off_by_ms, "unsigned": { "age": 1 },
         });
         event.as_object_mut().unwrap().extend(more);
         let room = self.rooms.get_mut(room_id).unwrap();
@@ -264,8 +267,22 @@ impl World {
     }
 
     fn has_ghost(&self, room: &str) -> bool {
-        self.room(room)
-            .is_ok_and(|room| room.joined().iter().any(|user| self.in_namespace(user)))
+        let is_there = |room: &Room| {
+            let mut members = room.state.keys().filter(|(kind, _)| kind == "m.room.member");
+            members.any(|(_, user)| self.in_namespace(user) && room.membership(user) == "join")
+        };
+        self.room(room).is_ok_and(is_there)
+    }
+
+    /// Somebody has been in a room for long, and the application service was not told.
+    pub(super) fn was_there(&mut self, room: &str, user: &str) {
+        self.ensure_user(user);
+        let event = json!({
+            "type": "m.room.member", "room_id": room, "sender": user, "state_key": user, "content": { "membership": "join" },
+            "event_id": format!("$e{}:there", self.count()), "origin_server_ts": 1_700_000_000_000_u64,
+        });
+        let room = self.rooms.get_mut(room).unwrap();
+        room.state.insert(("m.room.member".to_owned(), user.to_owned()), event);
     }
 
     /// Somebody has read a room up to an event. As in Synapse, the application service is told, of its own users too.

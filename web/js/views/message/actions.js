@@ -31,9 +31,13 @@ export function openMessageMenu(anchor, it) {
   const text = entry.recalledAt ? '' : caption(entry);
   openMenu(anchor, [
     can.reply && { label: 'Reply', icon: 'reply', id: 'menu-reply', run: () => context.onReply(entry) },
-    can.edit && { label: 'Edit', icon: 'edit', id: 'menu-edit', run: () => context.onEdit(entry) },
+    can.reply && context.onThread && entry.eventId && {
+      label: entry.threadRoot || entry.answers ? 'Show the thread' : 'Answer in a thread', icon: 'chat', id: 'menu-thread', run: () => context.onThread(entry),
+    },
+    can.edit && { label: entry.file ? 'Edit caption' : 'Edit', icon: 'edit', id: 'menu-edit', run: () => context.onEdit(entry) },
     text && { label: 'Copy text', icon: 'copy', run: () => navigator.clipboard?.writeText(text) },
     entry.file?.url && { label: 'Download', icon: 'download', href: entry.file.url, download: entry.file.name },
+    can.pin && pinItem(it),
     can.recall && { label: 'Recall', icon: 'undo', id: 'menu-recall', danger: true, run: () => askRecall(it) },
     can.delete && { label: 'Delete', icon: 'trash', id: 'menu-delete', danger: true, run: () => askDelete(it) },
   ], {
@@ -46,6 +50,12 @@ export function openMessageMenu(anchor, it) {
       openPicker(anchor, (emoji) => toggle(it, emoji));
     })),
   });
+}
+
+function pinItem({ entry, context: { session, conversation, doing } }) {
+  const pinned = session.store.state.pins[conversation.id]?.some(({ id }) => id === entry.id) ?? false;
+  const run = () => doing(session.pins.set(conversation.id, entry.id, !pinned));
+  return pinned ? { label: 'Unpin', icon: 'thumbtack', id: 'menu-unpin', run } : { label: 'Pin', icon: 'thumbtack', id: 'menu-pin', run };
 }
 
 /** Reacts, or takes it back; what is refused is said. */

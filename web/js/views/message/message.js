@@ -20,11 +20,11 @@ export function createMessage() {
   const part = (name) => h('div', { class: `part ${name}` });
   const frame = {
     gutter: h('span', { class: 'gutter' }), author: part('who'), quote: part('quoted'), media: part('media'), body: part('text'),
-    bubble: h('div', { class: 'bubble' }), reactions: h('div', { class: 'reactions' }), below: part('below'), shown: null,
+    bubble: h('div', { class: 'bubble' }), reactions: h('div', { class: 'reactions' }), thread: h('div', { class: 'thread-line' }), below: part('below'), shown: null,
   };
   frame.tools = createTools(() => frame.shown);
   fill(frame.bubble, frame.quote, frame.media, frame.body);
-  const column = h('div', { class: 'column' }, frame.author, h('div', { class: 'bubble-row' }, frame.bubble, frame.tools), frame.reactions, frame.below);
+  const column = h('div', { class: 'column' }, frame.author, h('div', { class: 'bubble-row' }, frame.bubble, frame.tools), frame.reactions, frame.thread, frame.below);
   const node = h('li', { class: 'message', 'data-testid': 'message' }, frame.gutter, column);
   // A long press of a finger, the menu key, the other mouse button. On a link or a selection it is the browser's.
   frame.bubble.addEventListener('contextmenu', (event) => {
@@ -50,6 +50,7 @@ export function createMessage() {
  * @param {(entry: object) => void} context.onReply
  * @param {(entry: object) => void} context.onEdit
  * @param {(messageId: string) => void} context.onJump
+ * @param {(entry: object) => void} [context.onThread]  shows its thread; not where that is what is shown
  * @param {(work: Promise<any>) => Promise<void>} context.doing  says what went wrong
  */
 export function drawMessage(node, { entry, first, last }, context) {
@@ -76,7 +77,12 @@ export function drawMessage(node, { entry, first, last }, context) {
   draw(frame.reactions, entry.reactions?.length > 0 && entry.reactions, () => drawReactions(entry.reactions, {
     onToggle: (emoji) => toggle(frame.shown, emoji),
     onAdd: (anchor) => openPicker(anchor, (emoji) => toggle(frame.shown, emoji)),
+    onWho: (emoji) => session.acts.reactors(entry.id, emoji),
   }));
+  const answers = context.onThread && !entry.recalledAt ? entry.answers : 0;
+  draw(frame.thread, answers > 0 && answers, () => [h('button', {
+    type: 'button', class: 'thread-open', 'data-testid': 'thread-open', onclick: () => context.onThread(frame.shown.entry),
+  }, icon('chat'), answers === 1 ? '1 answer' : `${answers} answers`)]);
   const tells = last || status?.problem || entry.state === 'retrying' || entry.editedAt;
   draw(frame.below, [tells, entry.state, newest, entry.editedAt, entry.style, entry.detail, entry.createdAt],
     () => [tells && meta(entry, status, newest), status?.problem && trouble(entry, session)]);

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::Model;
+use super::pins::Pins;
 use crate::domain::act::{EarlyAct, MessageAct, Reaction, Version};
 
 #[derive(Debug, Default)]
@@ -14,6 +15,7 @@ pub(in super::super) struct Kept {
     taken_back: Vec<Reaction>,
     pub(in super::super) early: Vec<EarlyAct>,
     pub(in super::super) answers: BTreeMap<MessageId, MessageId>,
+    pub(in super::super) pins: Pins,
     /// Jobs of edits and reactions that wait in the outbox.
     pub(in super::super) sent: BTreeSet<ActId>,
 }
@@ -29,6 +31,11 @@ impl Kept {
             assert!(self.messages.contains_key(&target), "it answers what was said");
             self.answers.insert(message.id, target);
         }
+    }
+
+    pub(super) fn event_of(&self, id: MessageId) -> String {
+        let found = self.events.iter().find(|(_, it)| **it == id);
+        found.map(|(event, _)| event.clone()).unwrap()
     }
 
     pub(super) fn echoed(&mut self, id: MessageId, event: &str) {
@@ -62,6 +69,7 @@ impl Kept {
                 assert!(self.gone.insert(*message), "it goes once");
                 self.texts.remove(message);
                 self.reactions.retain(|it| it.message != *message);
+                self.pins.there.retain(|(_, it)| it.message != *message);
             }
             MessageAct::Reacted(reaction) => {
                 let same = |it: &Reaction| {
@@ -91,6 +99,7 @@ impl Kept {
             MessageAct::Answers { message, target } => {
                 assert!(self.answers.insert(*message, *target).is_none());
             }
+            MessageAct::Pin(act) => self.pins.apply(act),
             MessageAct::Waits(early) => self.early.push(early.clone()),
             MessageAct::Waited(event) => {
                 let before = self.early.len();
@@ -115,6 +124,11 @@ impl Model {
             at: now(),
         });
         id
+    }
+
+    /// The message of an event.
+    pub(super) fn message_of(&self, event: &str) -> MessageId {
+        self.acts.events[event]
     }
 
     /// Notes that a Nova user took a reaction back.
@@ -154,16 +168,21 @@ impl Model {
         events.iter().any(|event| {
             let awaited = self.acts.early.iter().any(|early| early.target == event.id);
             awaited
+                || self.acts.pins.awaits(&event.id)
                 || matches!(
                     event.meaning,
-                    Meaning::Act { .. } | Meaning::Message { reply: Some(_), .. }
+                    Meaning::Act { .. } | Meaning::Pinned { .. } | Meaning::Message { reply: Some(_), .. }
                 )
         })
     }
 
     pub(super) fn known_acts(&self, events: &[InboundEvent]) -> Acts {
         let kept = &self.acts;
-        let mut acts = Acts::default();
+        let mut acts = Acts {
+            pins: kept.pins.standing(&kept.events),
+            early_pins: kept.pins.early.clone(),
+            ..Acts::default()
+        };
         for (event, id) in &kept.events {
             acts.targets.insert(event.clone(), Target::Message(*id));
         }

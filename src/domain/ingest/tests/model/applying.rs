@@ -61,6 +61,7 @@ impl Model {
         for room in &effects.unmanaged {
             self.management.remove(room);
         }
+        self.know_knocks(effects, &writable);
         self.moved.extend(&effects.moved);
         self.know_rooms(effects);
         for edit in &effects.members {
@@ -82,6 +83,32 @@ impl Model {
         }
         for NewJob { lane, .. } in &effects.jobs {
             assert!(lane.conversation().is_none_or(|id| writable.contains(&id)));
+        }
+        self.know_spaces(effects);
+    }
+
+    fn know_knocks(&mut self, effects: &Effects, writable: &BTreeSet<ConversationId>) {
+        for gone in &effects.unknocked {
+            self.knocks.remove(gone);
+        }
+        for knock in &effects.knocks {
+            assert!(writable.contains(&knock.conversation), "people knock under the lock");
+            assert!(self.people.contains_key(&knock.user), "who knocks is known");
+            self.knocks
+                .insert((knock.conversation, knock.user), knock.reason.clone());
+        }
+    }
+
+    fn know_spaces(&mut self, effects: &Effects) {
+        for room in &effects.no_spaces {
+            self.spaces.remove(room);
+        }
+        self.spaces.extend(effects.spaces.iter().cloned());
+        for id in &effects.dissolved {
+            self.conversations.remove(id);
+            self.pairs.retain(|_, direct| direct != id);
+            self.creating.retain(|_, job| job.conversation != *id);
+            self.rooms.retain(|_, portal| portal.conversation != *id);
         }
     }
 

@@ -23,6 +23,7 @@ fn edits_reactions_and_redactions_are_read() {
         style: Style::Emote,
         plain: "right\u{fffd}".to_owned(),
         formatted: None,
+        everybody: false,
         media: None,
     };
     let read = ("$m".to_owned(), Act::Edit { text }, Some(ActId(id)));

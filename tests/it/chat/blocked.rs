@@ -1,0 +1,163 @@
+//! Of whom somebody blocks they are not shown whether they are there, type, or have read, nor the other way round.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::direct;
+use crate::support::bridge::{NovaUser, TestBridge};
+use crate::support::socket::Socket;
+
+const ALICE: &str = "@alice:example.org";
+
+async fn block(nova: &NovaUser, who: &str) {
+    let (status, done) = nova.post("/blocks", json!({ "user_id": who })).await;
+    assert_eq!(status, 201, "{done}");
+}
+
+async fn unblock(nova: &NovaUser, who: &str) {
+    let (status, done) = nova.request(Method::DELETE, &format!("/blocks/{who}"), None).await;
+    assert_eq!(status, 200, "{done}");
+}
+
+/// Nothing is shown: a question that is asked now is answered first.
+async fn shows_nothing(socket: &mut Socket) {
+    socket.send(json!({ "type": "ping" })).await;
+    let frame = socket.frame().await;
+    assert_eq!(frame["type"], "pong", "{frame}");
+}
+
+async fn member(nova: &NovaUser, conversation: &str, id: &Value) -> Value {
+    let (_, members) = nova.get(&format!("/conversations/{conversation}/members")).await;
+    let members = members["members"].as_array().unwrap();
+    members.iter().find(|it| it["user_id"] == *id).unwrap().clone()
+}
+
+async fn read(nova: &NovaUser, conversation: &str) {
+    let (status, _) = nova
+        .post(&format!("/conversations/{conversation}/read"), json!({}))
+        .await;
+    assert_eq!(status, 200);
+}
+
+fn told(bridge: &TestBridge, what: &str) -> usize {
+    let requests = bridge.homeserver.requests();
+    requests.iter().filter(|it| it.target.contains(what)).count()
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_blocked_matrix_user_and_their_blocker_do_not_see_each_other(pool: PgPool) {
+    let bridge = TestBridge::with_rooms(pool, "presence: true").await;
+    let ana = bridge.account("ana").await;
+    let (room, conversation) = direct(&bridge, &ana).await;
+    let alice = bridge.homeserver.user(ALICE);
+    let event = alice.send_text(&room, "hello");
+    bridge.homeserver.wait_until_pushed().await;
+    let mut socket = ana.socket().await;
+    block(&ana, ALICE).await;
+    let frame = socket.next("relationship.updated").await;
+    assert_eq!(frame["is_blocking"], true);
+    let id = frame["user_id"].clone();
+
+    alice.set_typing(&room, true);
+    alice.set_presence("online", true);
+    alice.read_up_to(&room, &event);
+    bridge.homeserver.wait_until_pushed().await;
+    let shown = member(&ana, &conversation, &id).await;
+    assert_eq!((shown.get("presence"), &shown["last_read_sequence"]), (None, &json!(0)));
+    let (_, listed) = ana.get(&format!("/conversations/{conversation}")).await;
+    let hers = listed["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["user_id"] == id);
+    assert_eq!(hers.unwrap().get("presence"), None, "{listed}");
+
+    let receipts = told(&bridge, "/receipt/");
+    socket
+        .send(json!({ "type": "typing.start", "conversation_id": conversation }))
+        .await;
+    read(&ana, &conversation).await;
+    // Her own clients know what she has read; hers is the only one that she is shown.
+    for name in ["read_receipt", "message.read"] {
+        let frame = socket.frame().await;
+        assert_eq!((&frame["type"], &frame["user_id"]), (&json!(name), &json!(ana.id)));
+    }
+    shows_nothing(&mut socket).await;
+
+    // What is done once they are blocked no more is told in order: so the rest was not told before.
+    unblock(&ana, ALICE).await;
+    assert_eq!(socket.next("relationship.updated").await["is_blocking"], false);
+    let shown = member(&ana, &conversation, &id).await;
+    assert_eq!(
+        (&shown["presence"], &shown["last_read_sequence"]),
+        (&json!("online"), &json!(1))
+    );
+    let last = alice.send_text(&room, "are you there?");
+    socket.next("message.new").await;
+    read(&ana, &conversation).await;
+    let key = (room.clone(), ana.mxid.clone(), "m.read".to_owned());
+    bridge
+        .homeserver
+        .wait_for("the receipt", |world| {
+            (world.receipts.get(&key)? == &last).then_some(())
+        })
+        .await;
+    assert_eq!(
+        told(&bridge, "/receipt/"),
+        receipts + 1,
+        "nothing of what was read before"
+    );
+    assert_eq!(told(&bridge, "/typing/"), 0);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn blocked_nova_users_are_not_shown_to_each_other(pool: PgPool) {
+    let bridge = TestBridge::with_rooms(pool, "presence: true").await;
+    let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
+    let conversation = ana.chats_with(&ben).await;
+    ana.say(&conversation, "hello").await;
+    let mut hers = ana.socket().await;
+    block(&ana, &ben.id.to_string()).await;
+    hers.next("relationship.updated").await;
+    let mut his = ben.socket().await;
+    his.send(json!({ "type": "typing.start", "conversation_id": conversation }))
+        .await;
+    read(&ben, &conversation).await;
+    assert_eq!(
+        his.next("message.read").await["user_id"],
+        json!(ben.id),
+        "his own clients know"
+    );
+    hers.send(json!({ "type": "typing.start", "conversation_id": conversation }))
+        .await;
+    for (nova, other) in [(&ana, &ben), (&ben, &ana)] {
+        let shown = member(nova, &conversation, &json!(other.id)).await;
+        assert_eq!((shown.get("presence"), &shown["last_read_sequence"]), (None, &json!(0)));
+    }
+    // Matrix is told together with those who are shown it.
+    bridge
+        .homeserver
+        .wait_for("ben is there", |world| {
+            (world.presence.get(&ben.mxid)? == "online").then_some(())
+        })
+        .await;
+    let own = member(&ben, &conversation, &json!(ben.id)).await;
+    assert_eq!(
+        (&own["presence"], &own["last_read_sequence"]),
+        (&json!("online"), &json!(1))
+    );
+    // Whatever was on its way to her has come before an answer to what she asks.
+    unblock(&ana, &ben.id.to_string()).await;
+    let mut seen = Vec::new();
+    let end = loop {
+        let frame = hers.frame().await;
+        match frame["type"].as_str() {
+            Some("relationship.updated") => break frame,
+            Some("message.delivery") => {}
+            _ => seen.push(frame),
+        }
+    };
+    assert_eq!((&end["is_blocking"], seen), (&json!(false), Vec::<Value>::new()));
+    shows_nothing(&mut his).await;
+}
