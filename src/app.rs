@@ -230,6 +230,7 @@ fn nova_state(
         homeserver_url: config.homeserver.public_url.clone(),
         cors_origins: nova.cors_origins.clone(),
         bare_frames: nova.bare_frames,
+        search: config.search.enabled,
         greeting: nova.greeting,
         messages_per_second: nova.messages_per_second,
         burst: nova.burst,

@@ -28,6 +28,7 @@ mod pace;
 pub mod passing;
 pub mod people;
 pub mod presence;
+mod profiles;
 pub mod receipts;
 pub mod requests;
 pub mod search;

@@ -13,6 +13,7 @@ pub mod frames;
 pub mod hub;
 pub mod limit;
 pub mod media;
+mod messages;
 mod openapi;
 mod pages;
 pub mod rest;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Whether client B's bare frame is sent too (nova-client-protocol §5.6).
     pub bare_frames: bool,
+    /// Whether messages are found by their words.
+    pub search: bool,
     /// Whether `/ws/chat` greets with `connection.established`.
     pub greeting: bool,
     /// Messages a second that one user may send, and how many at once. [`SendLimiter`] is made from them.

@@ -8,12 +8,14 @@ use std::collections::HashSet;
 use chrono::TimeDelta;
 
 use super::{Bridge, CommandError};
+use crate::domain::clock::Timestamp;
 use crate::domain::ephemeral::Receipt;
 use crate::domain::feed::Change;
 use crate::domain::ids::{ConversationId, MessageId, UserId};
 use crate::domain::ingest::{Effects, NewEntry};
+use crate::domain::message::Message;
 use crate::domain::receipt::{Read, Reads};
-use crate::store::{StoreError, blocks, conversations, messages, receipts};
+use crate::store::{StoreError, Tx, blocks, conversations, messages, receipts};
 
 pub(super) use places::Places;
 
@@ -116,6 +118,35 @@ impl Bridge {
             self.inner.receipts_wake.notify_one();
         }
         Ok(so_far(message, &place))
+    }
+
+    /// A message that the room has not got is gone. Whoever says something has read what was said before: the room would have
+    /// known by the message, and is told by a receipt now. Returns whether one is owed.
+    pub(super) async fn owe_for_unsent(
+        &self,
+        tx: &mut Tx,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let has_way = message.delivery.is_some() && self.inner.settings.receipts != ReceiptsTold::Off;
+        if !has_way || message.event_id.is_some() {
+            return Ok(false);
+        }
+        let (conversation, user) = (message.conversation, message.sender);
+        let place = receipts::place(tx, conversation, user).await?;
+        // Whoever has read on since has told of it then.
+        if !place.is_some_and(|place| place.has_portal && place.read == message.sequence)
+            || !blocks::hushed(tx, &[(conversation, user)]).await?.is_empty()
+        {
+            return Ok(false);
+        }
+        let read = Read {
+            conversation,
+            user,
+            sequence: message.sequence,
+        };
+        receipts::owe(tx, read, now).await?;
+        Ok(true)
     }
 
     /// Notes receipts from Matrix, each with its room. A ghost's are what we said ourselves, which is no news, or come from

@@ -64,6 +64,17 @@ pub struct FeedEntry {
     pub event: FeedEvent,
 }
 
+impl FeedEntry {
+    /// Who has read something, where others are shown it: not those who block them, and not those whom they block.
+    #[must_use]
+    pub const fn reader(&self) -> Option<UserId> {
+        match (&self.event, self.audience) {
+            (FeedEvent::Change(Change::Read { by, .. }), None) => Some(*by),
+            _ => None,
+        }
+    }
+}
+
 /// What happened in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedEvent {

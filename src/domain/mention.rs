@@ -32,6 +32,47 @@ pub fn mentioned(html: &str) -> Vec<OwnedUserId> {
     people
 }
 
+/// Whom a message addresses in Matrix.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addressed {
+    /// Each once, in their order.
+    pub people: Vec<OwnedUserId>,
+    /// Whether everybody is.
+    pub everybody: bool,
+}
+
+impl Addressed {
+    /// Whom a text does.
+    #[must_use]
+    pub fn by(html: Option<&str>, everybody: bool) -> Self {
+        Self {
+            people: html.map(mentioned).unwrap_or_default(),
+            everybody,
+        }
+    }
+
+    /// These, and those.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        for person in others.people {
+            if !self.people.contains(&person) {
+                self.people.push(person);
+            }
+        }
+        self.everybody |= others.everybody;
+        self
+    }
+
+    /// Those of these who are not among the others. Everybody is not made of people: who was addressed by name is
+    /// addressed anew with all, and the other way round.
+    #[must_use]
+    pub fn without(mut self, others: &Self) -> Self {
+        self.people.retain(|person| !others.people.contains(person));
+        self.everybody &= !others.everybody;
+        self
+    }
+}
+
 /// Whom a text addresses, as Nova knows them.
 #[must_use]
 pub fn addressed(text: &Text, ghosts: &Ghosts) -> Vec<UserId> {

@@ -3,7 +3,7 @@
 //! Entries come from one task, in order. A socket that cannot take one in time is marked as lagging and is given
 //! nothing more until it has read the feed for itself; so no queue grows, and nobody sees a gap.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,6 +27,9 @@ const QUEUE: usize = 512;
 
 /// How many conversations' members are remembered.
 const REMEMBERED: u64 = 50_000;
+
+/// Pairs of people one of whom blocks the other, both ways round.
+type Apart = HashSet<(UserId, UserId)>;
 
 /// An entry on its way to sockets.
 #[derive(Debug)]
@@ -212,11 +215,15 @@ impl Hub {
         }
     }
 
-    async fn show(&self, entry: FeedEntry) -> Result<(), StoreError> {
-        let recipients: Arc<[UserId]> = match entry.audience {
+    async fn show(&self, entry: FeedEntry, apart: &Apart) -> Result<(), StoreError> {
+        let mut recipients: Arc<[UserId]> = match entry.audience {
             Some(user) => Arc::from([user]),
             None => self.recipients(&entry).await?,
         };
+        if let Some(reader) = entry.reader().filter(|_| !apart.is_empty()) {
+            let seen = recipients.iter().filter(|user| !apart.contains(&(reader, **user)));
+            recipients = seen.copied().collect();
+        }
         let slots: Vec<Arc<Slot>> = {
             let slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
             self.published(entry.cursor);
@@ -275,6 +282,16 @@ impl Hub {
         let members: Arc<[UserId]> = rows.into_iter().map(|(_, user)| user).collect();
         self.inner.audiences.insert(conversation, Arc::clone(&members));
         Ok(members)
+    }
+
+    /// From whom those are apart who have read something.
+    async fn apart_of_readers(&self, entries: &[FeedEntry]) -> Result<Apart, StoreError> {
+        let readers: Vec<Uuid> = entries.iter().filter_map(|entry| Some(entry.reader()?.0)).collect();
+        if readers.is_empty() {
+            return Ok(Apart::new());
+        }
+        let mut connection = self.inner.store.read().await?;
+        blocks::all_apart(&mut connection, &readers).await
     }
 
     /// Reads the members of many conversations at once, so that [`Hub::show`] finds them remembered.
@@ -392,8 +409,9 @@ impl FeedSink for Hub {
         }
         let shown = async {
             self.remember(&entries).await?;
+            let apart = self.apart_of_readers(&entries).await?;
             for entry in entries {
-                self.show(entry).await?;
+                self.show(entry, &apart).await?;
             }
             Ok::<_, StoreError>(())
         };

@@ -117,6 +117,26 @@ pub async fn apart(connection: &mut PgConnection, user: UserId, among: &[Uuid]) 
     Ok(rows.into_iter().map(UserId).collect())
 }
 
+/// Who blocks whom of whoever blocks one of these people, or is blocked by one: each pair both ways round.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn all_apart(
+    connection: &mut PgConnection,
+    people: &[Uuid],
+) -> Result<HashSet<(UserId, UserId)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT blocker_id, blocked_id FROM blocks WHERE blocker_id = ANY ($1) OR blocked_id = ANY ($1)",
+        people
+    )
+    .fetch_all(connection)
+    .await?;
+    let pairs = rows
+        .into_iter()
+        .map(|row| (UserId(row.blocker_id), UserId(row.blocked_id)));
+    Ok(pairs.flat_map(|(one, other)| [(one, other), (other, one)]).collect())
+}
+
 /// Of these places of people those in direct conversations where one of the two blocks the other: neither is shown what
 /// the other one reads, nor that they type.
 ///

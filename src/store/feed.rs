@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sealer::Sealer;
-use super::{Session, Store, StoreError, messages};
+use super::{Session, Store, StoreError, blocks, messages};
 use crate::domain::clock::Timestamp;
 use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
 use crate::domain::ids::{ConversationId, UserId};
@@ -209,7 +209,7 @@ pub async fn after(connection: &mut Session, cursor: Cursor, limit: i64) -> Resu
 }
 
 /// What one person may see after a cursor and below a horizon, in all their conversations or in one: of those that they
-/// were only asked to come to, what is for them alone.
+/// were only asked to come to, what is for them alone, and of those that they are not asked to any more, that they are not.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -230,24 +230,36 @@ pub async fn of_user(
                   m.delivery, m.created_at AS "said_at?", m.edited_at, m.deleted_at, m.recalled_at, m.recalled_by,
                   m.reply_to_id, m.thread_root, m.mentions_room AS "mentions_room?",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
-           FROM conversation_members AS member
-           CROSS JOIN LATERAL (
-               (SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
-                FROM conversation_feed
-                WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
-                  AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
-                ORDER BY position, n LIMIT $6)
+           FROM (
+               (SELECT own.*
+                FROM conversation_members AS member
+                CROSS JOIN LATERAL (
+                    (SELECT position, n, conversation_id, audience, created_at, payload::text AS payload, message_id
+                     FROM conversation_feed
+                     WHERE conversation_id = member.conversation_id AND (position, n) > ($3, $4) AND position < $5
+                       AND (audience = $1 OR audience IS NULL AND member.membership = 'joined')
+                     ORDER BY position, n LIMIT $6)
+                    UNION ALL
+                    (SELECT position, n, conversation_id, NULL, came_at, NULL, id
+                     FROM messages
+                     WHERE conversation_id = member.conversation_id AND member.membership = 'joined'
+                       AND sequence_number > said_until(member.conversation_id, $3, $4)
+                       AND (position, n) > ($3, $4) AND position < $5 AND position >= (SELECT pruned FROM feed_clock)
+                     ORDER BY sequence_number LIMIT $6)
+                    ORDER BY position, n LIMIT $6
+                ) AS own
+                WHERE member.user_id = $1 AND ($2::uuid IS NULL OR member.conversation_id = $2))
                UNION ALL
-               (SELECT position, n, conversation_id, NULL, came_at, NULL, id
-                FROM messages
-                WHERE conversation_id = member.conversation_id AND member.membership = 'joined'
-                  AND sequence_number > said_until(member.conversation_id, $3, $4)
-                  AND (position, n) > ($3, $4) AND position < $5 AND position >= (SELECT pruned FROM feed_clock)
-                ORDER BY sequence_number LIMIT $6)
+               (SELECT position, n, conversation_id, audience, created_at, payload::text, message_id
+                FROM conversation_feed AS answer
+                WHERE audience = $1 AND payload ->> 'type' = 'answered' AND (position, n) > ($3, $4) AND position < $5
+                  AND ($2::uuid IS NULL OR conversation_id = $2)
+                  AND NOT EXISTS (SELECT FROM conversation_members
+                                  WHERE conversation_id = answer.conversation_id AND user_id = $1)
+                ORDER BY position, n LIMIT $6)
                ORDER BY position, n LIMIT $6
            ) AS f
            LEFT JOIN messages AS m ON m.id = f.message_id
-           WHERE member.user_id = $1 AND ($2::uuid IS NULL OR member.conversation_id = $2)
            ORDER BY f.position, f.n LIMIT $6"#,
         user.0,
         only.map(|id| id.0),
@@ -258,7 +270,18 @@ pub async fn of_user(
     )
     .fetch_all(&mut **connection)
     .await?;
-    Ok(Page::read(rows, limit, connection.sealer()))
+    let mut page = Page::read(rows, limit, connection.sealer());
+    let readers: Vec<Uuid> = page
+        .entries
+        .iter()
+        .filter_map(|entry| Some(entry.reader()?.0))
+        .collect();
+    if !readers.is_empty() {
+        let apart = blocks::apart(connection, user, &readers).await?;
+        page.entries
+            .retain(|entry| !entry.reader().is_some_and(|reader| apart.contains(&reader)));
+    }
+    Ok(page)
 }
 
 /// The newest entry up to which the feed is complete.

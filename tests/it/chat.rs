@@ -13,6 +13,7 @@ mod mapping;
 mod older_rooms;
 mod pins;
 mod presence;
+mod profiles;
 mod receipts;
 mod requests;
 mod search;

@@ -219,6 +219,8 @@ async fn search_can_be_kept_and_goes_where_it_is_not(pool: PgPool) {
         .await;
     let ana = bridge.account("ana").await;
     let (_, conversation) = direct(&bridge, &ana).await;
+    let shown = ana.get(&format!("/conversations/{conversation}")).await.1;
+    assert_eq!(shown["is_searchable"], true, "{shown}");
     ana.say(&conversation, SECRET).await;
     loop {
         let (_, found) = ana.get(&format!("/messages/search?q={SECRET}")).await;
@@ -229,6 +231,8 @@ async fn search_can_be_kept_and_goes_where_it_is_not(pool: PgPool) {
     assert_eq!(open_columns(&bridge.pool).await, ["message_search.words"]);
     bridge.restart_with(&section).await;
     assert_eq!(open_columns(&bridge.pool).await, [""; 0]);
+    let shown = ana.at(&bridge).get(&format!("/conversations/{conversation}")).await.1;
+    assert_eq!(shown["is_searchable"], false, "{shown}");
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]

@@ -49,7 +49,7 @@ async fn names_in_a_group_are_pills_and_ring_in_element() {
     let none = marek.api.get("/_matrix/client/v3/notifications?only=highlight").await;
     assert_eq!(none["notifications"], json!([]));
 
-    // An edit changes who is addressed, and rings for nobody once more.
+    // An edit changes who is addressed, and rings for whom it adds.
     let body = json!({ "content": "tea, @elena and @marek?" });
     ana.api.put(&format!("/messages/{said}"), &body).await;
     let is_edit = |room: &Room| {
@@ -57,11 +57,22 @@ async fn names_in_a_group_are_pills_and_ring_in_element() {
         room.timeline.iter().find(edits).cloned()
     };
     let edit = marek.sees_in(&room, "the edit", is_edit).await;
-    assert_eq!(edit["content"]["m.mentions"], json!({}));
+    assert_eq!(edit["content"]["m.mentions"], json!({ "user_ids": [marek.id] }));
     assert_eq!(
         edit["content"]["m.new_content"]["m.mentions"],
         json!({ "user_ids": [elena.id, marek.id] })
     );
+    let highlights = async |who: &crate::support::matrix::MatrixUser| {
+        let list = who.api.get("/_matrix/client/v3/notifications?only=highlight").await;
+        list["notifications"].as_array().unwrap().clone()
+    };
+    let rang = until("Synapse rings for him", async || {
+        let rang = highlights(&marek).await;
+        (!rang.is_empty()).then_some(rang)
+    });
+    assert_eq!(rang.await[0]["event"]["event_id"], edit["event_id"]);
+    elena.sees_in(&room, "the edit", is_edit).await;
+    assert_eq!(highlights(&elena).await.len(), 1, "she was told before");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::domain::ingest::{Effects, NewEntry};
 use crate::domain::job::{Job, Lane, NewJob, Redacted};
 use crate::domain::message::{Delivery, Gone, Message, Text};
 use crate::domain::power::Role;
-use crate::store::{Tx, conversations, messages, pins};
+use crate::store::{StoreError, Tx, conversations, messages, pins};
 
 /// Which message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Bridge {
         if pin.is_some() {
             self.take_down(&mut effects, &message, user, now);
         }
-        Ok(self.commit(tx, &effects, now).await?)
+        Ok(self.take_away(tx, &message, &effects, now).await?)
     }
 
     /// Takes a message back: everybody sees that there was one. Returns since when.
@@ -128,8 +128,23 @@ impl Bridge {
         if pin.is_some() {
             self.take_down(&mut effects, &message, user, now);
         }
-        self.commit(tx, &effects, now).await?;
+        self.take_away(tx, &message, &effects, now).await?;
         Ok(now)
+    }
+
+    async fn take_away(
+        &self,
+        mut tx: Tx,
+        message: &Message,
+        effects: &Effects,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let owes = self.owe_for_unsent(&mut tx, message, now).await?;
+        self.commit(tx, effects, now).await?;
+        if owes {
+            self.inner.receipts_wake.notify_one();
+        }
+        Ok(())
     }
 
     fn taking_away(&self, message: &Message, user: UserId, how: Gone, told: Change, now: Timestamp) -> Effects {

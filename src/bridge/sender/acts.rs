@@ -1,15 +1,15 @@
 //! Messages, and what is done to them. What is sent depends on how things are when its turn comes: the message before it
 //! in the lane has its event then, and what was taken back meanwhile is not sent at all.
 
-use ruma::UserId;
+use ruma::{OwnedUserId, UserId};
 use serde_json::Value;
 
 use super::{Done, JobError};
 use crate::bridge::Bridge;
-use crate::domain::ids::{ActId, MessageId};
+use crate::domain::ids::{ActId, MessageId, UserId as NovaUser};
 use crate::domain::job::{Redacted, StoredJob};
 use crate::matrix::translate::outbound;
-use crate::store::{acts, messages, people};
+use crate::store::{Session, StoreError, acts, messages, people};
 
 /// How Synapse refuses a reaction that is there already.
 const DUPLICATE: &str = "M_DUPLICATE_ANNOTATION";
@@ -34,13 +34,10 @@ impl Bridge {
             return self.nothing_more(job, ghost, &said.id.to_string()).await;
         }
         if let Some(target) = answers
-            && let Some(target) = messages::find(&mut connection, target).await?
-            && let Some(event) = &target.event_id
+            && let Some((event, author)) = answered(&mut connection, target, job.actor).await?
         {
-            let author = people::person(&mut connection, target.sender).await?;
-            let author = author.filter(|it| it.id != job.actor).map(|it| it.mxid);
             let thread = said.as_ref().and_then(|it| it.thread_root.as_deref());
-            content = outbound::answering(content, event, thread, author.as_deref());
+            content = outbound::answering(content, &event, thread, author.as_deref());
         }
         drop(connection);
         self.send_event(job, ghost, event_type, content).await
@@ -49,15 +46,24 @@ impl Bridge {
     pub(super) async fn send_edit(&self, job: &StoredJob, ghost: &UserId, id: ActId) -> Result<Done, JobError> {
         let mut connection = self.inner.store.read().await?;
         let edit = acts::outgoing_edit(&mut connection, id).await?;
+        let answered = match edit.as_ref().and_then(|edit| edit.reply_to) {
+            Some(target) => answered(&mut connection, target, job.actor).await?,
+            None => None,
+        };
         drop(connection);
         // In Matrix the edit that is sent last is shown, so one that is no longer shown in Nova must not be sent.
         match edit.filter(|edit| edit.is_shown) {
             Some(acts::OutgoingEdit {
                 target: Some(target),
                 text,
+                told,
+                thread_root,
                 ..
             }) => {
-                let content = outbound::edit(id, &target, &text);
+                let author = answered
+                    .filter(|(event, _)| outbound::tells_author(event, thread_root.as_deref()))
+                    .and_then(|(_, author)| author);
+                let content = outbound::edit(id, &target, &text, &told, author.as_deref());
                 self.send_event(job, ghost, "m.room.message", content).await
             }
             // The message is not in Matrix: if it ever gets there, then with this text.
@@ -120,4 +126,18 @@ impl Bridge {
         }
         Ok(Done::Yes)
     }
+}
+
+/// The event of a message that is answered, where it has one, and its author unless that is who answers.
+async fn answered(
+    connection: &mut Session,
+    target: MessageId,
+    by: NovaUser,
+) -> Result<Option<(String, Option<OwnedUserId>)>, StoreError> {
+    let Some(target) = messages::find(connection, target).await? else {
+        return Ok(None);
+    };
+    let Some(event) = target.event_id else { return Ok(None) };
+    let author = people::person(connection, target.sender).await?;
+    Ok(Some((event, author.filter(|it| it.id != by).map(|it| it.mxid))))
 }

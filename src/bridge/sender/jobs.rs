@@ -19,7 +19,7 @@ impl Bridge {
             Job::BotJoin { room, by } => return self.bot_join(job, room, by).await,
             Job::BotLeave { room } => return self.bot_leave(room).await,
             Job::Command { room, by, text } => return self.command(job, room, by, text).await,
-            Job::ProvisionGhost => match self.provision(job.actor).await {
+            Job::ProvisionGhost => match self.change_profile(job.actor).await {
                 // Deleted since: there is nothing to provide for.
                 Err(crate::bridge::accounts::ProvisionError::NoAccount) => {}
                 other => other?,

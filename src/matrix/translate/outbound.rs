@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::media;
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::ids::{ActId, ConversationId, MessageId, OutboxId};
-use crate::domain::mention::mentioned;
+use crate::domain::mention::Addressed;
 use crate::domain::message::{Style, Text, shortened};
 use crate::domain::pin::Needs;
 use crate::domain::power::Role;
@@ -42,8 +42,7 @@ pub fn message(id: MessageId, text: &Text) -> Value {
 /// unless they answer themselves, or it answers no more than the thread.
 #[must_use]
 pub fn answering(mut content: Value, target: &str, thread: Option<&str>, author: Option<&UserId>) -> Value {
-    let falls_back = thread == Some(target);
-    if let Some(author) = author.filter(|_| !falls_back)
+    if let Some(author) = author.filter(|_| tells_author(target, thread))
         && let Some(mentions) = content.get_mut(MENTIONS).and_then(Value::as_object_mut)
         && let Some(people) = mentions.entry("user_ids").or_insert_with(|| json!([])).as_array_mut()
         && !people.iter().any(|it| it == author.as_str())
@@ -53,16 +52,25 @@ pub fn answering(mut content: Value, target: &str, thread: Option<&str>, author:
     let answered = json!({ "event_id": target });
     let relation = match thread {
         Some(root) => json!({
-            "rel_type": "m.thread", "event_id": root, "is_falling_back": falls_back, "m.in_reply_to": answered,
+            "rel_type": "m.thread", "event_id": root, "is_falling_back": !tells_author(target, thread), "m.in_reply_to": answered,
         }),
         None => json!({ "m.in_reply_to": answered }),
     };
     with(content, RELATION, relation)
 }
 
-/// The content of `m.room.message` that gives the message of another event a new text.
+/// Whether an answer tells the author of what it answers, besides whom its text addresses.
 #[must_use]
-pub fn edit(id: ActId, target: &str, text: &Text) -> Value {
+pub fn tells_author(target: &str, thread: Option<&str>) -> bool {
+    thread != Some(target)
+}
+
+/// The content of `m.room.message` that gives the message of another event a new text. It tells those whom it addresses
+/// and who were not told before
+/// ([mentions in edits](https://spec.matrix.org/v1.16/client-server-api/#user-and-room-mentions)). `answered` is the author
+/// of what the message answers: they were told by that.
+#[must_use]
+pub fn edit(id: ActId, target: &str, text: &Text, told: &Addressed, answered: Option<&UserId>) -> Value {
     // For clients that know of no edits. Short, because the new text has to fit into the event as well.
     let short = |text: &str| format!("* {}", shortened(text.to_owned(), FALLBACK_BYTES));
     let html = text.formatted.as_deref().filter(|html| html.len() <= FALLBACK_BYTES);
@@ -71,9 +79,14 @@ pub fn edit(id: ActId, target: &str, text: &Text) -> Value {
         formatted: html.map(short),
         ..text.clone()
     });
-    let new = said(text);
-    // Nobody is told of it once more.
-    let content = with(content, MENTIONS, json!({}));
+    let answered = Addressed {
+        people: answered.map(ToOwned::to_owned).into_iter().collect(),
+        everybody: false,
+    };
+    let addressed = Addressed::by(text.formatted.as_deref(), text.everybody).and(answered.clone());
+    let new = with(said(text), MENTIONS, mentions_of(&addressed));
+    let newly = addressed.without(told).without(&answered);
+    let content = with(content, MENTIONS, mentions_of(&newly));
     let content = with(content, "m.new_content", new);
     let relation = json!({ "rel_type": "m.replace", "event_id": target });
     with(with(content, RELATION, relation), MARKER, json!(id))
@@ -87,12 +100,15 @@ pub fn reaction(id: ActId, target: &str, emoji: &str) -> Value {
 
 /// Whom a text addresses, as `m.mentions`.
 pub(super) fn mentions(text: &Text) -> Value {
-    let people = text.formatted.as_deref().map(mentioned).unwrap_or_default();
+    mentions_of(&Addressed::by(text.formatted.as_deref(), text.everybody))
+}
+
+fn mentions_of(addressed: &Addressed) -> Value {
     let mut mentions = Map::new();
-    if !people.is_empty() {
-        mentions.insert("user_ids".to_owned(), json!(people));
+    if !addressed.people.is_empty() {
+        mentions.insert("user_ids".to_owned(), json!(addressed.people));
     }
-    if text.everybody {
+    if addressed.everybody {
         mentions.insert("room".to_owned(), json!(true));
     }
     Value::Object(mentions)
@@ -337,7 +353,7 @@ mod tests {
         insta::assert_json_snapshot!([
             answering(said.clone(), "$question", None, None),
             answering(said, "$question", Some("$root"), Some(user_id!("@elena:example.org"))),
-            edit(id, "$wrong", &text),
+            edit(id, "$wrong", &text, &Addressed::default(), None),
             reaction(id, "$funny", "👍"),
         ]);
     }
@@ -351,7 +367,7 @@ mod tests {
             everybody: false,
             media: None,
         };
-        let content = edit(ActId(Uuid::nil()), "$e", &text);
+        let content = edit(ActId(Uuid::nil()), "$e", &text, &Addressed::default(), None);
         assert!(content.to_string().len() < 64_000);
         assert_eq!(content["m.new_content"]["body"], json!(text.plain));
     }

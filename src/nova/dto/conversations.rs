@@ -1,18 +1,18 @@
 //! Conversations.
 
 use serde::Serialize;
-use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Time;
 use super::members::Member;
 use crate::domain::conversation::Kind;
-use crate::nova::avatars;
+use crate::nova::{Settings, avatars};
 use crate::store::lists::{LastMessage, Summary};
 
 /// A conversation: the small object of the first service, the gateway's `RestConversation` and the documented one.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "they do not depend on each other")]
 pub struct Conversation {
     /// Its id.
     #[schema(example = "c7e41a52-0b9d-4f38-8d16-5a3e9c2b7f04")]
@@ -54,10 +54,14 @@ pub struct Conversation {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "!room:example.org")]
     pub matrix_room_id: Option<String>,
-    /// Always `search_enabled`: the bridge reads what it carries.
+    /// Always `search_enabled`, also where nothing is searched: the bridge reads what it carries, and to the only other value
+    /// that clients know, `strict_e2e`, they encrypt.
     #[schema(value_type = String, example = "search_enabled")]
     pub privacy_mode: &'static str,
-    /// Always false, for the same reason.
+    /// Whether what is said is found by its words: whether the admin has an index of them kept.
+    #[schema(example = true)]
+    pub is_searchable: bool,
+    /// Always false: see `privacy_mode`.
     #[schema(example = false)]
     pub is_encrypted: bool,
     /// How many messages the caller has not read.
@@ -101,12 +105,12 @@ impl From<LastMessage> for Preview {
 impl Conversation {
     /// As `summary` has it, with `members`.
     #[must_use]
-    pub fn new(summary: Summary, members: Vec<Member>, public_url: &Url) -> Self {
+    pub fn new(summary: Summary, members: Vec<Member>, settings: &Settings) -> Self {
         Self {
             id: summary.id.0,
             conversation_type: summary.kind,
             kind: summary.kind,
-            avatar_url: avatars::shown(public_url, summary.id.0, summary.avatar_url.as_deref()),
+            avatar_url: avatars::shown(&settings.public_url, summary.id.0, summary.avatar_url.as_deref()),
             name: summary.name,
             description: summary.description,
             created_by: summary.created_by.0,
@@ -118,6 +122,7 @@ impl Conversation {
             last_message: summary.last_message.map(Preview::from),
             matrix_room_id: summary.room,
             privacy_mode: "search_enabled",
+            is_searchable: settings.search,
             is_encrypted: false,
             unread_count: summary.unread,
             is_muted: summary.is_muted,

@@ -22,7 +22,7 @@ fn invalid(what: &str) -> ApiError {
 }
 
 /// A type of message by name, or by the gateway's number.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum KindName {
     /// 0 text, 1 image, 2 video, 3 audio, 4 file, 5 location.
@@ -100,7 +100,7 @@ pub fn number(message_type: &str) -> u8 {
 }
 
 /// What a message shall carry. Of `media_id`, `media_url` and `s3_key` one is enough, and more are none.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
 pub struct Carrying {
     /// What it is: 0 to 5, or a word. Known by itself, where nothing is said.
     pub message_type: Option<KindName>,

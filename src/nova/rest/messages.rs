@@ -11,14 +11,12 @@ use super::read::{self, MessagesAsked};
 use super::{acts, forward, pins, reactions, threads};
 use crate::bridge::CommandError;
 use crate::domain::ids::ConversationId;
-use crate::domain::media::Media;
-use crate::domain::message::Text;
 use crate::nova::NovaState;
 use crate::nova::auth::Caller;
-use crate::nova::dto::media::{self, Carrying, Wanted};
 use crate::nova::dto::messages::Message;
 use crate::nova::dto::requests::{SendMessage, SendMessageTo};
 use crate::nova::error::ApiError;
+use crate::nova::messages;
 
 /// The routes that every prefix has.
 pub(super) fn shared() -> OpenApiRouter<NovaState> {
@@ -50,26 +48,13 @@ pub(super) async fn say(
     conversation: Uuid,
     request: SendMessage,
 ) -> Result<Message, ApiError> {
-    state.sends.check(caller.user).map_err(ApiError::TooMany)?;
     let carrying = request.carrying.clone();
-    let mut said = request.said()?;
-    said.text = carrying_text(state, caller, carrying, said.text).await?;
-    let conversation = ConversationId(conversation);
+    let said = request.said()?;
     let key = said.idempotency_key.clone();
-    let said = state.bridge.send_message(caller.user, conversation, said).await?;
+    let said = messages::say(state, caller.user, ConversationId(conversation), said, carrying).await?;
     let mut message = Message::new(said, caller.user, None, &state.links, state.bridge.ghosts());
     message.idempotency_key = key;
     Ok(message)
-}
-
-/// A text with what it shall carry.
-async fn carrying_text(state: &NovaState, caller: &Caller, carrying: Carrying, text: Text) -> Result<Text, ApiError> {
-    let media = match carrying.wanted(&state.links, &state.bridge)? {
-        None => return Ok(text),
-        Some(Wanted::Place(place)) => Media::Place(place),
-        Some(Wanted::File(file)) => state.bridge.carried(caller.user, *file).await?,
-    };
-    Ok(media::said(media, text))
 }
 
 /// Says something. Under an `idempotency_key` that the caller has used before, the first message is the answer.

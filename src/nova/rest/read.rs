@@ -52,11 +52,8 @@ pub(crate) async fn takes_part(state: &NovaState, id: ConversationId, user: User
 }
 
 /// Of which members somebody is not shown whether they are there and what they have read, because one of the two blocks
-/// the other: the latter in direct conversations only, as in frames.
-pub(crate) struct Unseen {
-    apart: HashSet<UserId>,
-    hushed: HashSet<(ConversationId, UserId)>,
-}
+/// the other.
+pub(crate) struct Unseen(HashSet<UserId>);
 
 impl Unseen {
     /// Of these members, those whom `viewer` does not see.
@@ -66,15 +63,7 @@ impl Unseen {
         members: &[lists::ListedMember],
     ) -> Result<Self, ApiError> {
         let ids: Vec<Uuid> = members.iter().map(|member| member.person.id.0).collect();
-        let apart = blocks::apart(connection, viewer, &ids).await?;
-        let places = members.iter().map(|member| (member.conversation, member.person.id));
-        let places: Vec<_> = places.filter(|(_, user)| apart.contains(user)).collect();
-        let hushed = if places.is_empty() {
-            HashSet::new()
-        } else {
-            blocks::hushed(connection, &places).await?
-        };
-        Ok(Self { apart, hushed })
+        Ok(Self(blocks::apart(connection, viewer, &ids).await?))
     }
 }
 
@@ -82,9 +71,9 @@ impl Unseen {
 pub(crate) fn shown_member(state: &NovaState, unseen: &Unseen, member: &lists::ListedMember) -> Member {
     let user = member.person.id;
     let presence = state.bridge.presence_of(user, member.person.is_nova);
-    let presence = presence.filter(|_| !unseen.apart.contains(&user));
+    let presence = presence.filter(|_| !unseen.0.contains(&user));
     let mut shown = Member::new(member, presence, &state.settings.public_url);
-    if unseen.hushed.contains(&(member.conversation, user)) {
+    if unseen.0.contains(&user) {
         shown.last_read_sequence = 0;
     }
     shown
@@ -104,7 +93,6 @@ pub(crate) async fn conversations(
     let listed = lists::list_members(&mut connection, &ids, MEMBERS_SHOWN, 0).await?;
     let unseen = Unseen::among(&mut connection, user, &listed).await?;
     drop(connection);
-    let public_url = &state.settings.public_url;
     let mut members: BTreeMap<ConversationId, Vec<Member>> = BTreeMap::new();
     for member in &listed {
         let shown = shown_member(state, &unseen, member);
@@ -112,7 +100,7 @@ pub(crate) async fn conversations(
     }
     let shown = |summary: lists::Summary| {
         let members = members.remove(&summary.id).unwrap_or_default();
-        Conversation::new(summary, members, public_url)
+        Conversation::new(summary, members, &state.settings)
     };
     Ok(summaries.into_iter().map(shown).collect())
 }

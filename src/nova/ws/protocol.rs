@@ -7,13 +7,14 @@ use crate::bridge::messages::Said;
 use crate::bridge::receipts::UpTo;
 use crate::domain::feed::Cursor;
 use crate::domain::ids::{ConversationId, UserId};
-use crate::domain::message::{Style, Text};
 use crate::nova::dialects::call_frames::Kind;
 use crate::nova::dto::calls::body::Body;
+use crate::nova::dto::media::Carrying;
 use crate::nova::dto::receipts::up_to;
+use crate::nova::dto::requests::SendMessage;
 
 /// A frame from a client.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum ClientFrame {
     /// Wants a `pong`.
     Ping,
@@ -26,7 +27,9 @@ pub(super) enum ClientFrame {
         /// Where.
         conversation: ConversationId,
         /// What.
-        said: Said,
+        said: Box<Said>,
+        /// With what.
+        carrying: Box<Carrying>,
     },
     /// Types, or no longer does.
     Typing {
@@ -138,7 +141,7 @@ pub(super) fn read(text: &str) -> (Option<Value>, Result<ClientFrame, Refused>) 
             Some(Err(_)) | None => Err(Refused::invalid("msg_id is the stream_id of a frame")),
         },
         "get_unacked" | "getUnacked" => Ok(ClientFrame::GetUnacked),
-        "message.send" => send(&frame),
+        "message.send" => send(frame),
         "typing" | "typing.start" => Ok(typing(&frame, true)),
         "typing.stop" => Ok(typing(&frame, false)),
         "message.read" => mark_read(&frame),
@@ -187,46 +190,21 @@ fn mark_read(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
     })
 }
 
-fn send(frame: &Map<String, Value>) -> Result<ClientFrame, Refused> {
-    let text = |key: &str| match frame.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Refused::invalid(format!("{key} must be a text"))),
-    };
-    let conversation = text("conversation_id")?
+/// The fields are those of the REST request.
+fn send(frame: Map<String, Value>) -> Result<ClientFrame, Refused> {
+    let conversation = frame.get("conversation_id").and_then(Value::as_str);
+    let conversation = conversation
         .and_then(|id| id.parse().ok())
         .ok_or_else(|| Refused::invalid("conversation_id must be a UUID"))?;
-    let plain = match text("content")? {
-        Some(content) => content,
-        None => text("plaintext")?.ok_or_else(|| Refused::invalid("content is missing"))?,
-    };
-    let style = match text("style")? {
-        Some(name) => Style::parse(&name).ok_or_else(|| Refused::invalid("style is plain, notice or emote"))?,
-        None => Style::Plain,
-    };
-    let named = |key: &str| match text(key)?.filter(|id| !id.is_empty()) {
-        Some(id) => {
-            let id = id.parse();
-            Ok(Some(id.map_err(|_| Refused::invalid(format!("{key} must be a UUID")))?))
-        }
-        None => Ok(None),
-    };
-    let reply_to = named("reply_to_message_id")?;
-    let thread = named("thread_root_message_id")?;
-    let formatted = text("formatted_content")?;
-    let said = Said {
-        text: Text {
-            style,
-            plain,
-            formatted,
-            everybody: false,
-            media: None,
-        },
-        idempotency_key: text("idempotency_key")?,
-        reply_to,
-        thread,
-    };
-    Ok(ClientFrame::Send { conversation, said })
+    let request = serde_json::from_value::<SendMessage>(Value::Object(frame));
+    let request = request.map_err(|error| Refused::invalid(error.to_string()))?;
+    let carrying = request.carrying.clone();
+    let said = request.said().map_err(|error| Refused::invalid(error.detail()))?;
+    Ok(ClientFrame::Send {
+        conversation,
+        said: Box::new(said),
+        carrying: Box::new(carrying),
+    })
 }
 
 #[cfg(test)]
@@ -237,6 +215,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::MessageId;
+    use crate::domain::message::Text;
 
     fn read_json(frame: &Value) -> Result<ClientFrame, Refused> {
         read(&frame.to_string()).1
@@ -262,14 +241,27 @@ mod tests {
                 Some(json!(7)),
                 Ok(ClientFrame::Send {
                     conversation: ConversationId(Uuid::from_u128(1)),
-                    said: Said {
+                    said: Box::new(Said {
                         text: Text::plain("hi"),
                         idempotency_key: None,
                         reply_to: Some(MessageId(Uuid::from_u128(1))),
                         thread: Some(MessageId(Uuid::from_u128(1))),
-                    },
+                    }),
+                    carrying: Box::default(),
                 })
             )
+        );
+    }
+
+    #[test]
+    fn a_file_needs_no_words() {
+        let id = Uuid::from_u128(1);
+        let frame = json!({ "type": "message.send", "conversation_id": id, "media_id": id, "message_type": "voice" });
+        let read = read_json(&frame);
+        assert!(
+            matches!(&read, Ok(ClientFrame::Send { said, carrying, .. })
+                if said.text.plain.is_empty() && carrying.media_id == Some(id)),
+            "{read:?}"
         );
     }
 
@@ -354,6 +346,8 @@ mod tests {
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "idempotency_key": 5 }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "reply_to_message_id": "x" }),
             json!({ "type": "message.send", "conversation_id": id, "content": "x", "thread_root_message_id": "x" }),
+            json!({ "type": "message.send", "conversation_id": id, "content": "x", "media_id": "x" }),
+            json!({ "type": "message.send", "conversation_id": id, "content": "x", "width": -1 }),
         ] {
             assert!(read_json(&frame).is_err(), "{frame}");
         }

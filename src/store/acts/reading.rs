@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::domain::act::Reaction;
 use crate::domain::ids::{ActId, MessageId, UserId};
 use crate::domain::job::Redacted;
+use crate::domain::mention::Addressed;
 use crate::domain::message::{Style, Text};
 use crate::store::messages::formatted;
 use crate::store::sealer::What;
@@ -145,6 +146,12 @@ pub struct OutgoingEdit {
     pub target: Option<String>,
     /// The text.
     pub text: Text,
+    /// Whom the message addressed before, in any text of it that went to Matrix.
+    pub told: Addressed,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// The Matrix event that its thread begins with.
+    pub thread_root: Option<String>,
     /// Whether it is still what the message says.
     pub is_shown: bool,
 }
@@ -155,7 +162,8 @@ pub struct OutgoingEdit {
 /// When Postgres fails.
 pub async fn outgoing_edit(connection: &mut Session, id: ActId) -> Result<Option<OutgoingEdit>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT m.id AS message, m.matrix_event_id, v.style, v.content, v.formatted, v.mentions_room,
+        r#"SELECT m.id AS message, m.matrix_event_id, m.reply_to_id, m.thread_root,
+                  v.style, v.content, v.formatted, v.mentions_room,
                   (m.edited_at IS NOT DISTINCT FROM v.written_at) AS "is_shown!",
                   (SELECT media::text FROM message_media WHERE message_id = m.id) AS media
            FROM message_versions AS v JOIN messages AS m ON m.id = v.message_id WHERE v.id = $1"#,
@@ -163,30 +171,50 @@ pub async fn outgoing_edit(connection: &mut Session, id: ActId) -> Result<Option
     )
     .fetch_optional(&mut **connection)
     .await?;
+    let Some(row) = row else { return Ok(None) };
+    let told = told(connection, row.message, id).await?;
     let sealer = connection.sealer();
-    row.map(|row| {
-        let wrong = |table, column| StoreError::Inconsistent {
-            table,
-            column,
-            row: id.to_string(),
-        };
-        let style = Style::parse(&row.style).ok_or_else(|| wrong("message_versions", "style"))?;
-        let message = row.message;
-        Ok(OutgoingEdit {
-            target: row.matrix_event_id,
-            text: Text {
-                style,
-                plain: sealer
-                    .open(What::Content, message, &row.content)
-                    .map_err(|_| wrong("message_versions", "content"))?,
-                formatted: formatted(sealer, message, row.formatted.as_deref()),
-                everybody: row.mentions_room,
-                media: media::opened(sealer, message, row.media)?,
-            },
-            is_shown: row.is_shown,
-        })
-    })
-    .transpose()
+    let wrong = |table, column| StoreError::Inconsistent {
+        table,
+        column,
+        row: id.to_string(),
+    };
+    let style = Style::parse(&row.style).ok_or_else(|| wrong("message_versions", "style"))?;
+    let message = row.message;
+    Ok(Some(OutgoingEdit {
+        target: row.matrix_event_id,
+        text: Text {
+            style,
+            plain: sealer
+                .open(What::Content, message, &row.content)
+                .map_err(|_| wrong("message_versions", "content"))?,
+            formatted: formatted(sealer, message, row.formatted.as_deref()),
+            everybody: row.mentions_room,
+            media: media::opened(sealer, message, row.media)?,
+        },
+        told,
+        reply_to: row.reply_to_id.map(MessageId),
+        thread_root: row.thread_root,
+        is_shown: row.is_shown,
+    }))
+}
+
+/// Whom the texts of a message addressed that went to Matrix before an edit: the first one, and edits that have an event.
+async fn told(connection: &mut Session, message: Uuid, edit: ActId) -> Result<Addressed, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT formatted, mentions_room FROM message_versions
+         WHERE message_id = $1 AND id <> $2 AND (id = message_id OR matrix_event_id IS NOT NULL)",
+        message,
+        edit.0
+    )
+    .fetch_all(&mut **connection)
+    .await?;
+    let sealer = connection.sealer();
+    let texts = rows.into_iter().map(|row| {
+        let html = formatted(sealer, message, row.formatted.as_deref());
+        Addressed::by(html.as_deref(), row.mentions_room)
+    });
+    Ok(texts.fold(Addressed::default(), Addressed::and))
 }
 
 /// A reaction on its way to Matrix.

@@ -5,9 +5,9 @@ use crate::domain::conversation::pair;
 use crate::domain::event::{InboundEvent, Meaning, MemberEvent, RawEvent, RoomMembership};
 use crate::domain::feed::{Change, FeedEvent};
 use crate::domain::ghost::Ghosts;
-use crate::domain::ingest::{LocationShare, NewRequest, plan_plain};
+use crate::domain::ingest::{LocationShare, MemberEdit, NewRequest, plan_plain};
 use crate::domain::media::{Media, Place};
-use crate::domain::request::{Admission, DmPermission};
+use crate::domain::request::{Admission, Answer, DmPermission};
 use crate::store::blocks::{self, Relation};
 use crate::store::{context, conversations, feed, locations, people, requests};
 
@@ -108,6 +108,49 @@ async fn whoever_is_asked_reads_of_the_feed_what_is_for_them_alone(pool: PgPool)
     assert_eq!(alone.event, FeedEvent::Change(Change::Requested { by: alice() }));
     let by = alice();
     assert!(matches!(&with.event, FeedEvent::Requested { by: it, message } if *it == by && message.id == first.id));
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn whoever_is_asked_no_more_reads_that_of_the_feed_and_nothing_else(pool: PgPool) {
+    let store = open(&pool).await;
+    let other = made(&store, Kind::Group, &[ANNA, BERT]).await;
+    let id = asked(&store).await;
+    let answer = Answer::Withdrawn;
+    let mut effects = saying(vec![message(id, alice(), 1, "Hello")]);
+    effects.members.push(MemberEdit {
+        conversation: id,
+        user: ANNA,
+        member: None,
+    });
+    let gone = Change::MemberLeft {
+        by: alice(),
+        user: ANNA,
+    };
+    effects.feed.push(NewEntry::change(id, gone));
+    let told = NewEntry::change(id, Change::Answered { answer });
+    effects.feed.push(told.only_for(ANNA));
+    write(&store, id, &effects).await;
+    write(&store, other, &saying(vec![message(other, ANNA, 1, "x")])).await;
+    let mut connection = store.read().await.unwrap();
+    let whole = whole_feed(&mut connection).await;
+    let read = async |connection: &mut Session, user, only, cursor, limit| {
+        feed::of_user(connection, user, only, cursor, i64::MAX, limit)
+            .await
+            .unwrap()
+            .entries
+    };
+    let all = read(&mut connection, ANNA, None, Cursor::default(), 10).await;
+    assert_eq!(all.len(), 2, "of what is gone only that it is: {all:?}");
+    assert_eq!(all[0].event, FeedEvent::Change(Change::Answered { answer }));
+    assert!(matches!(all[1].event, FeedEvent::Message(_)));
+    assert!(whole.contains(&all[0]), "with its place");
+    assert_eq!(read(&mut connection, ANNA, None, Cursor::default(), 1).await, all[..1]);
+    assert_eq!(read(&mut connection, ANNA, None, all[0].cursor, 10).await, all[1..]);
+    assert_eq!(
+        read(&mut connection, ANNA, Some(other), Cursor::default(), 10).await,
+        all[1..]
+    );
+    assert_eq!(read(&mut connection, BERT, None, Cursor::default(), 10).await, all[1..]);
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
@@ -216,6 +259,14 @@ async fn who_blocks_and_who_is_blocked_are_apart_and_in_direct_conversations_hus
         let seen = people::acquainted(&mut connection, user, &[other]).await.unwrap();
         assert_eq!(seen, [], "whoever is there is not shown to the other one");
     }
+    let pairs = [(ANNA, alice()), (alice(), ANNA)].into();
+    for user in [ANNA, alice()] {
+        assert_eq!(
+            blocks::all_apart(&mut connection, &[user.0, BERT.0]).await.unwrap(),
+            pairs
+        );
+    }
+    assert_eq!(blocks::all_apart(&mut connection, &[BERT.0]).await.unwrap(), [].into());
     let hushed = blocks::hushed(&mut connection, &places).await.unwrap();
     assert_eq!(hushed, [(direct, ANNA), (direct, alice())].into());
 }

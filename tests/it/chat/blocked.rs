@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::direct;
+use super::{direct, membership, room_of};
 use crate::support::bridge::{NovaUser, TestBridge};
 use crate::support::socket::Socket;
 
@@ -160,4 +160,80 @@ async fn blocked_nova_users_are_not_shown_to_each_other(pool: PgPool) {
     };
     assert_eq!((&end["is_blocking"], seen), (&json!(false), Vec::<Value>::new()));
     shows_nothing(&mut his).await;
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn in_a_group_they_are_not_shown_what_the_other_one_has_read_and_everybody_else_is(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
+    let cleo = bridge.account("cleo").await;
+    let alice = bridge.homeserver.user(ALICE);
+    let group = json!({ "name": "Tea", "member_ids": [ben.id, cleo.id, ALICE] });
+    let (_, made) = ana.post("/conversations/groups", group).await;
+    let conversation = made["id"].as_str().unwrap();
+    let room = room_of(&bridge, conversation).await;
+    bridge
+        .homeserver
+        .wait_for("alice is asked", |world| {
+            (world.rooms.get(&room)?.membership(ALICE) == "invite").then_some(())
+        })
+        .await;
+    alice.join(&room);
+    for nova in [&ben, &cleo] {
+        membership(&bridge, &room, &nova.mxid, "join").await;
+    }
+    bridge.homeserver.wait_until_pushed().await;
+    block(&ana, &ben.id.to_string()).await;
+    block(&ana, ALICE).await;
+    let (mut hers, mut his) = (ana.socket().await, ben.socket().await);
+    let mut others = cleo.socket().await;
+    ana.say(conversation, "tea?").await;
+    let since = hers.next("message.new").await["stream_id"].clone();
+    let event = bridge
+        .homeserver
+        .wait_for("the question", |world| {
+            let timeline = &world.rooms[&room].timeline;
+            let asked = timeline.iter().find(|event| event["content"]["body"] == "tea?");
+            Some(asked?["event_id"].as_str()?.to_owned())
+        })
+        .await;
+    bridge.homeserver.wait_until_pushed().await;
+    alice.read_up_to(&room, &event);
+    bridge.homeserver.wait_until_pushed().await;
+    read(&ben, conversation).await;
+    read(&cleo, conversation).await;
+    cleo.say(conversation, "yes").await;
+    read(&ana, conversation).await;
+    read(&ben, conversation).await;
+    alice.send_text(&room, "now?");
+    bridge.homeserver.wait_until_pushed().await;
+    read(&cleo, conversation).await;
+
+    // Whose reading each is shown, in order.
+    let alice_id = others.next("message.read").await["user_id"].clone();
+    let [ana_id, ben_id, cleo_id] = [&ana, &ben, &cleo].map(|nova| json!(nova.id));
+    let since = format!("&since={}", since.as_str().unwrap());
+    let mut resumed = ana.socket_with(&since).await;
+    let shown = [
+        (&mut hers, vec![&cleo_id, &ana_id, &cleo_id]),
+        (&mut resumed, vec![&cleo_id, &ana_id, &cleo_id]),
+        (&mut his, vec![&alice_id, &ben_id, &cleo_id, &ben_id, &cleo_id]),
+        (&mut others, vec![&ben_id, &cleo_id, &ana_id, &ben_id, &cleo_id]),
+    ];
+    for (socket, readers) in shown {
+        for reader in readers {
+            assert_eq!(socket.next("message.read").await["user_id"], *reader);
+        }
+    }
+    let members = [
+        (&ana, &ben_id, 0),
+        (&ana, &alice_id, 0),
+        (&ben, &ana_id, 0),
+        (&cleo, &ben_id, 2),
+        (&cleo, &ana_id, 2),
+    ];
+    for (viewer, other, read) in members {
+        let shown = member(viewer, conversation, other).await;
+        assert_eq!(shown["last_read_sequence"], read, "{shown}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Who has read what, from one side to the other and among Nova users.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -392,4 +393,36 @@ async fn what_cannot_be_read_is_refused(pool: PgPool) {
         .await;
     assert_eq!(socket.next("ack").await["unread_count"], 0);
     assert_eq!(socket.next("error").await["request_id"], 1);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn what_was_read_before_a_message_that_is_deleted_unsent_is_read_in_matrix(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let (room, conversation) = direct(&bridge, &ana).await;
+    let alice = bridge.homeserver.user(ALICE);
+    let down = Fault::Status(502, "M_UNKNOWN", None);
+    for take_away in ["delete", "recall"] {
+        let event = alice.send_text(&room, "tea?");
+        bridge.homeserver.wait_until_pushed().await;
+        bridge.homeserver.fail_every(On::Send, down.clone());
+        // Saying something is reading what was said before, and no receipt of its own.
+        let said = ana.say(&conversation, "oops").await;
+        assert_eq!(unread(&ana, &conversation).await, 0);
+        assert_ne!(receipt(&bridge, &room, &ana.mxid, "m.read"), Some(event.clone()));
+        let id = said["id"].as_str().unwrap();
+        let (method, path) = match take_away {
+            "delete" => (Method::DELETE, format!("/messages/{id}")),
+            _ => (
+                Method::POST,
+                format!("/conversations/{conversation}/messages/{id}/recall"),
+            ),
+        };
+        let (status, answer) = ana.request(method, &path, Some(json!({}))).await;
+        assert!((200..300).contains(&status), "{answer}");
+        until_receipt(&bridge, &room, &ana.mxid, "m.read", &event).await;
+        bridge.homeserver.heal();
+    }
+    let texts = bridge.homeserver.texts(&room);
+    assert!(!texts.contains(&"oops".to_owned()), "{texts:?}");
 }

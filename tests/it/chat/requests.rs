@@ -128,6 +128,33 @@ async fn a_request_that_is_rejected_leaves_the_room_and_may_come_again(pool: PgP
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_device_that_was_away_hears_what_became_of_a_request(pool: PgPool) {
+    let bridge = asking(pool).await;
+    let ana = bridge.account("ana").await;
+    let alice = bridge.homeserver.user(ALICE);
+    let mut socket = ana.socket().await;
+    for (how, status) in [("reject", "rejected"), ("kick", "withdrawn")] {
+        let room = alice.create_room(&json!({ "name": how, "invite": [ana.mxid] }));
+        let asked = socket.next("message_request.created").await;
+        drop(socket);
+        let id = asked["id"].as_str().unwrap();
+        if how == "kick" {
+            alice.kick(&room, &ana.mxid);
+            bridge.homeserver.wait_until_pushed().await;
+        } else {
+            assert_eq!(answer(&ana, id, how).await.0, 200);
+        }
+        let since = format!("&since={}", asked["stream_id"].as_str().unwrap());
+        socket = ana.socket_with(&since).await;
+        let answered = socket.frame().await;
+        assert_eq!(
+            (&answered["type"], &answered["id"], &answered["status"]),
+            (&json!("message_request.answered"), &asked["id"], &json!(status))
+        );
+    }
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn whoever_has_a_conversation_with_somebody_need_not_ask(pool: PgPool) {
     let bridge = asking(pool).await;
     let ana = bridge.account("ana").await;

@@ -1,8 +1,9 @@
 //! What Nova users send, as Matrix sees it.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::{SVG, bomb, chat, kept, ogg, picture, png};
 use crate::chat::room_of;
@@ -58,6 +59,79 @@ async fn an_image_that_was_brought_is_sent_with_all_that_can_be_known_of_it(pool
         .filter(|it| it.target.contains("/upload"));
     assert!(uploads.clone().all(|it| it.user_id.as_ref() == Some(&chat.nova.mxid)));
     assert_eq!(uploads.count(), 1);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_frame_carries_what_a_request_does(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let chat = chat(&bridge).await;
+    let (_, upload) = chat.nova.bring("file_name=hill.png", "image/png", png()).await;
+    let mut socket = chat.nova.socket().await;
+    let frame = |what: Value| {
+        let mut frame = json!({ "type": "message.send", "conversation_id": chat.conversation, "request_id": 1 });
+        let fields = what.as_object().unwrap().clone();
+        frame.as_object_mut().unwrap().extend(fields);
+        frame
+    };
+    let refusals = [
+        (
+            json!({ "media_id": Uuid::nil(), "content": "look" }),
+            "no such upload of yours",
+        ),
+        (json!({ "media_id": "hill.png", "content": "look" }), "UUID"),
+        (
+            json!({ "media_id": upload["media_id"], "latitude": 1.0 }),
+            "a message carries one thing",
+        ),
+        (
+            json!({ "message_type": "image", "content": "look" }),
+            "media_id, media_url or s3_key is missing",
+        ),
+        (
+            json!({ "message_type": "location", "latitude": 91.0, "longitude": 0.0 }),
+            "latitude must be -90 to 90",
+        ),
+    ];
+    for (wrong, complaint) in refusals {
+        socket.send(frame(wrong.clone())).await;
+        let refused = socket.next("error").await;
+        assert_eq!(refused["code"], "INVALID_REQUEST", "{wrong}");
+        assert!(refused["detail"].as_str().unwrap().contains(complaint), "{refused}");
+    }
+    socket
+        .send(frame(json!({ "media_id": upload["media_id"], "content": "look" })))
+        .await;
+    // The echo may come before the answer.
+    let (mut ack, mut shown) = (Value::Null, Value::Null);
+    while ack.is_null() || shown.is_null() {
+        let frame = socket.frame().await;
+        match frame["type"].as_str() {
+            Some("ack") => ack = frame,
+            Some("message.new") => shown = frame,
+            Some("message.delivery") => {}
+            _ => panic!("{frame}"),
+        }
+    }
+    assert_eq!(ack["id"], shown["id"]);
+    assert_eq!(
+        (
+            &shown["message_type"],
+            &shown["content"],
+            &shown["attachments"][0]["file_name"]
+        ),
+        (&json!("image"), &json!("look"), &json!("hill.png"))
+    );
+    let content = chat.arrives(&bridge, "m.image").await;
+    assert_eq!(content["social.nova.id"], ack["id"]);
+    assert_eq!(kept(&bridge, &content["url"]), ("image/png".to_owned(), png()));
+    socket
+        .send(frame(
+            json!({ "message_type": "location", "latitude": 51.5, "longitude": -0.12 }),
+        ))
+        .await;
+    let place = chat.arrives(&bridge, "m.location").await;
+    assert_eq!(place["geo_uri"], "geo:51.5,-0.12");
+    assert_eq!(chat.shown().await.len(), 2, "what was refused was not said");
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]

@@ -258,6 +258,11 @@ impl FakeHomeserver {
         self.shared.change(|world| world.understands_ranges = true);
     }
 
+    /// From now on no room hears of a new picture, as when Synapse races with itself.
+    pub(crate) fn lose_pictures(&self) {
+        self.shared.change(|world| world.loses_pictures = true);
+    }
+
     /// Looks at anything else.
     pub(crate) fn inspect<A>(&self, look: impl FnOnce(&World) -> A) -> A {
         look(&self.shared.lock())

@@ -136,6 +136,7 @@ impl App {
             homeserver_url: Url::parse("https://matrix.example.org/").unwrap(),
             cors_origins: vec!["https://web.example.org".to_owned()],
             bare_frames: false,
+            search: true,
             greeting: false,
             messages_per_second: 1,
             burst: 1000,

@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{End, Session, Tongue, database};
-use crate::bridge::CommandError;
 use crate::bridge::messages::Said;
 use crate::bridge::receipts::UpTo;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::metrics::ClosedBecause;
 use crate::nova::dialects::call_frames::Kind;
+use crate::nova::dto::media::Carrying;
 use crate::nova::error::ApiError;
 use crate::nova::frames;
+use crate::nova::messages;
 use crate::nova::ws::protocol::{self, CallFrame, ClientFrame, Refused};
 
 /// How many frames over the limit end the socket.
@@ -96,8 +97,12 @@ impl Session {
             ClientFrame::Ping => self.write(socket, r#"{"type":"pong"}"#.into()).await?,
             ClientFrame::Ack(cursor) => self.acknowledge(cursor).await.map_err(|error| database(&error))?,
             ClientFrame::GetUnacked => self.resend(socket).await?,
-            ClientFrame::Send { conversation, said } => {
-                return Ok(self.say(conversation, said).await.map(Some));
+            ClientFrame::Send {
+                conversation,
+                said,
+                carrying,
+            } => {
+                return Ok(Box::pin(self.say(conversation, *said, *carrying)).await.map(Some));
             }
             ClientFrame::Typing {
                 conversation,
@@ -164,17 +169,9 @@ impl Session {
         }
     }
 
-    pub(super) async fn say(&self, conversation: ConversationId, said: Said) -> Result<Value, Refused> {
-        let nova = &self.state.nova;
+    async fn say(&self, conversation: ConversationId, said: Said, carrying: Carrying) -> Result<Value, Refused> {
         self.place(Some(conversation))?;
-        if let Err(wait) = nova.sends.check(self.user) {
-            let detail = format!("too many messages; again in {} ms", wait.as_millis());
-            return Err(Refused {
-                code: RATE_LIMITED,
-                detail,
-            });
-        }
-        match nova.bridge.send_message(self.user, conversation, said).await {
+        match messages::say(&self.state.nova, self.user, conversation, said, carrying).await {
             Ok(message) => {
                 let mut fields = json!({
                     "id": message.id,
@@ -189,14 +186,14 @@ impl Session {
                 }
                 Ok(fields)
             }
-            Err(error) => Err(refusal(error)),
+            // Frames have no header for it.
+            Err(ApiError::TooMany(wait)) => Err(Refused {
+                code: RATE_LIMITED,
+                detail: format!("too many messages; again in {} ms", wait.as_millis()),
+            }),
+            Err(error) => Err(refused("message.send", &error)),
         }
     }
-}
-
-/// An error of the use cases, by the code that REST has for it too.
-fn refusal(error: CommandError) -> Refused {
-    refused("message.send", &error.into())
 }
 
 /// An error as REST has it.

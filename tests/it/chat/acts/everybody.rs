@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{chat, edit, listed, rewrites, sent, text};
+use super::{chat, deletes, edit, listed, rewrites, sent, text};
 use crate::chat::{conversation_of, membership, rises};
 use crate::support::bridge::TestBridge;
 
@@ -37,12 +37,22 @@ async fn power_decides_who_addresses_everybody(pool: PgPool) {
     assert_eq!(event["content"]["m.mentions"], json!({ "room": true }));
     rewrites(&ana, text(&said, "id"), "lunch, @room and @alice!").await;
     let event = sent(&bridge, &room, "m.room.message", 3).await;
-    assert_eq!(event["content"]["m.mentions"], json!({}), "nobody is told again");
+    assert_eq!(
+        event["content"]["m.mentions"],
+        json!({ "user_ids": ["@alice:example.org"] }),
+        "everybody was told before, but not by name"
+    );
     assert_eq!(
         event["content"]["m.new_content"]["m.mentions"],
         json!({ "user_ids": ["@alice:example.org"], "room": true })
     );
     assert_eq!(socket.next("message.edited").await["mentions_room"], json!(true));
+
+    let said = ana.say(&conversation, "supper").await;
+    rewrites(&ana, text(&said, "id"), "supper, @all").await;
+    let event = sent(&bridge, &room, "m.room.message", 5).await;
+    assert_eq!(event["content"]["m.mentions"], json!({ "room": true }));
+    deletes(&ana, text(&said, "id")).await;
 
     // From Matrix.
     bridge.homeserver.wait_until_pushed().await;

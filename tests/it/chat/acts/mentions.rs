@@ -3,8 +3,9 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{chat, edit, listed, sent, text};
+use super::{chat, done, edit, listed, rewrites, sent, text};
 use crate::support::bridge::TestBridge;
+use crate::support::homeserver::{Fault, On};
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
 async fn a_name_in_nova_is_a_pill_in_matrix_and_an_edit_tells_nobody_again(pool: PgPool) {
@@ -81,4 +82,71 @@ async fn a_text_that_has_no_room_for_pills_goes_without(pool: PgPool) {
     assert_eq!(event["content"]["m.mentions"], json!({}));
     assert_eq!(event["content"].get("formatted_body"), None);
     assert!(event["content"].to_string().len() < 60_000);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn an_edit_tells_whom_no_text_of_the_message_told_before(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (room, conversation, ana) = chat(&bridge).await;
+    let alice = json!({ "user_ids": ["@alice:example.org"] });
+    let said = ana.say(&conversation, "tea?").await;
+    let id = text(&said, "id");
+    sent(&bridge, &room, "m.room.message", 1).await;
+
+    // The first edit is overtaken before it is sent: it told nobody.
+    let down = Fault::Status(502, "M_UNKNOWN", None);
+    bridge.homeserver.fail_every(On::Send, down);
+    rewrites(&ana, id, "tea, @alice").await;
+    rewrites(&ana, id, "tea, @alice?").await;
+    bridge.homeserver.heal();
+    let edited = sent(&bridge, &room, "m.room.message", 2).await;
+    assert_eq!(edited["content"]["m.new_content"]["body"], "tea, @alice?");
+    assert_eq!(edited["content"]["m.mentions"], alice);
+    assert_eq!(edited["content"]["m.new_content"]["m.mentions"], alice);
+
+    // Named no more, and again: she knows of it.
+    for (count, words, addressed) in [(3, "tea?", &json!({})), (4, "tea, @alice!", &alice)] {
+        rewrites(&ana, id, words).await;
+        let edited = sent(&bridge, &room, "m.room.message", count).await;
+        assert_eq!(edited["content"]["m.mentions"], json!({}), "{words}");
+        assert_eq!(&edited["content"]["m.new_content"]["m.mentions"], addressed, "{words}");
+    }
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn whoever_is_answered_was_told_by_the_answer(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (room, conversation, ana) = chat(&bridge).await;
+    let alice = bridge.homeserver.user("@alice:example.org");
+    alice.send_text(&room, "tea?");
+    bridge.homeserver.wait_until_pushed().await;
+    let question = listed(&ana, &conversation).await[0]["id"].clone();
+    let path = format!("/conversations/{conversation}/messages");
+    let reply = json!({ "content": "yes", "reply_to_message_id": question });
+    let answer = done(&ana, reqwest::Method::POST, path, reply).await;
+    rewrites(&ana, text(&answer, "id"), "yes, @alice").await;
+    let edited = sent(&bridge, &room, "m.room.message", 3).await;
+    assert_eq!(edited["content"]["m.mentions"], json!({}));
+    let hers = json!({ "user_ids": ["@alice:example.org"] });
+    assert_eq!(edited["content"]["m.new_content"]["m.mentions"], hers);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn an_edit_in_element_addresses_a_nova_user_from_then_on(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (room, conversation, ana) = chat(&bridge).await;
+    let alice = bridge.homeserver.user("@alice:example.org");
+    let mut socket = ana.socket().await;
+    let hers = alice.send_text(&room, "tea?");
+    assert_eq!(socket.next("message.new").await.get("mentions"), None);
+    let mut rewritten = edit(&hers, "Ana: tea?");
+    let addressed = json!({ "user_ids": [ana.mxid] });
+    rewritten["m.mentions"].clone_from(&addressed);
+    rewritten["m.new_content"]["m.mentions"] = addressed;
+    rewritten["m.new_content"]["format"] = json!("org.matrix.custom.html");
+    rewritten["m.new_content"]["formatted_body"] =
+        json!(format!("<a href=\"https://matrix.to/#/{}\">Ana</a>: tea?", ana.mxid));
+    alice.send(&room, "m.room.message", rewritten);
+    assert_eq!(socket.next("message.edited").await["mentions"], json!([ana.id]));
+    assert_eq!(listed(&ana, &conversation).await[0]["mentions"], json!([ana.id]));
 }

@@ -35,6 +35,9 @@ impl World {
             &mut account.avatar_url
         };
         *place = value;
+        if field == "avatar_url" && self.loses_pictures {
+            return Ok(());
+        }
         for room in self.joined_rooms(user) {
             self.set_membership(&room, user, user, "join", None);
         }

@@ -111,6 +111,7 @@ impl Room {
 }
 
 /// What the homeserver knows. Looked at by tests, changed through [`super::FakeHomeserver`] and [`super::User`].
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that goes otherwise")]
 pub(crate) struct World {
     pub(super) options: Options,
     pub(super) ghosts: Ghosts,
@@ -121,6 +122,7 @@ pub(crate) struct World {
     /// Files that were too large to be kept: their size, and the sum of their bytes.
     pub(crate) large: BTreeMap<String, (u64, u64)>,
     pub(super) understands_ranges: bool,
+    pub(super) loses_pictures: bool,
     /// What a send answered, by path: the user is no part of the key, as in Synapse.
     pub(super) answered: HashMap<String, Value>,
     pub(super) faults: Faults,
@@ -153,6 +155,7 @@ impl World {
             media: BTreeMap::new(),
             large: BTreeMap::new(),
             understands_ranges: false,
+            loses_pictures: false,
             answered: HashMap::new(),
             faults: Faults::default(),
             requests: Vec::new(),
