@@ -12,7 +12,7 @@ use crate::support::bridge::TestBridge;
 const CROWD: usize = 10_000;
 
 /// Far more than any step takes on a busy machine (the longest takes three seconds on an idle one).
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_mins(2);
 
 fn person(n: usize) -> String {
     format!("@person{n}:example.org")
