@@ -326,7 +326,10 @@ async fn a_socket_that_opens_while_it_rings_is_shown_it(pool: PgPool) {
         .ben
         .socket_with(&format!("&conversation_id={}", two.conversation))
         .await;
-    assert_eq!(Device::at(only).await.sees("call.initiated").await["call_id"], json!(call));
+    assert_eq!(
+        Device::at(only).await.sees("call.initiated").await["call_id"],
+        json!(call)
+    );
     let (_, other) = two.ben.post("/conversations/groups", json!({ "name": "Tea" })).await;
     let elsewhere = two
         .ben
