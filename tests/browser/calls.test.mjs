@@ -85,6 +85,9 @@ test('4: Element hangs up, and the bridge says nothing more', async () => {
   await element.call('call.answer()');
   await element.is('connected');
   await media(element, nova);
+  // What is on its way to the room when the hangup comes is no word after it.
+  const last = (it) => bridge(it) && it.what === 'candidates' && it.content.candidates.some(({ candidate }) => candidate === '');
+  await until("Nova's last candidate is in the room", async () => (await events(call)).some(last));
   await element.call("call.hangup('user_hangup', false)");
   await over('user_hangup');
   const all = await events(call);
