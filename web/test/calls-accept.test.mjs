@@ -44,8 +44,10 @@ class FakeConnection extends EventTarget {
 globalThis.RTCPeerConnection = FakePc;
 globalThis.MediaStream = FakeStream;
 
-test('candidates that come while the microphone is opened are not lost', async (t) => {
+/** The calls of somebody whose browser waits with the microphone until `allow` is called. */
+function setUp(t, { active = [], memory = new FakeStorage() } = {}) {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  FakePc.done = [];
   let allow;
   const microphone = new Promise((resolve) => { allow = resolve; });
   const track = Object.assign(new EventTarget(), { kind: 'audio', enabled: true, stop() {} });
@@ -55,11 +57,15 @@ test('candidates that come while the microphone is opened are not lost', async (
   });
   Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices }, configurable: true });
   const connection = new FakeConnection();
-  const rest = { iceServers: async () => [], callHistory: async () => [], activeCalls: async () => [] };
-  const calls = new Calls({ me: 'me', connection, rest, conversation: () => undefined, memory: new FakeStorage(), storage: new FakeStorage() });
+  const rest = { iceServers: async () => [], callHistory: async () => [], activeCalls: async () => active };
+  const calls = new Calls({ me: 'me', connection, rest, conversation: () => undefined, memory, storage: new FakeStorage() });
   t.after(() => calls.stop());
   const candidate = (name) => connection.shows({ type: 'call.ice_candidate', user_id: 'bob', candidate: name, sdp_mid: '0' });
+  return { allow, calls, connection, candidate };
+}
 
+test('candidates that come while the microphone is opened are not lost', async (t) => {
+  const { allow, calls, connection, candidate } = setUp(t);
   connection.shows({ type: 'call.initiated', initiator_id: 'bob', caller: { id: 'bob', name: 'Bob' }, call_type: 'direct', offer: { type: 'offer', sdp: 'v=0 theirs' } });
   candidate('while it rings');
   const accepted = calls.accept('k');
@@ -72,4 +78,21 @@ test('candidates that come while the microphone is opened are not lost', async (
   await settled();
   assert.deepEqual(FakePc.done, ['remote offer', 'while it rings', 'while the microphone is opened', 'a little later', 'afterwards']);
   assert.deepEqual(connection.asked.slice(0, 2), ['call.accept', 'call.answer']);
+});
+
+test('what the other side asks while a page that was reloaded opens its microphone is answered', async (t) => {
+  const memory = new FakeStorage();
+  const saved = { callId: 'k', conversationId: 'c', kind: 'direct', direction: 'incoming', video: false, camera: false, users: ['bob'], layout: ['audio'] };
+  memory.setItem('nova.call.running.me', JSON.stringify(saved));
+  const { allow, calls, connection, candidate } = setUp(t, { memory, active: [{ call_id: 'k', status: 'connected', call_type: 'direct' }] });
+  connection.dispatchEvent(new CustomEvent('status', { detail: { status: 'online' } }));
+  await settled();
+  const rejoined = calls.rejoin();
+  connection.shows({ type: 'call.negotiate', user_id: 'bob', description: { type: 'offer', sdp: 'v=0 theirs' } });
+  candidate('with it');
+  allow();
+  await rejoined;
+  await settled();
+  assert.deepEqual(FakePc.done, ['remote offer', 'with it']);
+  assert.deepEqual(connection.asked, ['call.negotiate'], 'one answer, and no question of our own');
 });

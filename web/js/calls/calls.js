@@ -313,6 +313,7 @@ export class Calls {
     const run = this.#begin({
       ...saved, id: saved.callId, phase: 'reconnecting', peers: saved.kind === 'direct' ? saved.users : [],
     });
+    run.rejoins = saved.kind === 'direct';
     if (!(await this.#openMedia(run, saved.camera))) return;
     run.ready.resolve();
     if (saved.kind === 'group') {
@@ -321,6 +322,7 @@ export class Calls {
       return;
     }
     const [user] = saved.users;
+    await run.iceServers;
     const { offer, candidates } = this.#missed;
     this.#missed = { offer: null, candidates: [] };
     const peer = await this.#connect(run, user, { polite: saved.direction === 'incoming', bare: !offer });
@@ -458,6 +460,8 @@ export class Calls {
 
   async #onNegotiate(run, known, frame) {
     const description = frame.description ?? { type: 'offer', sdp: frame.sdp };
+    // Asked while a page that was reloaded still opens its microphone.
+    if (!known && run.rejoins && description.type === 'offer') this.#missed = { offer: frame, candidates: [] };
     if (!known && (run.kind !== 'group' || description.type !== 'offer')) return;
     // Somebody who has just come: they called us, so we are polite. Their candidates are behind this frame.
     const peer = known ?? this.#connectNow(run, frame.user_id, { polite: true });
@@ -468,7 +472,7 @@ export class Calls {
   // The call of this tab
 
   #begin(call, media = new LocalMedia()) {
-    const run = { id: call.id ?? null, conversationId: call.conversationId, kind: call.kind, media, peers: new Map(), ready: deferred(), over: false, waiting: null, early: [], iceServers: null };
+    const run = { id: call.id ?? null, conversationId: call.conversationId, kind: call.kind, media, peers: new Map(), ready: deferred(), over: false, waiting: null, early: [], rejoins: false, iceServers: null };
     this.#run = run;
     media.addEventListener('lost', ({ detail }) => run === this.#run && this.#onDeviceLost(run, detail));
     this.store.dispatch({ type: 'started', call });
