@@ -33,7 +33,7 @@ describe('lost connections', { concurrency: 3 }, () => {
     await seconds(10);
     assert.equal((await element.state()).state, 'connected');
     await media(element, nova);
-    nova.reconnect();
+    await nova.reconnect();
     await until('Nova sees the camera that was switched on meanwhile', async () => (await nova.inbound()).video > 2000);
     assert.deepEqual(await events('hangup'), []);
     assert.equal((await user.get('/calls/active')).calls[0].status, 'connected');
@@ -54,7 +54,7 @@ describe('lost connections', { concurrency: 3 }, () => {
     // By the bridge's own clock: Element hears of it when it has its turn.
     const took = Date.parse(call.ended_at) - started;
     assert.ok(took > 28_000 && took < 34_000, `after ${took} ms`);
-    nova.reconnect();
+    await nova.reconnect();
     await close();
   });
 

@@ -106,8 +106,10 @@ export class Nova {
     await this.socket.close();
   }
 
-  reconnect() {
+  /** Gives it back, and says so as a browser does: the page's own next try may be later than a call waits. */
+  async reconnect() {
     this.cut = false;
+    await this.page.evaluate(() => window.dispatchEvent(new Event('online')));
   }
 
   close() {
