@@ -148,7 +148,7 @@ impl App {
             auth: Arc::new(authenticator()),
             settings: Arc::new(settings),
             sends,
-            candidates: SendLimiter::with_clock(1, 20, Arc::new(|| Duration::ZERO)),
+            candidates: SendLimiter::with_clock(1, 100, Arc::new(|| Duration::ZERO)),
             metrics,
         };
         let router = rest::router(state.clone());
