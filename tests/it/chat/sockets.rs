@@ -64,6 +64,9 @@ async fn a_socket_resumes_where_it_was(pool: PgPool) {
     let mut socket = ana.socket_with(&format!("&since={cursor}")).await;
     alice.send_text(&room, "three");
     assert_eq!(socket.texts(2).await, ["two", "three"]);
+    // The database had those; this one is published, and all before it.
+    alice.send_text(&room, "meanwhile");
+    assert_eq!(socket.texts(1).await, ["meanwhile"]);
     // A fresh socket is not told what was before.
     let mut fresh = ana.socket_with(&format!("&conversation_id={conversation}")).await;
     alice.send_text(&room, "four");
