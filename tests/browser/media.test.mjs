@@ -27,10 +27,7 @@ const muted = (audio, video) => until(`Element sees audio muted ${audio}, video 
 async function end() {
   await nova.press('hangup');
   await element.is('ended');
-  await until('the page is free', async () => {
-    if (await nova.on('call-close').isVisible()) await nova.press('call-close');
-    return (await nova.on('call-voice').isVisible()) && !(await nova.on('hangup').isVisible());
-  });
+  await nova.free();
 }
 
 const atPeace = () => until('both are at peace', async () => {

@@ -17,12 +17,7 @@ test('two in Nova call each other with video', async () => {
     await media(caller, callee, { video: true });
     await callee.press('hangup');
     await over(user);
-    for (const page of [one, two]) {
-      await until('the page is free', async () => {
-        if (await page.on('call-close').isVisible()) await page.press('call-close');
-        return !(await page.on('hangup').isVisible());
-      });
-    }
+    for (const page of [one, two]) await page.free();
   }
   await Promise.all([one.close(), two.close()]);
 });

@@ -35,6 +35,8 @@ for (const caller of ['Nova', 'Element']) {
       Element.open(matrix, room, { forceTURN: true }),
       Nova.open(user, { chat: matrix.username, prepare: onlyRelayed }),
     ]);
+    // Its engine asks in the background, and a call that is placed before has no way at all.
+    await until('Element knows the TURN server', () => element.page.evaluate(() => window.element.client.getTurnServers().length > 0));
     const { iceServers } = await user.get('/api/calls/ice-servers');
     const relay = iceServers.find((it) => [it.urls].flat().some((url) => url.startsWith('turn:')));
     assert.ok(relay?.username && relay.credential, "the homeserver's server, with what it wants to see");

@@ -10,17 +10,19 @@ const ended = (nova) => until('the call has ended in Nova', async () => {
   return last?.ended_at && last;
 }, { within: 75_000 });
 
+/** By the bridge's own clock, which waits for nobody: in milliseconds. */
+const lasted = (call) => Date.parse(call.ended_at) - Date.parse(call.created_at);
+
 describe('ringing', { concurrency: 2 }, () => {
   test('11: nobody answers Nova for a minute', async () => {
     const { matrix, nova: user, conversation, room } = await pair();
     const element = await Element.open(matrix, room);
-    const started = Date.now();
     await user.post(`/conversations/${conversation}/calls`, { offer: { type: 'offer', sdp: sdp() } });
     const { id } = await element.rings();
     const call = await ended(user);
-    const took = Date.now() - started;
     assert.equal(call.reason, 'no_answer');
-    assert.ok(took > 57_000 && took < 64_000, `after ${took} ms`);
+    const took = lasted(call);
+    assert.ok(took > 58_000 && took < 62_000, `after ${took} ms`);
     await element.is('ended');
     const hangup = await until('the hangup is in the room', async () => {
       return (await matrix.callEvents(room, id)).find((it) => it.what === 'hangup');
@@ -36,9 +38,10 @@ describe('ringing', { concurrency: 2 }, () => {
     const id = await element.place();
     await nova.rings();
     await element.is('ended', { within: 75_000 });
-    await nova.quiet({ within: 5000 });
+    await nova.quiet();
     const call = await ended(user);
     assert.equal(call.missed, true);
+    assert.ok(lasted(call) < 62_000, `after ${lasted(call)} ms`);
     const bridge = (await matrix.callEvents(room, id)).filter((it) => it.sender === user.mxid);
     assert.deepEqual(bridge, []);
     await Promise.all([element.close(), nova.close()]);
@@ -72,7 +75,8 @@ describe('ringing', { concurrency: 2 }, () => {
     await Promise.all([element.close(), marek.close(), nova.close()]);
   });
 
-  test('15: three devices ring, one accepts, the others stop within a second', async () => {
+  // How soon they stop is looked at in device.test.mjs, where the moment of the answer is known.
+  test('15: three devices ring, one accepts, the others stop', async () => {
     const { matrix, nova: user, room } = await pair();
     const [element, one, two, three] = await Promise.all([
       Element.open(matrix, room), Nova.open(user), Nova.open(user), Nova.open(user),
@@ -80,7 +84,7 @@ describe('ringing', { concurrency: 2 }, () => {
     const id = await element.place();
     await Promise.all([one, two, three].map((it) => it.rings()));
     await two.press('accept');
-    await Promise.all([one, three].map((it) => it.quiet({ within: 1000 })));
+    await Promise.all([one, three].map((it) => it.quiet()));
     await element.is('connected');
     await media(element, two);
     const answers = (await matrix.callEvents(room, id)).filter((it) => it.what === 'answer');
@@ -114,8 +118,10 @@ describe('ringing', { concurrency: 2 }, () => {
     for (let round = 0; round < 5; round += 1) {
       const id = await element.place();
       await Promise.all([one.rings(), two.rings()]);
-      // Not as a hand clicks: that would wait for the sheet to stand still, and one would be too late.
-      await Promise.all([one, two].map((it) => it.on('accept').first().evaluate((button) => button.click())));
+      // Not as a hand clicks: that would wait for the sheet to stand still, and one would be too late. The buttons are found
+      // before, for the sheet of the one may be gone when the other has been pressed.
+      const buttons = await Promise.all([one, two].map((it) => it.on('accept').first().elementHandle()));
+      await Promise.all(buttons.map((it) => it.evaluate((button) => button.click())));
       await element.is('connected');
       const winner = await until('one of them has the call', async () => {
         const [call] = (await user.get('/calls/active')).calls;
@@ -128,7 +134,7 @@ describe('ringing', { concurrency: 2 }, () => {
       assert.equal(answers.length, 1);
       await winner.press('hangup');
       await element.is('ended');
-      for (const nova of [one, two]) if (await nova.on('call-close').isVisible()) await nova.press('call-close');
+      await Promise.all([one, two].map((it) => it.free()));
     }
     await Promise.all([element, one, two].map((it) => it.close()));
   });
@@ -151,10 +157,7 @@ describe('ringing', { concurrency: 2 }, () => {
 
     // Both at once.
     const calls = await Promise.all([first.count(), second.count()]);
-    await until('the page is free', async () => {
-      if (await nova.on('call-close').isVisible()) await nova.press('call-close');
-      return nova.on('call-voice').isVisible();
-    });
+    await nova.free();
     await nova.press('call-voice');
     const [{ id }] = await Promise.all([first.rings(calls[0]), second.rings(calls[1])]);
     await Promise.all([first.call('call.answer()'), second.call('call.answer()')]);
@@ -164,7 +167,10 @@ describe('ringing', { concurrency: 2 }, () => {
       return states[0] === 'connected' ? first : second;
     });
     await media(winner, nova);
-    const chosen = (await matrix.callEvents(room, id)).filter((it) => it.what === 'select_answer');
+    const chosen = await until('it is told who has it', async () => {
+      const all = (await matrix.callEvents(room, id)).filter((it) => it.what === 'select_answer');
+      return all.length > 0 && all;
+    });
     assert.deepEqual(chosen.map((it) => it.content.selected_party_id), [winner.device]);
     await Promise.all([first, second, nova].map((it) => it.close()));
   });

@@ -35,7 +35,9 @@ test('a thread that Element begins is opened, answered in, and closed again', as
   await nova.on('thread').waitFor();
   await bubble(page, 'it rains').waitFor({ state: 'detached' });
   await bubble(page, 'And tea').waitFor();
-  assert.deepEqual(await page.locator('.message .body').allInnerTexts(), ['Who brings what on Sunday?', 'I bring cake', 'And tea']);
+  const texts = () => page.locator('.message .body').allInnerTexts();
+  await until('the whole thread is there', async () => (await texts()).length === 3);
+  assert.deepEqual(await texts(), ['Who brings what on Sunday?', 'I bring cake', 'And tea']);
   await nova.on('composer').fill('Then I bring milk');
   await page.keyboard.press('Enter');
   await bubble(page, 'Then I bring milk').filter({ hasText: 'Delivered to Matrix' }).waitFor();
@@ -53,7 +55,7 @@ test('a thread that Element begins is opened, answered in, and closed again', as
   await nova.press('thread-close');
   await bubble(page, 'Not in the thread').waitFor();
   await nova.on('thread').waitFor({ state: 'hidden' });
-  assert.equal(await open.innerText(), '4 answers');
+  await until('all answers are counted', async () => (await open.innerText()) === '4 answers');
   await page.reload();
   await until('they are counted after a reload', async () => (await open.innerText()) === '4 answers');
   await end(it);
@@ -69,6 +71,7 @@ test('a thread is begun on the page, with an own message', async () => {
   await bubble(page, 'Shall we?').hover();
   await bubble(page, 'Shall we?').getByTestId('message-menu').click();
   await nova.press('menu-thread');
+  await nova.on('thread').waitFor();
   await nova.on('composer').fill('I would');
   await page.keyboard.press('Enter');
   const answer = await element.sees('the answer', (event) => event.content?.body === 'I would');
@@ -92,7 +95,7 @@ test('a reaction says who made it', async () => {
   await chip.hover();
   const who = chip.getByTestId('reaction-who');
   await who.waitFor();
-  assert.equal(await who.innerText(), `You and ${matrix.username}`);
+  await until('both are named', async () => (await who.innerText()) === `You and ${matrix.username}`);
   await shot(page, 'reaction-who');
   // A long press of a finger is a context menu.
   await page.mouse.move(5, 5);

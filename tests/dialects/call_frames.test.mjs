@@ -14,6 +14,8 @@ async function client(Shape, user, options) {
   const made = new Shape(zajelUrl(user), options);
   clients.push(made);
   await made.next('registered');
+  // Only then does it miss nothing and is shown nothing twice.
+  await made.settled();
   return made;
 }
 after(() => clients.forEach((it) => it.close()));
@@ -142,6 +144,7 @@ for (const [shape, Shape] of Object.entries(SHAPES)) {
     const [ana, ben] = [new Shape(novaUrl(caller)), new Shape(novaUrl(callee))];
     clients.push(ana, ben);
     await until('both are there', () => [ana, ben].every((it) => it.socket.readyState === 1));
+    await Promise.all([ana, ben].map((it) => it.settled()));
     ana.dial(callee.id, sdp('o'), true);
     await ben.is('incoming');
     assert.deepEqual([ben.call.peer, ben.call.offer, ben.call.withVideo], [caller.id, sdp('o'), true]);

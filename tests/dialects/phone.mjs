@@ -40,10 +40,9 @@ export class Phone {
   }
 
   /** The next event of that name that nobody has waited for. */
-  async next(event, within = 15_000) {
-    const found = await until(`${this.user.name} hears ${event}`, () => this.heard.find((it) => it.event === event && !it.seen), {
-      within,
-    });
+  async next(event, within = 30_000) {
+    const look = () => this.heard.find((it) => it.event === event && !it.seen);
+    const found = await until(`${this.user.name} hears ${event}`, look, { within });
     found.seen = true;
     return found;
   }

@@ -33,7 +33,12 @@ impl Phone {
 
     /// One of Nova's sockets that wants the frames from the beginning.
     async fn of(user: &NovaUser) -> Self {
-        Self::at(user.socket_with("&calls=frames").await)
+        Self::at(user.socket_with("&calls=frames").await).served().await
+    }
+
+    async fn served(mut self) -> Self {
+        self.shown.extend(self.socket.served().await);
+        self
     }
 
     /// A Zajel client that has registered.
@@ -42,7 +47,7 @@ impl Phone {
         assert_eq!(phone.next("server_info").await["serverId"], "nova-bridge");
         phone.register(code, key).await;
         assert_eq!(phone.next("registered").await["pairingCode"], code);
-        phone
+        phone.served().await
     }
 
     async fn register(&mut self, code: &str, key: &str) {
@@ -54,13 +59,18 @@ impl Phone {
         self.socket.send(frame).await;
     }
 
+    /// The next frame.
+    async fn frame(&mut self) -> Value {
+        match self.shown.pop_front() {
+            Some(frame) => frame,
+            None => self.socket.frame().await,
+        }
+    }
+
     /// The next frame about calls, or of this type; it has to be this.
     async fn next(&mut self, name: &str) -> Value {
         loop {
-            let frame = match self.shown.pop_front() {
-                Some(frame) => frame,
-                None => self.socket.frame().await,
-            };
+            let frame = self.frame().await;
             let kind = frame["type"].as_str().unwrap().to_owned();
             if kind == name {
                 return frame;

@@ -90,7 +90,7 @@ async fn a_wrong_token_is_told_by_its_errcode_and_never_shown() {
 async fn nobody_listening_is_no_unknown_outcome() {
     let nobody = free_address();
     let url = format!("http://{nobody}").parse().unwrap();
-    let client = Homeserver::new(Settings::new(url, "as-token".into(), Duration::from_secs(5))).unwrap();
+    let client = Homeserver::new(Settings::new(url, "as-token".into(), Duration::from_secs(30))).unwrap();
     let error = client.create_room(ghost(), &json!({})).await.unwrap_err();
     assert!(matches!(error, HomeserverError::Connect(_)), "{error:?}");
     assert_eq!(judged(&error), (Retry::Backoff, false, None));

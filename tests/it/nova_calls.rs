@@ -38,13 +38,13 @@ pub(crate) struct Device {
 
 impl Device {
     async fn of(user: &NovaUser) -> Self {
-        Self::at(user.socket().await)
+        Self::at(user.socket().await).await
     }
 
-    fn at(socket: Socket) -> Self {
+    async fn at(mut socket: Socket) -> Self {
         Self {
+            shown: socket.served().await,
             socket,
-            shown: VecDeque::new(),
             asked: 0,
         }
     }
@@ -326,13 +326,16 @@ async fn a_socket_that_opens_while_it_rings_is_shown_it(pool: PgPool) {
         .ben
         .socket_with(&format!("&conversation_id={}", two.conversation))
         .await;
-    assert_eq!(Device::at(only).sees("call.initiated").await["call_id"], json!(call));
+    assert_eq!(
+        Device::at(only).await.sees("call.initiated").await["call_id"],
+        json!(call)
+    );
     let (_, other) = two.ben.post("/conversations/groups", json!({ "name": "Tea" })).await;
     let elsewhere = two
         .ben
         .socket_with(&format!("&conversation_id={}", other["id"].as_str().unwrap()))
         .await;
-    let mut elsewhere = Device::at(elsewhere);
+    let mut elsewhere = Device::at(elsewhere).await;
     let reject = json!({ "type": "call.reject", "call_id": call });
     assert_eq!(
         elsewhere.may_not(reject.clone()).await,

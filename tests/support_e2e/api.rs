@@ -24,6 +24,8 @@ impl Api {
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_mins(1))
+            // Synapse closes a connection on which nothing was said for a minute; one that it is just closing is no good.
+            .pool_idle_timeout(Duration::from_secs(10))
             .build()
             .unwrap();
         Self {

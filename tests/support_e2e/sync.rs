@@ -115,33 +115,40 @@ pub(crate) async fn follow(api: Api, seen: watch::Sender<Seen>) {
             sleep(Duration::from_millis(200)).await;
             continue;
         };
-        if let Some(joined) = answer["rooms"]["join"].as_object_mut() {
-            for (room, update) in joined {
-                fill_gap(&api, room, &since, update).await;
-            }
+        let mut whole = true;
+        for (room, update) in answer["rooms"]["join"].as_object_mut().into_iter().flatten() {
+            whole &= fill_gap(&api, room, &since, update).await;
+        }
+        if !whole {
+            // Once this is passed, nobody says again what was left out: it is asked for anew.
+            sleep(Duration::from_millis(200)).await;
+            continue;
         }
         seen.send_modify(|seen| apply(seen, &answer));
         answer["next_batch"].as_str().unwrap().clone_into(&mut since);
     }
 }
 
-async fn fill_gap(api: &Api, room: &str, since: &str, update: &mut Value) {
+/// Whether nothing is missing.
+async fn fill_gap(api: &Api, room: &str, since: &str, update: &mut Value) -> bool {
     if since.is_empty() || update["timeline"]["limited"] != true {
-        return;
+        return true;
     }
     let (Some(from), room) = (update["timeline"]["prev_batch"].as_str(), enc(room)) else {
-        return;
+        return true;
     };
     let path = format!(
         "/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=1000&from={}&to={}",
         enc(from),
         enc(since)
     );
-    if let Ok((200, page)) = api.attempt(Method::GET, &path, None).await {
-        let mut events: Vec<Value> = page["chunk"].as_array().unwrap().iter().rev().cloned().collect();
-        events.extend(update["timeline"]["events"].as_array().unwrap().iter().cloned());
-        update["timeline"]["events"] = Value::Array(events);
-    }
+    let Ok((200, page)) = api.attempt(Method::GET, &path, None).await else {
+        return false;
+    };
+    let mut events: Vec<Value> = page["chunk"].as_array().unwrap().iter().rev().cloned().collect();
+    events.extend(update["timeline"]["events"].as_array().unwrap().iter().cloned());
+    update["timeline"]["events"] = Value::Array(events);
+    true
 }
 
 fn apply(seen: &mut Seen, answer: &Value) {

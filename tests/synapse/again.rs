@@ -91,8 +91,8 @@ async fn whatever_synapse_delivers_again_changes_nothing() {
     socket.hears("all was done").await;
     let elena = nova.sees_member(&conversation, &matrix.id, |it| !it.is_null()).await;
     socket
-        .frame("her receipt", |frame| {
-            frame["type"] == "read_receipt" && frame["user_id"] == elena["user_id"]
+        .frame("her receipt, in both its words", |frame| {
+            frame["type"] == "message.read" && frame["user_id"] == elena["user_id"]
         })
         .await;
     let events = raw(&matrix, &room, &last).await;

@@ -7,6 +7,7 @@ export class Nova {
   static async open(user, { chat, prepare, ...options } = {}) {
     const nova = new Nova();
     nova.cut = false;
+    nova.connections = 0;
     const before = async (page) => {
       await prepare?.(page);
       await fromDisk(page, env.BRIDGE_URL);
@@ -17,6 +18,7 @@ export class Nova {
           return;
         }
         nova.socket = socket;
+        nova.connections += 1;
         socket.connectToServer();
       });
     };
@@ -29,6 +31,7 @@ export class Nova {
 
   async choose(chat) {
     await this.page.getByText(chat).first().click();
+    await this.page.locator('.chat-pane .pane-header').filter({ hasText: chat }).waitFor();
     await this.on('call-voice').waitFor();
   }
 
@@ -76,14 +79,37 @@ export class Nova {
     });
   }
 
+  /**
+   * Closes what is left of a call. In one step: its end goes away by itself after a moment, and what was seen a moment ago
+   * may be gone when it is pressed.
+   */
+  free() {
+    return until('the page is free for the next call', () => this.page.evaluate(() => {
+      const on = (id) => document.querySelector(`[data-testid=${id}]`);
+      const close = on('call-close');
+      if (close.checkVisibility()) close.click();
+      return !on('call-screen').checkVisibility() && !on('call-voice')?.disabled;
+    }));
+  }
+
+  /** Does something that breaks the connection to the bridge, and waits for the next one. */
+  async reconnected(act) {
+    const before = this.connections;
+    await act();
+    // What the page shows may still be of the connection that is gone.
+    await until('Nova is connected again', async () => this.connections > before && this.page.getByText('Connected').first().isVisible());
+  }
+
   /** Takes the connection to the bridge away, until it is given back. */
   async disconnect() {
     this.cut = true;
     await this.socket.close();
   }
 
-  reconnect() {
+  /** Gives it back, and says so as a browser does: the page's own next try may be later than a call waits. */
+  async reconnect() {
     this.cut = false;
+    await this.page.evaluate(() => window.dispatchEvent(new Event('online')));
   }
 
   close() {

@@ -11,11 +11,14 @@ export const env = Object.fromEntries(
     .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
 );
 
-/** Waits until `look` gives something; what it threw last is part of the complaint. */
+/**
+ * Waits until `look` gives something; what it threw last is part of the complaint. Looks less and less often: on a busy
+ * machine looking is what keeps it from happening.
+ */
 export async function until(what, look, { within = 30_000 } = {}) {
   const started = Date.now();
   let problem;
-  for (;;) {
+  for (let pause = 50; ; pause = Math.min(pause * 1.2, 500)) {
     try {
       const found = await look();
       if (found) return found;
@@ -23,7 +26,7 @@ export async function until(what, look, { within = 30_000 } = {}) {
       problem = error;
     }
     if (Date.now() - started > within) throw new Error(`not within ${within} ms: ${what}`, { cause: problem });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

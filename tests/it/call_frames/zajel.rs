@@ -115,7 +115,7 @@ async fn pairing_finds_the_people_of_ones_conversations(pool: PgPool) {
     // Ten a minute, so that nobody guesses.
     loop {
         ana.send(ask("ZZZZZZ")).await;
-        let frame = ana.socket.frame().await;
+        let frame = ana.frame().await;
         if frame["type"] == "error" {
             assert_eq!(frame["message"], "Rate limit exceeded. Please slow down.");
             break;
@@ -169,7 +169,7 @@ async fn a_client_whose_connection_broke_goes_on_where_it_was(pool: PgPool) {
     let mut ana = Phone::zajel(&two.ana, "Y2Y2Y2", KEY).await;
     loop {
         // What nobody confirmed comes again.
-        let frame = ana.socket.frame().await;
+        let frame = ana.frame().await;
         if frame["type"] == "call_hangup" {
             assert_eq!(frame["callId"], call.as_str());
             break;

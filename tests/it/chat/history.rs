@@ -243,8 +243,11 @@ async fn of_state_only_what_holds_is_taken_and_what_is_known_no_more_changes_not
         .execute(&bridge.pool)
         .await
         .unwrap();
+    // Roles come when the room's state has been read, whenever that is.
     let feed = || async {
-        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM conversation_feed")
+        let told = "SELECT count(*) FROM conversation_feed
+                    WHERE payload->>'type' IN ('updated', 'member_joined', 'member_left')";
+        sqlx::query_scalar::<_, i64>(told)
             .fetch_one(&bridge.pool)
             .await
             .unwrap()

@@ -57,7 +57,7 @@ async fn a_matrix_user_who_comes_is_shown_to_whom_they_know(pool: PgPool) {
     let shown = member(&ana, &conversation, ALICE).await;
     assert_eq!(shown["presence"], "unavailable");
     his.send(json!({ "type": "ping" })).await;
-    assert_eq!(his.frame().await["type"], "pong", "he knows neither of them");
+    assert_eq!(his.live().await["type"], "pong", "he knows neither of them");
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -101,7 +101,7 @@ async fn nobody_is_told_anything_unless_the_admin_wants_it(pool: PgPool) {
     alice.set_presence("online", true);
     bridge.homeserver.wait_until_pushed().await;
     alice.set_typing(&room, true);
-    assert_eq!(socket.frame().await["type"], "typing.started");
+    assert_eq!(socket.live().await["type"], "typing.started");
     assert!(member(&ana, &conversation, ALICE).await.get("presence").is_none());
     let requests = bridge.homeserver.requests();
     assert!(requests.iter().all(|it| !it.target.contains("/presence/")));

@@ -244,8 +244,9 @@ async fn a_call_of_whom_somebody_blocks_is_rejected_and_rings_nowhere(pool: PgPo
     let bridge = TestBridge::start(pool).await;
     let ana = bridge.account("ana").await;
     let (room, _) = direct(&bridge, &ana).await;
-    block(&ana, ALICE).await;
     let mut socket = ana.socket().await;
+    block(&ana, ALICE).await;
+    socket.next("relationship.updated").await;
     let alice = bridge.homeserver.user(ALICE);
     let offer = json!({ "type": "offer", "sdp": "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" });
     let invite = json!({

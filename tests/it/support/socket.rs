@@ -1,9 +1,10 @@
 //! A WebSocket client that waits for what it expects.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -68,6 +69,16 @@ impl Socket {
         }
     }
 
+    /// The next frame that is in no feed. What was in the feed when the socket opened may come late: it is passed over.
+    pub(crate) async fn live(&mut self) -> Value {
+        loop {
+            let frame = self.frame().await;
+            if frame.get("stream_id").is_none() {
+                return frame;
+            }
+        }
+    }
+
     /// The next frame of this type; others are passed over.
     pub(crate) async fn next(&mut self, name: &str) -> Value {
         loop {
@@ -85,6 +96,20 @@ impl Socket {
             texts.push(self.next("message.new").await["content"].as_str().unwrap().to_owned());
         }
         texts
+    }
+
+    /// Waits until the bridge serves the socket, and returns what it has said until then. A socket that is not yet served
+    /// when it rings is shown the ring, or its candidates, once more.
+    pub(crate) async fn served(&mut self) -> VecDeque<Value> {
+        self.send(json!({ "type": "ping" })).await;
+        let mut said = VecDeque::new();
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] == "pong" {
+                return said;
+            }
+            said.push_back(frame);
+        }
     }
 
     /// Waits until the server closes, and says with which code.

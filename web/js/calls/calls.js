@@ -178,6 +178,7 @@ export class Calls {
       peers: [ring.callerId], camera: Boolean(media?.camera),
     }, media);
     this.#offers.delete(id);
+    run.early.push(...offer?.candidates ?? []);
     if (!media && !(await this.#openMedia(run, video))) return;
     try {
       // Before anything connects: another device of ours that did the same would be the first to reach the caller.
@@ -187,7 +188,6 @@ export class Calls {
       this.store.dispatch({ type: 'accepted', participantId: reply.participant_id ?? null });
       const peer = await this.#connect(run, ring.callerId, { polite: true });
       if (run.over) return;
-      for (const frame of offer?.candidates ?? []) peer.candidate(frame);
       const { description, metadata } = await peer.answer(offer.description, offer.metadata);
       this.store.dispatch({ type: 'peer', user: ring.callerId, change: known(switches(offer.metadata)), now: Date.now() });
       this.#local({ phase: 'connecting' });
@@ -313,6 +313,7 @@ export class Calls {
     const run = this.#begin({
       ...saved, id: saved.callId, phase: 'reconnecting', peers: saved.kind === 'direct' ? saved.users : [],
     });
+    run.rejoins = saved.kind === 'direct';
     if (!(await this.#openMedia(run, saved.camera))) return;
     run.ready.resolve();
     if (saved.kind === 'group') {
@@ -321,6 +322,7 @@ export class Calls {
       return;
     }
     const [user] = saved.users;
+    await run.iceServers;
     const { offer, candidates } = this.#missed;
     this.#missed = { offer: null, candidates: [] };
     const peer = await this.#connect(run, user, { polite: saved.direction === 'incoming', bare: !offer });
@@ -435,7 +437,9 @@ export class Calls {
         run.takenElsewhere = this.store.state.active?.participantId !== frame.participant_id;
         return;
       case 'call.ice_candidate':
-        peer?.candidate(frame);
+        // Opening a microphone takes as long as its user does; the other side does not wait with its candidates.
+        if (peer) peer.candidate(frame);
+        else if (run.kind === 'direct') run.early.push(frame);
         return;
       case 'call.negotiate':
         this.#onNegotiate(run, peer, frame);
@@ -456,6 +460,8 @@ export class Calls {
 
   async #onNegotiate(run, known, frame) {
     const description = frame.description ?? { type: 'offer', sdp: frame.sdp };
+    // Asked while a page that was reloaded still opens its microphone.
+    if (!known && run.rejoins && description.type === 'offer') this.#missed = { offer: frame, candidates: [] };
     if (!known && (run.kind !== 'group' || description.type !== 'offer')) return;
     // Somebody who has just come: they called us, so we are polite. Their candidates are behind this frame.
     const peer = known ?? this.#connectNow(run, frame.user_id, { polite: true });
@@ -466,7 +472,7 @@ export class Calls {
   // The call of this tab
 
   #begin(call, media = new LocalMedia()) {
-    const run = { id: call.id ?? null, conversationId: call.conversationId, kind: call.kind, media, peers: new Map(), ready: deferred(), over: false, waiting: null, iceServers: null };
+    const run = { id: call.id ?? null, conversationId: call.conversationId, kind: call.kind, media, peers: new Map(), ready: deferred(), over: false, waiting: null, early: [], rejoins: false, iceServers: null };
     this.#run = run;
     media.addEventListener('lost', ({ detail }) => run === this.#run && this.#onDeviceLost(run, detail));
     this.store.dispatch({ type: 'started', call });
@@ -508,6 +514,7 @@ export class Calls {
     peer.addEventListener('lost', () => run.kind === 'direct' && this.#end(run, 'ice_failed', { tell: true }));
     peer.addEventListener('refused', () => this.#onRefused(run));
     run.peers.set(user, peer);
+    if (run.kind === 'direct') for (const frame of run.early.splice(0)) peer.candidate(frame);
     if (!bare) peer.addMedia(run.media.stream, { audioMuted: this.store.state.active?.muted });
     if (!bare && run.media.sharing) peer.setScreen(run.media.screen);
     return peer;

@@ -62,7 +62,8 @@ export function drawMessage(node, { entry, first, last }, context) {
   const text = entry.recalledAt ? '' : caption(entry);
   const carries = Boolean(entry.file || entry.location);
   node.dataset.message = entry.id;
-  node.className = ['message', entry.own && 'own', first && 'first', last && 'last', entry.style, entry.recalledAt && 'recalled',
+  // Who was led to it still has to see which one it is, whatever is told of it meanwhile.
+  node.className = ['message', node.classList.contains('found') && 'found', entry.own && 'own', first && 'first', last && 'last', entry.style, entry.recalledAt && 'recalled',
     status?.problem && 'problem', ['sending', 'waiting'].includes(entry.state) && 'unsent'].filter(Boolean).join(' ');
   frame.bubble.className = ['bubble', isFewEmoji(text) && !entry.style && !carries && !quoted && 'emoji', carries && 'carries', carries && !text && 'bare'].filter(Boolean).join(' ');
   frame.bubble.title = time;
