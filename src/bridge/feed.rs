@@ -20,10 +20,6 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long to wait for a transaction that holds the feed back, at first and at most.
 const HELD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
-/// How soon after one look the next may begin. Where pushes come one after the other, one look takes in several, and the
-/// database has more time for them; whoever comes alone is shown at once.
-const PACE: Duration = Duration::from_millis(1);
-
 /// How many entries are read at once.
 const PAGE: i64 = 500;
 
@@ -40,7 +36,6 @@ impl Bridge {
         // One connection as long as it works: this is asked after every commit.
         let mut connection = None;
         loop {
-            let look = Instant::now();
             let wait = match self.follow_once(&mut connection, &mut cursor, &sink).await {
                 Ok(false) => {
                     patience = HELD.0;
@@ -61,9 +56,6 @@ impl Bridge {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = timeout_at(next, self.inner.feed_wake.notified()) => {}
-            }
-            if look.elapsed() < PACE {
-                sleep_until(look + PACE).await;
             }
         }
     }

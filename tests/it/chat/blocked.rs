@@ -199,7 +199,7 @@ async fn in_a_group_they_are_not_shown_what_the_other_one_has_read_and_everybody
         .await;
     bridge.homeserver.wait_until_pushed().await;
     alice.read_up_to(&room, &event);
-    bridge.homeserver.wait_until_pushed().await;
+    let alice_id = others.next("message.read").await["user_id"].clone();
     read(&ben, conversation).await;
     read(&cleo, conversation).await;
     cleo.say(conversation, "yes").await;
@@ -210,7 +210,6 @@ async fn in_a_group_they_are_not_shown_what_the_other_one_has_read_and_everybody
     read(&cleo, conversation).await;
 
     // Whose reading each is shown, in order.
-    let alice_id = others.next("message.read").await["user_id"].clone();
     let [ana_id, ben_id, cleo_id] = [&ana, &ben, &cleo].map(|nova| json!(nova.id));
     let since = format!("&since={}", since.as_str().unwrap());
     let mut resumed = ana.socket_with(&since).await;

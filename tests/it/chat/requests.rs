@@ -213,10 +213,10 @@ async fn whom_somebody_blocks_they_never_hear_of(pool: PgPool) {
     let ana = bridge.account("ana").await;
     let (room, conversation) = direct(&bridge, &ana).await;
     let alice = bridge.homeserver.user(ALICE);
-    alice.send_text(&room, "before");
-    bridge.homeserver.wait_until_pushed().await;
-    block(&ana, ALICE).await;
     let mut socket = ana.socket().await;
+    alice.send_text(&room, "before");
+    assert_eq!(socket.next("message.new").await["content"], "before");
+    block(&ana, ALICE).await;
     let psst = alice.send_text(&room, "psst");
     let other = alice.create_dm(&ana.mxid);
     membership(&bridge, &other, &ana.mxid, "leave").await;

@@ -98,6 +98,14 @@ async fn an_edit_tells_whom_no_text_of_the_message_told_before(pool: PgPool) {
     bridge.homeserver.fail_every(On::Send, down);
     rewrites(&ana, id, "tea, @alice").await;
     rewrites(&ana, id, "tea, @alice?").await;
+    // Not before the second one is tried: the first may be on its way.
+    bridge
+        .homeserver
+        .wait_for("a try of the second edit", |world| {
+            let mut bodies = world.requests.iter().map(|it| String::from_utf8_lossy(&it.body));
+            bodies.find(|body| body.contains("tea, @alice?")).map(drop)
+        })
+        .await;
     bridge.homeserver.heal();
     let edited = sent(&bridge, &room, "m.room.message", 2).await;
     assert_eq!(edited["content"]["m.new_content"]["body"], "tea, @alice?");
