@@ -34,6 +34,8 @@ pub async fn apply(
     made_direct(connection, &effects.made_direct).await?;
     regrouped(connection, &effects.regrouped).await?;
     pairs(connection, &effects.pairs).await?;
+    // The room of a conversation that is dissolved is free for another one at once.
+    spaces::apply(connection, effects, now).await?;
     for (conversation, room) in &effects.portals {
         let from = effects.split_off.iter().find(|(group, _)| group == conversation);
         let from = from.map(|(_, direct)| *direct);
@@ -79,7 +81,6 @@ pub async fn apply(
     echoes(connection, &effects.echoes).await?;
     calls::save(connection, effects, now).await?;
     management::apply(connection, effects, now).await?;
-    spaces::apply(connection, effects, now).await?;
     media::keep(connection, &effects.messages).await?;
     said(connection, clock_base, &effects.messages, &effects.feed, now).await?;
     locations::share(connection, &effects.shares, now).await?;

@@ -138,3 +138,21 @@ async fn a_conversation_that_is_dissolved_is_gone_and_its_room_a_space(pool: PgP
         .unwrap();
     assert!(known.is_empty());
 }
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn the_room_of_a_conversation_that_is_dissolved_can_be_another_ones_at_once(pool: PgPool) {
+    let store = open(&pool).await;
+    let id = with_room(&store, "games", &[(ANNA, JOINED)]).await;
+    let other = made(&store, Kind::Group, &[ANNA]).await;
+    let effects = Effects {
+        dissolved: vec![id],
+        portals: vec![(other, room("games"))],
+        ..Effects::default()
+    };
+    write(&store, other, &effects).await;
+    let mut connection = store.read().await.unwrap();
+    let of_room = conversations::of_room(&mut connection, room("games").as_str())
+        .await
+        .unwrap();
+    assert_eq!(of_room, Some(other));
+}

@@ -53,7 +53,7 @@ impl Model {
                     self.rooms
                         .retain(|room, portal| room != new || portal.conversation != *direct);
                 }
-                self.portal(*id, new);
+                self.portal(*id, new, &effects.dissolved);
             }
         }
         self.management
@@ -203,13 +203,13 @@ impl Model {
         assert!(self.done.insert(event.to_owned()), "{event} has its effect once");
     }
 
-    fn portal(&mut self, id: ConversationId, new: &OwnedRoomId) {
+    fn portal(&mut self, id: ConversationId, new: &OwnedRoomId, dissolved: &[ConversationId]) {
         for portal in self.rooms.values_mut().filter(|portal| portal.conversation == id) {
             portal.current = false;
         }
         let before = self.rooms.get(new);
         assert!(
-            before.is_none_or(|portal| portal.conversation == id),
+            before.is_none_or(|portal| portal.conversation == id || dissolved.contains(&portal.conversation)),
             "a room has one conversation"
         );
         let portal = Portal {
