@@ -3,13 +3,14 @@
 //! picture that change at once make it race with itself. So each room is looked at, and set right.
 
 use ruma::{RoomId, UserId};
+use serde_json::Value;
 use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
 
 use super::Bridge;
 use super::accounts::ProvisionError;
 use crate::domain::ids::UserId as NovaUser;
 use crate::matrix::Profile;
+use crate::matrix::translate::outbound;
 use crate::store::{StoreError, people};
 
 /// How often the rooms are gone through at most, until all show the profile.
@@ -73,17 +74,7 @@ impl Bridge {
         {
             return Ok(true);
         }
-        let mut content = json!({ "membership": "join" });
-        let fields = [
-            ("displayname", &profile.display_name),
-            ("avatar_url", &profile.avatar_url),
-        ];
-        for (key, value) in fields {
-            if let (Some(value), Some(content)) = (value, content.as_object_mut()) {
-                content.insert(key.to_owned(), json!(value));
-            }
-        }
-        let content = to_raw_value(&content).map_err(StoreError::from)?;
+        let content = to_raw_value(&outbound::member(profile)).map_err(StoreError::from)?;
         let set = self
             .homeserver()
             .send_state(ghost, room, MEMBER, ghost.as_str(), &content);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::call::News;
 use super::clock::Timestamp;
@@ -73,6 +74,12 @@ impl FeedEntry {
             _ => None,
         }
     }
+}
+
+/// Who has read something, of all that is told, where others are shown it.
+#[must_use]
+pub fn readers(entries: &[FeedEntry]) -> Vec<Uuid> {
+    entries.iter().filter_map(|entry| Some(entry.reader()?.0)).collect()
 }
 
 /// What happened in a conversation.

@@ -16,7 +16,7 @@ use super::frames::{self, Frames, Ways};
 use crate::bridge::feed::FeedSink;
 use crate::bridge::live::{Live, LiveSink};
 use crate::domain::clock::Timestamp;
-use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
+use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, readers};
 use crate::domain::ids::{ConversationId, UserId};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, blocks, conversations, people};
@@ -286,7 +286,7 @@ impl Hub {
 
     /// From whom those are apart who have read something.
     async fn apart_of_readers(&self, entries: &[FeedEntry]) -> Result<Apart, StoreError> {
-        let readers: Vec<Uuid> = entries.iter().filter_map(|entry| Some(entry.reader()?.0)).collect();
+        let readers = readers(entries);
         if readers.is_empty() {
             return Ok(Apart::new());
         }

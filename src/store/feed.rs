@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::sealer::Sealer;
 use super::{Session, Store, StoreError, blocks, messages};
 use crate::domain::clock::Timestamp;
-use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent};
+use crate::domain::feed::{Change, Cursor, FeedEntry, FeedEvent, readers};
 use crate::domain::ids::{ConversationId, UserId};
 
 /// Up to where the feed is complete.
@@ -271,11 +271,7 @@ pub async fn of_user(
     .fetch_all(&mut **connection)
     .await?;
     let mut page = Page::read(rows, limit, connection.sealer());
-    let readers: Vec<Uuid> = page
-        .entries
-        .iter()
-        .filter_map(|entry| Some(entry.reader()?.0))
-        .collect();
+    let readers = readers(&page.entries);
     if !readers.is_empty() {
         let apart = blocks::apart(connection, user, &readers).await?;
         page.entries

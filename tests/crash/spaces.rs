@@ -5,36 +5,13 @@ use serde_json::{Value, json};
 
 use crate::rounds::turn;
 use crate::support::api::enc;
+use crate::support::chat::{Chat, direct_chat};
 use crate::support::env::Env;
 use crate::support::matrix::MatrixUser;
-use crate::support::nova::NovaUser;
 use crate::support::wait::until;
 use crate::support::world::World;
 
 const SETTING: &str = "NOVA_BRIDGE__ROOMS__SPACE_PER_USER=";
-
-/// Two people who talk.
-struct Chat {
-    nova: NovaUser,
-    matrix: MatrixUser,
-    room: String,
-    conversation: String,
-}
-
-impl Chat {
-    async fn open(world: &World) -> Self {
-        let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));
-        let room = matrix.create_dm(&nova.mxid).await;
-        matrix.sees_member(&room, &nova.mxid, "join").await;
-        let conversation = nova.conversation_of(&room).await;
-        Self {
-            nova,
-            matrix,
-            room,
-            conversation,
-        }
-    }
-}
 
 /// The one space that the client's user has made.
 async fn space(client: &MatrixUser) -> String {
@@ -91,10 +68,10 @@ async fn with_the_setting_a_space_holds_the_rooms_of_its_owner() {
     }
     let _turn = turn();
     let world = World::open().await.unwrap();
-    let chat = Chat::open(&world).await;
+    let chat = direct_chat(&world).await;
     restart_with(world.env, &format!("{SETTING}true")).await;
     a_space_holds_the_rooms_of_its_owner_and_follows(&world, &chat).await;
-    let chat = Chat::open(&world).await;
+    let chat = direct_chat(&world).await;
     the_space_of_somebody_else_is_no_conversation(&world, &chat).await;
     restart_with(world.env, "").await;
 }

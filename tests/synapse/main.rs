@@ -36,28 +36,4 @@ mod rooms;
 mod support;
 mod text;
 
-use support::matrix::MatrixUser;
-use support::nova::NovaUser;
-use support::world::World;
-
-/// Who talks to whom, and where.
-struct Chat {
-    nova: NovaUser,
-    matrix: MatrixUser,
-    room: String,
-    conversation: String,
-}
-
-/// A direct chat that the Matrix user opened.
-async fn direct_chat(world: &World) -> Chat {
-    let (nova, matrix) = tokio::join!(world.nova_user("ana"), world.matrix_user("elena"));
-    let room = matrix.create_dm(&nova.mxid).await;
-    matrix.sees_member(&room, &nova.mxid, "join").await;
-    let conversation = nova.conversation_of(&room).await;
-    Chat {
-        nova,
-        matrix,
-        room,
-        conversation,
-    }
-}
+use support::chat::{Chat, direct_chat};

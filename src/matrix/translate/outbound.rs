@@ -12,6 +12,7 @@ use crate::domain::mention::Addressed;
 use crate::domain::message::{Style, Text, shortened};
 use crate::domain::pin::Needs;
 use crate::domain::power::Role;
+use crate::matrix::Profile;
 
 /// The key under which every event that the bridge sends carries its Nova id (architecture §2).
 pub const MARKER: &str = "social.nova.id";
@@ -137,6 +138,21 @@ fn said(text: &Text) -> Value {
 fn with(mut content: Value, key: &str, value: Value) -> Value {
     if let Some(map) = content.as_object_mut() {
         map.insert(key.to_owned(), value);
+    }
+    content
+}
+
+/// The content of `m.room.member` of somebody who is in a room, with their profile.
+#[must_use]
+pub fn member(profile: &Profile) -> Value {
+    let mut content = json!({ "membership": "join" });
+    for (key, value) in [
+        ("displayname", &profile.display_name),
+        ("avatar_url", &profile.avatar_url),
+    ] {
+        if let Some(value) = value {
+            content = with(content, key, json!(value));
+        }
     }
     content
 }

@@ -232,11 +232,11 @@ pub struct SendMessage {
 }
 
 impl SendMessage {
-    /// What is to be said.
+    /// What is to be said, and with what.
     ///
     /// # Errors
     /// When there is no text, or something that is not carried yet.
-    pub fn said(self) -> Result<Said, ApiError> {
+    pub fn said(self) -> Result<(Said, Carrying), ApiError> {
         let reply_to = named(
             self.reply_to_message_id.as_deref(),
             "reply_to_message_id must be a UUID",
@@ -258,12 +258,13 @@ impl SendMessage {
             everybody: false,
             media: None,
         };
-        Ok(Said {
+        let said = Said {
             text,
             idempotency_key: self.idempotency_key,
             reply_to,
             thread,
-        })
+        };
+        Ok((said, self.carrying))
     }
 }
 

@@ -48,8 +48,7 @@ pub(super) async fn say(
     conversation: Uuid,
     request: SendMessage,
 ) -> Result<Message, ApiError> {
-    let carrying = request.carrying.clone();
-    let said = request.said()?;
+    let (said, carrying) = request.said()?;
     let key = said.idempotency_key.clone();
     let said = messages::say(state, caller.user, ConversationId(conversation), said, carrying).await?;
     let mut message = Message::new(said, caller.user, None, &state.links, state.bridge.ghosts());

@@ -198,8 +198,7 @@ fn send(frame: Map<String, Value>) -> Result<ClientFrame, Refused> {
         .ok_or_else(|| Refused::invalid("conversation_id must be a UUID"))?;
     let request = serde_json::from_value::<SendMessage>(Value::Object(frame));
     let request = request.map_err(|error| Refused::invalid(error.to_string()))?;
-    let carrying = request.carrying.clone();
-    let said = request.said().map_err(|error| Refused::invalid(error.detail()))?;
+    let (said, carrying) = request.said().map_err(|error| Refused::invalid(error.detail()))?;
     Ok(ClientFrame::Send {
         conversation,
         said: Box::new(said),
