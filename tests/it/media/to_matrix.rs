@@ -365,12 +365,12 @@ async fn a_group_wears_a_picture_that_was_uploaded(pool: PgPool) {
     let id = made["id"].as_str().unwrap();
     let shown = made["avatar_url"].as_str().unwrap();
     assert!(shown.contains(&format!("/avatars/{id}?v=")), "{shown}");
+    let room = room_of(&bridge, id).await;
 
     let (_, other) = ana.bring("", "image/png", picture(9, 9)).await;
     let path = format!("/conversations/{id}/settings");
     let change = json!({ "avatar_url": other["url"] });
     assert_eq!(ana.request(Method::PUT, &path, Some(change)).await.0, 200);
-    let room = room_of(&bridge, id).await;
     let mxc = bridge
         .homeserver
         .wait_for("the second picture", |world| {

@@ -165,6 +165,7 @@ impl TestBridge {
             token: token(id, username),
             base: self.app().addresses.nova.to_string(),
             http: self.http.clone(),
+            pool: self.pool.clone(),
         };
         let profile = json!({ "username": username, "display_name": username.to_uppercase() });
         let (status, _) = self
@@ -202,6 +203,7 @@ pub(crate) struct NovaUser {
     pub(crate) token: String,
     base: String,
     http: reqwest::Client,
+    pool: PgPool,
 }
 
 impl NovaUser {
@@ -291,9 +293,13 @@ impl NovaUser {
         list.as_array().unwrap().iter().map(text).collect()
     }
 
-    /// A socket for all conversations.
+    /// A socket for all conversations, from now on: what is in the feed already may come late, and is passed over.
     pub(crate) async fn socket(&self) -> Socket {
-        self.socket_with("").await
+        let published = "SELECT position, n FROM conversation_feed
+                         UNION ALL SELECT position, n FROM messages WHERE n IS NOT NULL";
+        let published: Vec<(i64, i32)> = sqlx::query_as(published).fetch_all(&self.pool).await.unwrap();
+        let older = published.into_iter().map(|(position, n)| format!("{position}-{n}"));
+        self.socket_with("").await.without(older.collect())
     }
 
     /// A socket with further parameters: `&since=…`.

@@ -1,6 +1,6 @@
 //! A WebSocket client that waits for what it expects.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -15,12 +15,22 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// An open socket.
 pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The entries of the feed that are passed over.
+    older: HashSet<String>,
 }
 
 impl Socket {
     pub(crate) async fn open(url: &str) -> Self {
         let (stream, _) = connect_async(url).await.expect("the socket opens");
-        Self { stream }
+        Self {
+            stream,
+            older: HashSet::new(),
+        }
+    }
+
+    /// Passes over what is shown of these entries of the feed.
+    pub(crate) fn without(self, older: HashSet<String>) -> Self {
+        Self { older, ..self }
     }
 
     pub(crate) async fn refused(url: &str) -> u16 {
@@ -130,9 +140,18 @@ impl Socket {
                 .expect("the socket says something in time");
             match next {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(message)) if self.is_older(&message) => {}
                 Some(Ok(message)) => return Some(message),
                 Some(Err(_)) | None => return None,
             }
         }
+    }
+
+    fn is_older(&self, message: &Message) -> bool {
+        let Message::Text(text) = message else { return false };
+        let frame: Value = serde_json::from_str(text).unwrap_or_default();
+        frame["stream_id"]
+            .as_str()
+            .is_some_and(|entry| self.older.contains(entry))
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::{chat, dead_letters, deletes, done, events, listed, reacts, rewrites, sent, takes_back, text};
-use crate::support::bridge::TestBridge;
+use crate::support::bridge::{NovaUser, TestBridge};
 use crate::support::homeserver::{Fault, Gate, On};
 
 const DOWN: Fault = Fault::Status(502, "M_UNKNOWN", None);
@@ -13,6 +13,15 @@ const DOWN: Fault = Fault::Status(502, "M_UNKNOWN", None);
 /// The bodies of what the room was ever told, redacted or not.
 fn texts(bridge: &TestBridge, room: &str) -> Vec<String> {
     bridge.homeserver.inspect(|world| world.rooms[room].texts())
+}
+
+/// She says "before", and the homeserver keeps that at its door: what she does next waits behind it.
+async fn holds_its_lane(bridge: &TestBridge, ana: &NovaUser, conversation: &str) -> Gate {
+    let gate = Gate::new();
+    bridge.homeserver.fail_next(On::Send, Fault::Hang(gate.clone()));
+    ana.say(conversation, "before").await;
+    gate.reached().await;
+    gate
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -51,16 +60,16 @@ async fn what_is_done_to_a_message_that_waits_comes_behind_it(pool: PgPool) {
 async fn a_message_that_is_deleted_before_it_was_sent_is_never_sent(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let (room, conversation, ana) = chat(&bridge).await;
-    bridge.homeserver.fail_every(On::Send, DOWN);
+    let gate = holds_its_lane(&bridge, &ana, &conversation).await;
     let id = text(&ana.say(&conversation, "oops").await, "id").to_owned();
     rewrites(&ana, &id, "oops!").await;
     reacts(&ana, &id, "👍").await;
     deletes(&ana, &id).await;
     ana.say(&conversation, "after").await;
-    bridge.homeserver.heal();
-    sent(&bridge, &room, "m.room.message", 1).await;
-    assert_eq!(texts(&bridge, &room), ["after"]);
-    assert_eq!(ana.texts(&conversation).await, ["after"]);
+    gate.release();
+    sent(&bridge, &room, "m.room.message", 2).await;
+    assert_eq!(texts(&bridge, &room), ["before", "after"]);
+    assert_eq!(ana.texts(&conversation).await, ["before", "after"]);
     assert_eq!(dead_letters(&bridge).await, json!([]));
 }
 
@@ -90,16 +99,16 @@ async fn a_reaction_that_is_taken_back_before_it_was_sent_is_never_sent(pool: Pg
     let (room, conversation, ana) = chat(&bridge).await;
     let id = text(&ana.say(&conversation, "hello").await, "id").to_owned();
     sent(&bridge, &room, "m.room.message", 1).await;
-    bridge.homeserver.fail_every(On::Send, DOWN);
+    let gate = holds_its_lane(&bridge, &ana, &conversation).await;
     for emoji in ["👍", "🎉"] {
         reacts(&ana, &id, emoji).await;
     }
     takes_back(&ana, &id, "👍").await;
-    bridge.homeserver.heal();
+    gate.release();
     let party = sent(&bridge, &room, "m.reaction", 1).await;
     assert_eq!(party["content"]["m.relates_to"]["key"], "🎉");
     ana.say(&conversation, "end").await;
-    sent(&bridge, &room, "m.room.message", 2).await;
+    sent(&bridge, &room, "m.room.message", 3).await;
     assert_eq!(
         bridge
             .homeserver

@@ -1,7 +1,7 @@
 //! Who may pin: those whom the room lets.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::{Chat, LIST, dead_letters, id, pinned};
@@ -32,19 +32,21 @@ async fn in_a_group_power_decides_and_both_sides_change_it(pool: PgPool) {
     rises(&mut socket, &ana).await;
     assert_eq!(ana.post(&path, json!({})).await.0, 200);
     assert_eq!(ben.post(&path, json!({})).await.0, 403);
+    let lists = async |wanted: &[Value]| {
+        let told = bridge.homeserver.wait_for("the lists come", |world| {
+            let lists = world.rooms[&room].timeline.iter().filter(|it| it["type"] == LIST);
+            let lists: Vec<_> = lists.map(|it| it["content"]["pinned"].clone()).collect();
+            (lists == wanted).then_some(())
+        });
+        told.await;
+    };
+    lists(&[json!([said])]).await;
     // Everybody may.
     alice.set_power_levels(&room, &json!({ "events": { LIST: 0 } }));
     bridge.homeserver.wait_until_pushed().await;
     let (status, _) = ben.request(Method::DELETE, &path, None).await;
     assert_eq!(status, 200);
-    bridge
-        .homeserver
-        .wait_for("the list is empty again", |world| {
-            let lists = world.rooms[&room].timeline.iter().filter(|it| it["type"] == LIST);
-            let lists: Vec<_> = lists.map(|it| it["content"]["pinned"].clone()).collect();
-            (lists == [json!([said]), json!([])]).then_some(())
-        })
-        .await;
+    lists(&[json!([said]), json!([])]).await;
     // Nobody but the owner may.
     alice.set_power_levels(&room, &json!({ "events": { LIST: 100 } }));
     bridge.homeserver.wait_until_pushed().await;
