@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -134,8 +134,9 @@ impl Socket {
     }
 
     async fn message(&mut self) -> Option<Message> {
+        let deadline = Instant::now() + DEADLINE;
         loop {
-            let next = timeout(DEADLINE, self.stream.next())
+            let next = timeout_at(deadline, self.stream.next())
                 .await
                 .expect("the socket says something in time");
             match next {
