@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::support::bridge::{NovaUser, TestBridge};
 use crate::support::homeserver::{Fault, On};
+use crate::support::socket::Socket;
 
 /// What a client makes of a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -188,30 +189,35 @@ async fn a_life(bridge: &TestBridge) -> (Vec<Value>, Vec<Value>) {
     .await;
     let role = format!("/conversations/{conversation}/members/{}/role", ben.id);
     ana.request(Method::PUT, &role, Some(json!({ "role": "admin" }))).await;
+    let mut for_ben = until(&mut at_ben, |frame| {
+        frame["type"] == "member.role_changed" && frame["new_role"] == "admin" && frame["user_id"] == json!(ben.id)
+    })
+    .await;
     ana.request(
         Method::DELETE,
         &format!("/conversations/{conversation}/members/{}", ben.id),
         None,
     )
     .await;
-    let mut shown = (Vec::new(), Vec::new());
+    let for_ana = until(&mut at_ana, |frame| {
+        frame["type"] == "message.delivery" && frame["status"] == "failed"
+    })
+    .await;
+    for_ben.extend(until(&mut at_ben, |frame| frame["type"] == "member_left").await);
+    (for_ana, for_ben)
+}
+
+/// What a socket is shown up to something.
+async fn until(socket: &mut Socket, last: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut shown = Vec::new();
     loop {
-        let frame = at_ana.frame().await;
-        let last = frame["type"] == "message.delivery" && frame["status"] == "failed";
-        shown.0.push(frame);
-        if last {
-            break;
+        let frame = socket.frame().await;
+        let is_last = last(&frame);
+        shown.push(frame);
+        if is_last {
+            return shown;
         }
     }
-    loop {
-        let frame = at_ben.frame().await;
-        let last = frame["type"] == "member_left";
-        shown.1.push(frame);
-        if last {
-            break;
-        }
-    }
-    shown
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(50);
 
 /// An open socket.
 pub(crate) struct Socket {
