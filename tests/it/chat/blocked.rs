@@ -1,10 +1,12 @@
 //! Of whom somebody blocks they are not shown whether they are there, type, or have read, nor the other way round.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{direct, membership, room_of};
+use super::{conversation_of, direct, membership, room_of};
 use crate::support::bridge::{NovaUser, TestBridge};
 use crate::support::socket::Socket;
 
@@ -52,6 +54,12 @@ async fn reads(bridge: &TestBridge, who: &Value) {
     {}
 }
 
+async fn types(socket: &mut Socket, conversation: &str) {
+    socket
+        .send(json!({ "type": "typing.start", "conversation_id": conversation }))
+        .await;
+}
+
 fn told(bridge: &TestBridge, what: &str) -> usize {
     let requests = bridge.homeserver.requests();
     requests.iter().filter(|it| it.target.contains(what)).count()
@@ -86,9 +94,6 @@ async fn a_blocked_matrix_user_and_their_blocker_do_not_see_each_other(pool: PgP
     assert_eq!(hers.unwrap().get("presence"), None, "{listed}");
 
     let receipts = told(&bridge, "/receipt/");
-    socket
-        .send(json!({ "type": "typing.start", "conversation_id": conversation }))
-        .await;
     read(&ana, &conversation).await;
     // Her own clients know what she has read; hers is the only one that she is shown.
     for name in ["read_receipt", "message.read"] {
@@ -120,7 +125,25 @@ async fn a_blocked_matrix_user_and_their_blocker_do_not_see_each_other(pool: PgP
         receipts + 1,
         "nothing of what was read before"
     );
-    assert_eq!(told(&bridge, "/typing/"), 0);
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn a_blocked_matrix_user_is_not_told_that_their_blocker_types(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let ana = bridge.account("ana").await;
+    let (_, conversation) = direct(&bridge, &ana).await;
+    let bob = bridge.homeserver.user("@bob:example.org").create_dm(&ana.mxid);
+    membership(&bridge, &bob, &ana.mxid, "join").await;
+    block(&ana, ALICE).await;
+    let mut socket = ana.socket().await;
+    for conversation in [conversation, conversation_of(&ana, &bob).await] {
+        types(&mut socket, &conversation).await;
+    }
+    bridge
+        .homeserver
+        .wait_for("bob is told", |world| world.typing.get(&bob)?.get(&ana.mxid).cloned())
+        .await;
+    assert_eq!(told(&bridge, "/typing/"), 1);
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
@@ -130,46 +153,45 @@ async fn blocked_nova_users_are_not_shown_to_each_other(pool: PgPool) {
     let conversation = ana.chats_with(&ben).await;
     ana.say(&conversation, "hello").await;
     let cleo = bridge.account("cleo").await;
-    cleo.chats_with(&ben).await;
+    let with_both = [cleo.chats_with(&ana).await, cleo.chats_with(&ben).await];
     let (mut hers, mut others) = (ana.socket().await, cleo.socket().await);
     block(&ana, &ben.id.to_string()).await;
     hers.next("relationship.updated").await;
     let mut his = ben.socket().await;
-    his.send(json!({ "type": "typing.start", "conversation_id": conversation }))
-        .await;
+    types(&mut his, &conversation).await;
     read(&ben, &conversation).await;
     assert_eq!(
         his.next("message.read").await["user_id"],
         json!(ben.id),
         "his own clients know"
     );
-    hers.send(json!({ "type": "typing.start", "conversation_id": conversation }))
-        .await;
+    types(&mut hers, &conversation).await;
     for (nova, other) in [(&ana, &ben), (&ben, &ana)] {
         let shown = member(nova, &conversation, &json!(other.id)).await;
         assert_eq!((shown.get("presence"), &shown["last_read_sequence"]), (None, &json!(0)));
     }
-    // Somebody else is shown that he is there; she would have been together with them.
-    while others.next("presence").await["user_id"] != json!(ben.id) {}
+    // Somebody else is shown that they are there.
+    let mut there = BTreeSet::new();
+    while ![&ana, &ben].iter().all(|nova| there.contains(&nova.id.to_string())) {
+        there.insert(others.next("presence").await["user_id"].as_str().unwrap().to_owned());
+    }
     let own = member(&ben, &conversation, &json!(ben.id)).await;
     assert_eq!(
         (&own["presence"], &own["last_read_sequence"]),
         (&json!("online"), &json!(1))
     );
-    // Whatever was on its way to her has come before an answer to what she asks.
-    unblock(&ana, &ben.id.to_string()).await;
-    let mut seen = Vec::new();
-    let end = loop {
-        let frame = hers.frame().await;
-        match frame["type"].as_str() {
-            Some("relationship.updated") => break frame,
-            Some("message.delivery") => {}
-            _ => seen.push(frame),
+    // What is shown is shown in order. So it is over when somebody else has said and typed something.
+    for ((mut socket, other), conversation) in [(hers, &ben), (his, &ana)].into_iter().zip(&with_both) {
+        types(&mut others, conversation).await;
+        cleo.say(conversation, "hello").await;
+        let (mut said, mut typed) = (false, false);
+        while !(said && typed) {
+            let frame = socket.frame().await;
+            said |= frame["content"] == "hello";
+            typed |= frame["type"] == "typing.started";
+            assert_ne!(frame["user_id"], json!(other.id), "{frame}");
         }
-    };
-    assert_eq!((&end["is_blocking"], seen), (&json!(false), Vec::<Value>::new()));
-    let shown = his.served().await;
-    assert!(shown.iter().all(|frame| frame["user_id"] != json!(ana.id)), "{shown:?}");
+    }
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
