@@ -38,8 +38,7 @@ pub(crate) struct Device {
 
 impl Device {
     async fn of(user: &NovaUser) -> Self {
-        // Calls that ring already are shown with the entries that they have in the feed.
-        Self::at(user.socket_with("").await).await
+        Self::at(user.socket().await).await
     }
 
     async fn at(mut socket: Socket) -> Self {

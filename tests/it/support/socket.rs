@@ -151,8 +151,11 @@ impl Socket {
     fn is_older(&self, message: &Message) -> bool {
         let Message::Text(text) = message else { return false };
         let frame: Value = serde_json::from_str(text).unwrap_or_default();
-        frame["stream_id"]
-            .as_str()
-            .is_some_and(|entry| self.older.contains(entry))
+        // What a socket that opens is shown of a call stands at the place that the socket is at.
+        let is_call = frame["type"].as_str().is_some_and(|name| name.starts_with("call."));
+        !is_call
+            && frame["stream_id"]
+                .as_str()
+                .is_some_and(|entry| self.older.contains(entry))
     }
 }
