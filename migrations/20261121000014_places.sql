@@ -49,7 +49,8 @@ DECLARE
     found     uuid[];
     sequences bigint[];
 BEGIN
-    PERFORM pg_advisory_xact_lock(20261120, 0);
+    -- Beside others that only say something: what waits for a message is written by whoever has the turn alone.
+    PERFORM pg_advisory_xact_lock_shared(20261120, 0);
     found := ARRAY(SELECT m.conversation_id FROM unnest(rooms) WITH ORDINALITY AS r (room, i)
                    JOIN matrix_room_mapping AS m ON m.matrix_room_id = r.room ORDER BY r.i);
     IF cardinality(found) <> cardinality(rooms) THEN

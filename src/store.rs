@@ -276,7 +276,7 @@ impl Store {
 
     /// Closes the pool once everything that uses it is done.
     pub async fn close(&self) {
-        drop(self.plain.take());
+        self.plain.clear();
         self.pool.close().await;
     }
 }

@@ -242,11 +242,10 @@ impl Bridge {
         let Some(plain) = ingest::plan_plain(ghosts, self.bots(), now, events, &mut || self.id(now)) else {
             return Ok(None);
         };
-        if !self.inner.store.say_in_rooms(&plain, now, run).await? {
-            return Ok(None);
-        }
+        let done = self.inner.store.say_in_rooms(&plain, now, run).await;
+        // One part may be there where another is not.
         self.inner.feed_wake.notify_one();
-        Ok(Some(plain.outcomes))
+        Ok(done?.then_some(plain.outcomes))
     }
 
     fn count(&self, kinds: Vec<EventKind>, outcomes: Vec<Outcome>) {

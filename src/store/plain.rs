@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -10,34 +11,56 @@ use super::sealer::{Sealer, What};
 use super::server::Run;
 use super::{FRESH, Session, Store, StoreError};
 use crate::domain::clock::Timestamp;
-use crate::domain::ingest::{NewMessage, Plain};
+use crate::domain::ingest::{NewMessage, Plain, PlainPart};
 use crate::domain::message::Delivery;
 
-/// The connection that the last transaction took, and when. Under load the next one takes it again: the pool would give
+/// How many connections are kept at most: one for each part of a transaction.
+const KEPT: usize = 2;
+
+/// The connections that the last transaction took, and when. Under load the next one takes them again: the pool would give
 /// its connections in turn, so that each session of Postgres is cold when its turn comes, and ask each whether it lives.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<Option<(Session, Instant)>>>);
+pub(super) struct Kept(Arc<Mutex<Vec<(Session, Instant)>>>);
 
 impl Kept {
-    /// The connection, if it worked just now. Otherwise the pool gets it back.
-    pub(super) fn take(&self) -> Option<Session> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        kept.filter(|(_, at)| at.elapsed() < FRESH)
-            .map(|(connection, _)| connection)
+    /// A connection that worked just now. The pool gets back which did not.
+    fn take(&self) -> Option<Session> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(_, at)| at.elapsed() < FRESH);
+        kept.pop().map(|(connection, _)| connection)
     }
 
     fn keep(&self, connection: Session) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, Instant::now()));
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push((connection, Instant::now()));
+        }
+    }
+
+    /// Gives all of them back to the pool.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 impl Store {
-    /// Writes what was planned, in a transaction of its own, if all that was assumed is so. Returns whether it was;
-    /// nothing is written otherwise.
+    /// Writes what was planned, its parts side by side and each in a transaction of its own, if all that was assumed is so.
+    /// Returns whether it was. Where it was not, nothing of that part is written; what the others wrote is known by its
+    /// events when it comes again.
     ///
     /// # Errors
-    /// When Postgres fails, refuses or was restarted since `run`; nothing is written then either, as far as can be told.
+    /// When Postgres fails, refuses or was restarted since `run`; nothing of that part is written then either, as far as can
+    /// be told.
     pub async fn say_in_rooms(&self, plain: &Plain, now: Timestamp, run: Run) -> Result<bool, StoreError> {
+        let parts = plain.parts.iter().map(|part| self.say_part(part, now, run));
+        let mut done = true;
+        for part in join_all(parts).await {
+            done &= part?;
+        }
+        Ok(done)
+    }
+
+    async fn say_part(&self, plain: &PlainPart, now: Timestamp, run: Run) -> Result<bool, StoreError> {
         let mut connection = match self.plain.take() {
             Some(connection) => connection,
             None => self.read().await?,
@@ -60,7 +83,7 @@ async fn say(
     connection: &mut PgConnection,
     sealer: &Sealer,
     clock_base: i64,
-    plain: &Plain,
+    plain: &PlainPart,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let messages = || plain.messages.iter().map(|(_, message)| message);

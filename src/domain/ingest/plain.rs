@@ -17,9 +17,24 @@ use crate::domain::ghost::Ghosts;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::message::Text;
 
-/// What is said in which rooms, if the assumptions hold.
+/// From how many messages on they are written in parts.
+const APART: usize = 32;
+
+/// How many parts there are then.
+const PARTS: usize = 2;
+
+/// What is said, if the assumptions hold.
 #[derive(Debug)]
 pub struct Plain {
+    /// What can be written side by side: no room is in two of them.
+    pub parts: Vec<PlainPart>,
+    /// What becomes of each event.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What is said in some rooms.
+#[derive(Debug, Default)]
+pub struct PlainPart {
     /// The rooms in which something is said. Each is taken to be a conversation's current one.
     pub rooms: Vec<PlainRoom>,
     /// Who says it. Each is taken to be known and not deactivated.
@@ -27,8 +42,22 @@ pub struct Plain {
     /// The messages, in order, with the place of their room in `rooms`. They count from 1 in each room, and their
     /// conversation is a stand-in. Their events are taken to be new.
     pub messages: Vec<(usize, NewMessage)>,
-    /// What becomes of each event.
-    pub outcomes: Vec<Outcome>,
+}
+
+impl PlainPart {
+    /// Takes a room in. Returns its place.
+    fn enter(&mut self, room: OwnedRoomId) -> usize {
+        self.rooms.push(PlainRoom { room, newest: 0 });
+        self.rooms.len() - 1
+    }
+
+    fn say(&mut self, place: usize, message: NewMessage) {
+        self.senders.insert(message.sender);
+        if let Some(room) = self.rooms.get_mut(place) {
+            room.newest = self.messages.len();
+        }
+        self.messages.push((place, message));
+    }
 }
 
 /// A room in which something is said.
@@ -75,29 +104,26 @@ pub fn plan_plain(
     let (context, stand_ins) = assume(ghosts, bots, now, &events);
     let (effects, outcomes) = plan(context, events, new_id);
     let messages = only_messages(effects)?;
-    let mut rooms: Vec<PlainRoom> = Vec::new();
-    let mut places: HashMap<ConversationId, usize> = HashMap::new();
-    let mut senders = BTreeSet::new();
-    let mut said = Vec::with_capacity(messages.len());
-    for (index, message) in messages.into_iter().enumerate() {
-        senders.insert(message.sender);
-        let place = if let Some(place) = places.get(&message.conversation) {
+    let count = if messages.len() < APART { 1 } else { PARTS };
+    let mut parts: Vec<PlainPart> = (0..count).map(|_| PlainPart::default()).collect();
+    let mut places: HashMap<ConversationId, (usize, usize)> = HashMap::new();
+    for message in messages {
+        let (part, place) = if let Some(place) = places.get(&message.conversation) {
             *place
         } else {
             let room = stand_ins.get(&message.conversation)?.clone();
-            rooms.push(PlainRoom { room, newest: index });
-            places.insert(message.conversation, rooms.len() - 1);
-            rooms.len() - 1
+            let (index, part) = parts
+                .iter_mut()
+                .enumerate()
+                .min_by_key(|(_, part)| part.messages.len())?;
+            let place = (index, part.enter(room));
+            places.insert(message.conversation, place);
+            place
         };
-        rooms.get_mut(place)?.newest = index;
-        said.push((place, message));
+        parts.get_mut(part)?.say(place, message);
     }
-    (!said.is_empty()).then_some(Plain {
-        rooms,
-        senders,
-        messages: said,
-        outcomes,
-    })
+    parts.retain(|part| !part.messages.is_empty());
+    (!parts.is_empty()).then_some(Plain { parts, outcomes })
 }
 
 /// The context as it is assumed to be, and which room each stand-in conversation stands for.

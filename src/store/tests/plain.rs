@@ -124,6 +124,36 @@ async fn it_leaves_the_rows_that_the_long_way_leaves(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn of_many_one_part_can_be_written_and_the_other_not_and_then_each_is_there_once(pool: PgPool) {
+    let store = open(&pool).await;
+    in_room(&store, ROOM, &[ANNA, alice()]).await;
+    let room = |n: usize| if n.is_multiple_of(2) { ROOM } else { OTHER_ROOM };
+    let many = || {
+        (0..40)
+            .map(|n| said(&format!("${n}"), room(n), ALICE))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(plain(many()).parts.len(), 2);
+    assert!(!short(&store, many()).await, "nobody knows the other room");
+    assert_eq!(count(&pool).await, 20);
+    in_room(&store, OTHER_ROOM, &[BERT, alice()]).await;
+    long(&store, many()).await;
+    for (first, of) in [(0, ROOM), (1, OTHER_ROOM)] {
+        let said: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT m.matrix_event_id, m.sequence_number FROM messages AS m
+             JOIN matrix_room_mapping AS r ON r.conversation_id = m.conversation_id
+             WHERE r.matrix_room_id = $1 ORDER BY m.sequence_number",
+        )
+        .bind(of)
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        let expected: Vec<(String, i64)> = (first..40).step_by(2).map(|n| format!("${n}")).zip(1..).collect();
+        assert_eq!(said, expected, "{of}");
+    }
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
 async fn an_event_that_was_seen_in_any_way_is_not_for_it(pool: PgPool) {
     let store = open(&pool).await;
     let id = in_room(&store, ROOM, &[ANNA, alice()]).await;

@@ -44,12 +44,43 @@ fn messages_count_in_each_room_and_a_repeated_one_counts_once() {
         event("$4", ROOM, BOT, text("4")),
     ])
     .unwrap();
-    let numbers: Vec<(usize, i64)> = plain.messages.iter().map(|(at, it)| (*at, it.sequence)).collect();
+    let [part] = plain.parts.as_slice() else {
+        panic!("few messages are one part")
+    };
+    let numbers: Vec<(usize, i64)> = part.messages.iter().map(|(at, it)| (*at, it.sequence)).collect();
     assert_eq!(numbers, [(0, 1), (1, 1), (0, 2)]);
-    let rooms: Vec<(&str, usize)> = plain.rooms.iter().map(|it| (it.room.as_str(), it.newest)).collect();
+    let rooms: Vec<(&str, usize)> = part.rooms.iter().map(|it| (it.room.as_str(), it.newest)).collect();
     assert_eq!(rooms, [(OTHER_ROOM, 2), (ROOM, 1)]);
-    assert_eq!(plain.senders.len(), 2, "the bot says nothing");
+    assert_eq!(part.senders.len(), 2, "the bot says nothing");
     assert_eq!(plain.outcomes, [Applied, Applied, Duplicate, Applied, Ignored]);
+}
+
+#[test]
+fn many_messages_are_parts_that_share_no_room() {
+    let rooms = |n: usize| format!("!{}:example.org", [0, 1, 1, 1, 2, 2, 3][n % 7]);
+    let said = (0..100).map(|n| event(&format!("${n}"), &rooms(n), ALICE, text(&n.to_string())));
+    let plain = planned(said.collect()).unwrap();
+    assert_eq!(plain.outcomes, [Applied; 100]);
+    assert_eq!(plain.parts.len(), 2);
+    let mut seen: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for part in &plain.parts {
+        assert!(part.messages.len() >= 25, "{} of a hundred", part.messages.len());
+        let named: Vec<&str> = part.rooms.iter().map(|it| it.room.as_str()).collect();
+        assert!(named.iter().all(|room| !seen.contains_key(room)), "{named:?}");
+        for (place, message) in &part.messages {
+            let said = seen.entry(named[*place]).or_default();
+            said.push(&message.text.plain);
+            assert_eq!(message.sequence, i64::try_from(said.len()).unwrap());
+        }
+        for room in &part.rooms {
+            let last = &part.messages[room.newest].1.text.plain;
+            assert_eq!(seen[room.room.as_str()].last(), Some(&last.as_str()));
+        }
+    }
+    for (room, said) in seen {
+        let expected: Vec<String> = (0..100).filter(|n| rooms(*n) == room).map(|n| n.to_string()).collect();
+        assert_eq!(said, expected, "{room}");
+    }
 }
 
 #[test]
