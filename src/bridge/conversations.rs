@@ -397,9 +397,10 @@ impl Bridge {
             ghosts.push(user);
             for ghost in ghosts {
                 let notice = (ghost == user).then(|| "This group was deleted in Nova.".to_owned());
-                effects
-                    .jobs
-                    .push(self.job(id, ghost, Job::Leave { room: None, notice }, now));
+                // Somebody can make another conversation of the room before they have left.
+                let room = conversation.room.as_ref().map(ToString::to_string);
+                effects.jobs.push(self.job(id, ghost, Job::Leave { room, notice }, now));
+                effects.departures.push((id, ghost));
             }
         }
         let everybody: Vec<UserId> = conversation.members.keys().copied().collect();

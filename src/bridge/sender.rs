@@ -472,10 +472,9 @@ impl Bridge {
     /// Whom the job was to take out of the room.
     fn departing(&self, job: &StoredJob) -> Option<UserId> {
         match &job.job {
-            Job::Leave { room: None, .. } => Some(job.actor),
+            Job::Leave { .. } => Some(job.actor),
             Job::Kick { target } => Some(self.ghosts().person(target)),
-            Job::Leave { .. }
-            | Job::ProvisionGhost
+            Job::ProvisionGhost
             | Job::DeactivateGhost
             | Job::CreateRoom
             | Job::SendEvent { .. }

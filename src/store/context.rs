@@ -51,6 +51,9 @@ pub async fn enter(
         let strange: Vec<String> = strange().cloned().collect();
         context.management = management::among(connection, &strange).await?;
         context.spaces = spaces::among(connection, &strange).await?;
+        if wanted.members {
+            context.closing = conversations::closing(connection, &strange).await?;
+        }
     }
     if !wanted.markers.is_empty() {
         markers(connection, &wanted, &mut context).await?;

@@ -1,6 +1,6 @@
 //! Conversations and their members.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ruma::OwnedRoomId;
 use sqlx::PgConnection;
@@ -389,6 +389,29 @@ pub(super) async fn departing(
     Ok(rows
         .into_iter()
         .map(|row| (ConversationId(row.conversation_id), UserId(row.user_id)))
+        .collect())
+}
+
+/// The ghosts that have yet to leave those of these rooms whose conversation was deleted, and that conversation.
+pub(super) async fn closing(
+    connection: &mut PgConnection,
+    rooms: &[String],
+) -> Result<HashMap<(OwnedRoomId, UserId), ConversationId>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT m.matrix_room_id, d.user_id, d.conversation_id FROM matrix_room_mapping AS m
+         JOIN conversations AS c ON c.id = m.conversation_id AND c.deleted_at IS NOT NULL
+         JOIN departures AS d ON d.conversation_id = c.id
+         WHERE m.matrix_room_id = ANY ($1)",
+        rooms
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let room = OwnedRoomId::try_from(row.matrix_room_id).ok()?;
+            Some(((room, UserId(row.user_id)), ConversationId(row.conversation_id)))
+        })
         .collect())
 }
 

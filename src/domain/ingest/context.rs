@@ -35,6 +35,8 @@ pub struct Context {
     pub conversations: HashMap<ConversationId, Conversation>,
     /// People whom Nova took out of conversations, and whose rooms have not said so yet.
     pub departing: HashSet<(ConversationId, UserId)>,
+    /// Ghosts that have yet to leave those of the rooms whose conversation was deleted, and that conversation.
+    pub closing: HashMap<(OwnedRoomId, UserId), ConversationId>,
     /// Who knocks on the rooms of these conversations, and why.
     pub knocks: HashMap<(ConversationId, UserId), Option<String>>,
     /// The senders and targets that the database knows.
@@ -77,6 +79,7 @@ impl Context {
             spaces: HashSet::new(),
             conversations: HashMap::new(),
             departing: HashSet::new(),
+            closing: HashMap::new(),
             knocks: HashMap::new(),
             people: HashSet::new(),
             profiles: BTreeMap::new(),

@@ -25,6 +25,9 @@ impl Planner<'_> {
     }
 
     fn ghost(&mut self, event: &InboundEvent, member: &MemberEvent, ghost: UserId) -> Verdict {
+        if self.closes(event, member, ghost) {
+            return Verdict::Ignored;
+        }
         match member.membership {
             RoomMembership::Invite => {
                 let known = self.context.rooms.get(&event.room).map(|portal| portal.conversation);
@@ -99,6 +102,21 @@ impl Planner<'_> {
             RoomMembership::Leave | RoomMembership::Ban => self.gone(event, ghost),
             RoomMembership::Knock => self.knocks(event, member, ghost),
         }
+    }
+
+    /// Whether the room's conversation was deleted and the ghost has yet to leave: what Matrix still says of its coming makes no
+    /// conversation. Its leaving is noted.
+    fn closes(&mut self, event: &InboundEvent, member: &MemberEvent, ghost: UserId) -> bool {
+        let place = (event.room.clone(), ghost);
+        if self.context.rooms.contains_key(&event.room) || !self.context.closing.contains_key(&place) {
+            return false;
+        }
+        if matches!(member.membership, RoomMembership::Leave | RoomMembership::Ban)
+            && let Some(conversation) = self.context.closing.remove(&place)
+        {
+            self.effects.departed.push((conversation, ghost));
+        }
+        true
     }
 
     /// A Nova user made this room with a Matrix client of their own. That it is direct shows only now, when they invite the

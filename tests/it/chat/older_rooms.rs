@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{conversation_of, direct, room_of};
+use super::{conversation_of, direct, membership, room_of};
 use crate::support::bridge::{NovaUser, TestBridge};
-use crate::support::homeserver::{Fault, On};
+use crate::support::homeserver::{Fault, Gate, On};
 
 /// A room that the Nova user made with a Matrix client before there was a bridge, and what was said in it.
 fn older_room(bridge: &TestBridge, ana: &NovaUser, body: &Value, others: &[&str]) -> String {
@@ -226,6 +226,48 @@ async fn the_room_of_a_deleted_group_is_no_older_room(pool: PgPool) {
     bridge.homeserver.wait_until_pushed().await;
     assert_eq!(conversations(&ana).await.len(), 0);
     bridge.homeserver.heal();
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn what_matrix_still_says_of_a_deleted_group_makes_no_other_one(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (ana, ben) = (bridge.account("ana").await, bridge.account("ben").await);
+    bridge.homeserver.user("@alice:example.org");
+    // Nothing of it is pushed before it is gone.
+    bridge.homeserver.pause_push();
+    let members = json!([ben.id, "@alice:example.org"]);
+    let (_, made) = ana
+        .post(
+            "/conversations/groups",
+            json!({ "name": "Gone", "member_ids": members }),
+        )
+        .await;
+    let conversation = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let room = room_of(&bridge, &conversation).await;
+    ben.say(&conversation, "here I am").await;
+    membership(&bridge, &room, &ben.mxid, "join").await;
+    let gate = Gate::new();
+    bridge.homeserver.fail_next(On::Leave, Fault::Hang(gate.clone()));
+    let (status, _) = ana
+        .request(reqwest::Method::DELETE, &format!("/conversations/{conversation}"), None)
+        .await;
+    assert!(status < 300, "{status}");
+    gate.reached().await;
+    bridge.homeserver.resume_push();
+    bridge.homeserver.wait_until_pushed().await;
+    gate.release();
+    for nova in [&ana, &ben] {
+        membership(&bridge, &room, &nova.mxid, "leave").await;
+        assert_eq!(conversations(nova).await.len(), 0);
+    }
+    // Whoever is asked to come anew, comes.
+    let alice = bridge.homeserver.user("@alice:example.org");
+    alice.join(&room);
+    bridge.homeserver.wait_until_pushed().await;
+    alice.invite(&room, &ben.mxid);
+    membership(&bridge, &room, &ben.mxid, "join").await;
+    bridge.homeserver.wait_until_pushed().await;
+    assert_eq!(conversations(&ben).await.len(), 1);
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
