@@ -52,6 +52,7 @@ async fn whatever_synapse_delivers_again_changes_nothing() {
 
     // Everything that can be done to messages, by both.
     let said = matrix.say(&room, "helo").await;
+    let shown = socket.hears("helo").await;
     let first = matrix.send(&room, &edit(&said, "hell")).await;
     matrix.send(&room, &edit(&said, "hello")).await;
     let thumb = matrix.send_event(&room, "m.reaction", &reaction(&said, "👍")).await;
@@ -68,7 +69,6 @@ async fn whatever_synapse_delivers_again_changes_nothing() {
     let body = json!({ "content": "mine" });
     nova.api.put(&format!("/messages/{mine}"), &body).await;
     matrix.send_event(&room, "m.reaction", &reaction(&event, "❤️")).await;
-    let shown = socket.hears("helo").await;
     let path = format!("/messages/{}/reactions", id_of(&shown));
     nova.api.post(&path, &json!({ "emoji": "🔥" })).await;
     let oops = id_of(&nova.say(&conversation, "oops").await);
