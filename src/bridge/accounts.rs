@@ -14,6 +14,7 @@ use crate::domain::ingest::Effects;
 use crate::domain::job::{Job, Lane, NewJob};
 use crate::domain::message::{shortened, storable};
 use crate::matrix::{HomeserverError, Profile};
+use crate::store::people::Account;
 use crate::store::{StoreError, people};
 
 /// The largest picture that a ghost is given, in bytes.
@@ -307,36 +308,50 @@ impl Bridge {
 
     /// Registers the ghost and gives it the account's name and picture.
     pub(super) async fn provision(&self, user: UserId) -> Result<(), ProvisionError> {
-        let mut connection = self.inner.store.read().await?;
-        let account = people::account(&mut connection, user)
-            .await?
-            .ok_or(ProvisionError::NoAccount)?;
-        drop(connection);
-        let ghost = &account.person.mxid;
-        if account.deactivated_at.is_some() {
-            return Err(ProvisionError::NoAccount);
-        }
-        self.homeserver().register(&format!("{LOCALPART_PREFIX}{user}")).await?;
-        let profile = profile_hash(&account.person);
-        if account.synced_profile.as_ref() != Some(&profile) {
-            self.homeserver()
-                .set_display_name(ghost, Some(account.person.shown_name()))
-                .await?;
-            match &account.person.avatar_url {
-                Some(url) => {
-                    if let Some(mxc) = self.uploaded(&account.person, url).await? {
-                        self.homeserver().set_avatar_url(ghost, Some(&mxc)).await?;
-                    } else {
-                        tracing::warn!(nova.user = %user, "the account's picture cannot be used");
-                    }
-                }
-                None if account.synced_profile.is_some() => self.homeserver().set_avatar_url(ghost, None).await?,
-                None => {}
+        let mut given = None;
+        loop {
+            let account = self.account_of(user).await?;
+            if given.is_none() {
+                self.homeserver().register(&format!("{LOCALPART_PREFIX}{user}")).await?;
             }
+            // After giving it one, another look: it can have changed, and the newer one been given by somebody else before.
+            let profile = profile_hash(&account.person);
+            if given.as_ref().or(account.synced_profile.as_ref()) == Some(&profile) {
+                break;
+            }
+            self.give_profile(&account).await?;
+            let mut connection = self.inner.store.read().await?;
+            people::ghost_provisioned(&mut connection, user, &profile, self.now()).await?;
+            given = Some(profile);
         }
-        let mut connection = self.inner.store.read().await?;
-        people::ghost_provisioned(&mut connection, user, &profile, self.now()).await?;
         self.inner.provisioned.insert(user, ());
+        Ok(())
+    }
+
+    async fn account_of(&self, user: UserId) -> Result<Account, ProvisionError> {
+        let mut connection = self.inner.store.read().await?;
+        let account = people::account(&mut connection, user).await?;
+        account
+            .filter(|account| account.deactivated_at.is_none())
+            .ok_or(ProvisionError::NoAccount)
+    }
+
+    async fn give_profile(&self, account: &Account) -> Result<(), ProvisionError> {
+        let ghost = &account.person.mxid;
+        self.homeserver()
+            .set_display_name(ghost, Some(account.person.shown_name()))
+            .await?;
+        match &account.person.avatar_url {
+            Some(url) => {
+                if let Some(mxc) = self.uploaded(&account.person, url).await? {
+                    self.homeserver().set_avatar_url(ghost, Some(&mxc)).await?;
+                } else {
+                    tracing::warn!(nova.user = %account.person.id, "the account's picture cannot be used");
+                }
+            }
+            None if account.synced_profile.is_some() => self.homeserver().set_avatar_url(ghost, None).await?,
+            None => {}
+        }
         Ok(())
     }
 

@@ -1,12 +1,14 @@
 //! Nova users' names and pictures in their rooms.
 
+use nova_bridge::domain::ids::UserId;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::{conversation_of, direct, membership};
 use crate::support::bridge::{NovaUser, TestBridge};
-use crate::support::homeserver::{Fault, On};
+use crate::support::homeserver::{Fault, Gate, On};
 
 /// Ana's membership, as it is shown in a room.
 fn shown(bridge: &TestBridge, room: &str, ana: &NovaUser) -> Value {
@@ -80,4 +82,40 @@ async fn a_name_and_a_picture_that_change_at_once_are_both_seen_in_every_room(po
         })
         .await;
     assert!(set() <= before + 2, "only the picture was set, once in each room");
+}
+
+#[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]
+async fn who_is_late_with_an_older_name_sets_the_newer_one(pool: PgPool) {
+    let bridge = TestBridge::start(pool).await;
+    let (first, second) = (Gate::new(), Gate::new());
+    for gate in [&first, &second] {
+        bridge
+            .homeserver
+            .fail_next(On::Path("/displayname"), Fault::Hang(gate.clone()));
+    }
+    // Two make the ghost at once: whoever made the account, and a device that logs in as it.
+    let login = async {
+        first.reached().await;
+        let id = UserId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"ana"));
+        bridge.app().bridge.log_in(id, "PHONE").await
+    };
+    let (_, ana) = tokio::join!(login, async {
+        let (ana, ()) = tokio::join!(bridge.account("ana"), async {
+            second.reached().await;
+            first.release();
+        });
+        changes(&bridge, &ana, "Ana Maria", "mxc://example.org/new").await;
+        bridge
+            .homeserver
+            .wait_for("the new face", |world| {
+                (world.accounts[&ana.mxid].avatar_url.as_deref()? == "mxc://example.org/new").then_some(())
+            })
+            .await;
+        second.release();
+        ana
+    });
+    let name = bridge
+        .homeserver
+        .inspect(|world| world.accounts[&ana.mxid].display_name.clone());
+    assert_eq!(name.as_deref(), Some("Ana Maria"));
 }
