@@ -245,6 +245,7 @@ impl Store {
     /// # Errors
     /// When Postgres cannot be reached.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        self.make_room();
         Ok(Tx::new(self.pool.begin().await?, self.sealer.clone()))
     }
 
@@ -253,7 +254,20 @@ impl Store {
     /// # Errors
     /// When Postgres cannot be reached.
     pub async fn read(&self) -> Result<Session, StoreError> {
+        self.make_room();
         Ok(Session::new(self.pool.acquire().await?, self.sealer.clone()))
+    }
+
+    /// Whether all connections are taken: who asks for one has to wait.
+    fn is_short(&self) -> bool {
+        self.pool.num_idle() == 0 && self.pool.size() >= self.pool.options().get_max_connections()
+    }
+
+    /// Gives back what is kept for the next push, if somebody else would have to wait for it.
+    fn make_room(&self) {
+        if self.is_short() {
+            self.plain.clear();
+        }
     }
 
     /// What is known of the server.

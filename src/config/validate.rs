@@ -17,6 +17,9 @@ use super::{
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
+/// With how many connections to Postgres the bridge works at least.
+const FEWEST_CONNECTIONS: u32 = 4;
+
 /// The configuration, or `None` with the reasons in `problems`.
 pub(super) fn config(file: &File, problems: Problems<'_>) -> Option<Config> {
     // Every section is looked at before the first `?` gives up.
@@ -142,7 +145,17 @@ fn domain(file: &File, problems: Problems<'_>) -> Option<OwnedServerName> {
 fn database(section: &DatabaseSection, problems: Problems<'_>) -> Option<Database> {
     let cure =
         "set it to postgres://user:password@host/database, or put that into a file and name it with database.url_file";
-    let max_connections = positive("database.max_connections", section.max_connections.into(), problems);
+    let enough = section.max_connections >= FEWEST_CONNECTIONS;
+    if !enough {
+        problems.push(Problem::new(
+            "database.max_connections",
+            format!(
+                "is {}, which is too few: one follows the feed at all times",
+                section.max_connections
+            ),
+            format!("set it to {FEWEST_CONNECTIONS} or more, or remove the line for its default"),
+        ));
+    }
     let value = section.url.as_ref().map(SecretString::expose_secret);
     required("database.url", value.or(section.url_file.as_deref()), cure, problems)?;
     let url = keep(
@@ -158,8 +171,7 @@ fn database(section: &DatabaseSection, problems: Problems<'_>) -> Option<Databas
         ));
         return None;
     }
-    max_connections?;
-    Some(Database {
+    enough.then_some(Database {
         url,
         url_file: section.url_file.as_ref().map(Into::into),
         max_connections: section.max_connections,

@@ -19,6 +19,7 @@ const KEPT: usize = 2;
 
 /// The connections that the last transaction took, and when. Under load the next one takes them again: the pool would give
 /// its connections in turn, so that each session of Postgres is cold when its turn comes, and ask each whether it lives.
+/// None is kept while others wait for one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Kept(Arc<Mutex<Vec<(Session, Instant)>>>);
 
@@ -68,7 +69,9 @@ impl Store {
         self.server.still_in(run)?;
         // After an error it is the pool that looks whether it still works.
         let done = say(&mut connection, &self.sealer, self.clock_base, plain, now).await?;
-        self.plain.keep(connection);
+        if !self.is_short() {
+            self.plain.keep(connection);
+        }
         Ok(done)
     }
 }

@@ -2,6 +2,7 @@
 
 use ruma::server_name;
 use serde_json::value::to_raw_value;
+use sqlx::postgres::PgPoolOptions;
 
 use super::*;
 use crate::domain::act::{Act, EarlyAct, MessageAct};
@@ -150,6 +151,25 @@ async fn of_many_one_part_can_be_written_and_the_other_not_and_then_each_is_ther
         .unwrap();
         let expected: Vec<(String, i64)> = (first..40).step_by(2).map(|n| format!("${n}")).zip(1..).collect();
         assert_eq!(said, expected, "{of}");
+    }
+}
+
+#[sqlx::test(migrator = "crate::store::MIGRATOR")]
+async fn its_connections_are_there_for_others_when_there_are_no_more(pool: PgPool) {
+    let two = PgPoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(std::time::Duration::from_secs(10))
+        .connect_with((*pool.connect_options()).clone())
+        .await
+        .unwrap();
+    let store = open(&two).await;
+    in_room(&store, ROOM, &[ANNA, alice()]).await;
+    for n in 0..20 {
+        let reads = async || drop(store.read().await.unwrap());
+        let said = vec![said(&format!("${n}"), ROOM, ALICE)];
+        let (is_said, (), ()) = tokio::join!(short(&store, said), reads(), reads());
+        assert!(is_said);
+        let (_one, _other) = (store.read().await.unwrap(), store.read().await.unwrap());
     }
 }
 
