@@ -10,7 +10,6 @@
 //! so nothing is missing below. What was applied before is known by its event id and has no effect.
 
 mod look_back;
-mod order;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

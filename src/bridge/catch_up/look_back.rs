@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 
 use super::super::Bridge;
 use super::super::sender::JobError;
-use super::order::{Missing, in_order};
 use crate::domain::clock::Timestamp;
 use crate::store::outages;
 use crate::store::server::Run;
@@ -21,7 +20,7 @@ const PAGE: u16 = 100;
 /// How many pages are read back at most.
 const PAGES: usize = 1000;
 
-/// The parts of an event that tell where to stop, what not to take, and in which order.
+/// The parts of an event that tell where to stop, and what not to take.
 #[derive(Deserialize)]
 pub(super) struct Seen {
     event_id: String,
@@ -29,10 +28,6 @@ pub(super) struct Seen {
     event_type: String,
     #[serde(default)]
     state_key: Option<String>,
-    #[serde(default)]
-    sender: serde_json::Value,
-    #[serde(default)]
-    origin_server_ts: serde_json::Value,
     #[serde(default)]
     content: SeenContent,
     #[serde(default)]
@@ -108,7 +103,7 @@ struct Found {
     /// Where each page begins, the newest first.
     pages: Vec<Option<String>>,
     /// What is to be applied of the last of them, the newest first.
-    last: Vec<Missing>,
+    last: Vec<Box<RawValue>>,
     /// The newest event of each piece of state. The ones before it have been replaced, and would only undo it for a moment.
     state: HashMap<(String, String), String>,
     /// Whether the bound was reached.
@@ -131,7 +126,8 @@ impl Bridge {
         let mut events = std::mem::take(&mut found.last);
         found.pages.pop();
         loop {
-            self.apply(&in_order(events.into_iter().rev()), run).await?;
+            events.reverse();
+            self.apply(&events, run).await?;
             let Some(from) = found.pages.pop() else { break };
             let page = self
                 .homeserver()
@@ -169,7 +165,7 @@ impl Bridge {
         way: Way<'_>,
         page: Vec<Box<RawValue>>,
         found: &mut Found,
-    ) -> Result<(Vec<Missing>, bool), JobError> {
+    ) -> Result<(Vec<Box<RawValue>>, bool), JobError> {
         let events: Vec<(Box<RawValue>, Seen)> = page
             .into_iter()
             .filter_map(|event| serde_json::from_str(event.get()).ok().map(|seen| (event, seen)))
@@ -186,15 +182,9 @@ impl Bridge {
             }
             let begins = way.begins_with == Some(seen.event_id.as_str());
             let takes = known.is_none() && way.takes(&seen);
-            let missing = Missing {
-                at: seen.origin_server_ts.as_i64().unwrap_or_default(),
-                sender: seen.sender.as_str().unwrap_or_default().to_owned(),
-                is_state: seen.state_key.is_some(),
-                event,
-            };
             // Noted for what is known, too.
             if found.is_newest(seen) && takes {
-                unknown.push(missing);
+                unknown.push(event);
             }
             if begins {
                 return Ok((unknown, true));
