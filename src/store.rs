@@ -41,10 +41,11 @@ pub(crate) mod tests;
 
 use std::time::Duration;
 
-use sqlx::Connection;
 pub use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, Postgres};
 
 use crate::seal::SealError;
 pub use sealer::Sealer;
@@ -254,8 +255,12 @@ impl Store {
     /// # Errors
     /// When Postgres cannot be reached.
     pub async fn read(&self) -> Result<Session, StoreError> {
+        Ok(Session::new(self.acquire().await?, self.sealer.clone()))
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
         self.make_room();
-        Ok(Session::new(self.pool.acquire().await?, self.sealer.clone()))
+        Ok(self.pool.acquire().await?)
     }
 
     /// Whether all connections are taken: who asks for one has to wait.

@@ -29,7 +29,7 @@ pub use effects::{
     CallLog, ConversationEdit, DeadLetter, EarlyEvent, Effects, Knock, LocationShare, MemberEdit, NewEntry, NewMessage,
     NewRequest, Outcome, Place, SavedCall, reason,
 };
-pub use plain::{Plain, PlainPart, PlainRoom, is_plain, plan_plain};
+pub use plain::{PARTS, Plain, PlainPart, PlainRoom, is_plain, plan_plain};
 
 use ruma::UserId as MatrixId;
 use uuid::Uuid;

@@ -18,7 +18,7 @@ impl Presence {
     /// # Errors
     /// When Postgres fails, or another node has this number.
     pub async fn hold(store: &Store, node: i32) -> Result<Option<Self>, StoreError> {
-        let mut connection = store.pool.acquire().await?.detach();
+        let mut connection = store.acquire().await?.detach();
         let held = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(20261121, $1) AS "held!""#, node)
             .fetch_one(&mut connection)
             .await?;

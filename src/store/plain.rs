@@ -11,13 +11,10 @@ use super::sealer::{Sealer, What};
 use super::server::Run;
 use super::{FRESH, Session, Store, StoreError};
 use crate::domain::clock::Timestamp;
-use crate::domain::ingest::{NewMessage, Plain, PlainPart};
+use crate::domain::ingest::{NewMessage, PARTS, Plain, PlainPart};
 use crate::domain::message::Delivery;
 
-/// How many connections are kept at most: one for each part of a transaction.
-const KEPT: usize = 2;
-
-/// The connections that the last transaction took, and when. Under load the next one takes them again: the pool would give
+/// The connections that the last transaction took, one for each part, and when. Under load the next one takes them again: the pool would give
 /// its connections in turn, so that each session of Postgres is cold when its turn comes, and ask each whether it lives.
 /// None is kept while others wait for one.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +30,7 @@ impl Kept {
 
     fn keep(&self, connection: Session) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT {
+        if kept.len() < PARTS {
             kept.push((connection, Instant::now()));
         }
     }

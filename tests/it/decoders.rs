@@ -412,13 +412,7 @@ async fn a_life_of_calls(bridge: &TestBridge) -> Vec<Value> {
     let mut shown = Vec::new();
     for socket in [&mut at_ana, &mut at_ben] {
         ana.say(direct["id"].as_str().unwrap(), "over").await;
-        loop {
-            let frame = socket.frame().await;
-            if frame["content"] == "over" {
-                break;
-            }
-            shown.push(frame);
-        }
+        shown.extend(until(socket, |frame| frame["content"] == "over").await);
     }
     shown.retain(|frame| frame["type"].as_str().is_none_or(|it| it.starts_with("call.")));
     shown

@@ -21,7 +21,7 @@ use crate::domain::message::Text;
 const APART: usize = 32;
 
 /// How many parts there are then.
-const PARTS: usize = 2;
+pub const PARTS: usize = 2;
 
 /// What is said, if the assumptions hold.
 #[derive(Debug)]

@@ -178,15 +178,9 @@ impl Stage {
                     .then_some(())
             })
             .await;
-        loop {
-            let noted: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM outbox WHERE attempts > 0)")
-                .fetch_one(&self.bridge.pool)
-                .await
-                .unwrap();
-            if noted {
-                return;
-            }
-        }
+        self.bridge
+            .until("SELECT EXISTS (SELECT FROM outbox WHERE attempts > 0)")
+            .await;
     }
 }
 
@@ -208,15 +202,10 @@ async fn s60_many_calls_at_once_leave_nothing_behind(pool: PgPool) {
     .unwrap();
     assert_eq!(left, (0, 0, 0, 0));
     assert_eq!(stage.history().await, vec![super::ended("user_hangup"); 16]);
-    loop {
-        let lanes: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox_lanes WHERE is_urgent")
-            .fetch_one(&stage.bridge.pool)
-            .await
-            .unwrap();
-        if lanes == 0 {
-            break;
-        }
-    }
+    stage
+        .bridge
+        .until("SELECT NOT EXISTS (SELECT FROM outbox_lanes WHERE is_urgent)")
+        .await;
 }
 
 /// A Matrix user calls, a Nova user answers, both find each other, and one of them hangs up.

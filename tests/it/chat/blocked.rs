@@ -42,18 +42,6 @@ async fn read(nova: &NovaUser, conversation: &str) {
     assert_eq!(status, 200);
 }
 
-/// Waits until it is noted that somebody has read something. That is what the bridge does last of all that it is told in
-/// passing.
-async fn reads(bridge: &TestBridge, who: &Value) {
-    let read = "SELECT EXISTS (SELECT FROM conversation_members WHERE user_id::text = $1 AND read_sequence > 0)";
-    while !sqlx::query_scalar::<_, bool>(read)
-        .bind(who.as_str())
-        .fetch_one(&bridge.pool)
-        .await
-        .unwrap()
-    {}
-}
-
 async fn types(socket: &mut Socket, conversation: &str) {
     socket
         .send(json!({ "type": "typing.start", "conversation_id": conversation }))
@@ -82,7 +70,13 @@ async fn a_blocked_matrix_user_and_their_blocker_do_not_see_each_other(pool: PgP
     alice.set_typing(&room, true);
     alice.set_presence("online", true);
     alice.read_up_to(&room, &event);
-    reads(&bridge, &id).await;
+    // That is what the bridge does last of all that it is told in passing.
+    bridge
+        .until(
+            "SELECT EXISTS (SELECT FROM conversation_members JOIN users AS u ON u.id = user_id
+                            WHERE u.mxid = '@alice:example.org' AND read_sequence > 0)",
+        )
+        .await;
     let shown = member(&ana, &conversation, &id).await;
     assert_eq!((shown.get("presence"), &shown["last_read_sequence"]), (None, &json!(0)));
     let (_, listed) = ana.get(&format!("/conversations/{conversation}")).await;
@@ -175,13 +169,19 @@ async fn blocked_nova_users_are_not_shown_to_each_other(pool: PgPool) {
     while ![&ana, &ben].iter().all(|nova| there.contains(&nova.id.to_string())) {
         there.insert(others.next("presence").await["user_id"].as_str().unwrap().to_owned());
     }
+    bridge
+        .homeserver
+        .wait_for("Matrix is told, too", |world| {
+            (world.presence.get(&ben.mxid)? == "online").then_some(())
+        })
+        .await;
     let own = member(&ben, &conversation, &json!(ben.id)).await;
     assert_eq!(
         (&own["presence"], &own["last_read_sequence"]),
         (&json!("online"), &json!(1))
     );
     // What is shown is shown in order. So it is over when somebody else has said and typed something.
-    for ((mut socket, other), conversation) in [(hers, &ben), (his, &ana)].into_iter().zip(&with_both) {
+    for ((socket, other), conversation) in [(&mut hers, &ben), (&mut his, &ana)].into_iter().zip(&with_both) {
         types(&mut others, conversation).await;
         cleo.say(conversation, "hello").await;
         let (mut said, mut typed) = (false, false);
@@ -192,6 +192,8 @@ async fn blocked_nova_users_are_not_shown_to_each_other(pool: PgPool) {
             assert_ne!(frame["user_id"], json!(other.id), "{frame}");
         }
     }
+    unblock(&ana, &ben.id.to_string()).await;
+    assert_eq!(hers.next("relationship.updated").await["is_blocking"], false);
 }
 
 #[sqlx::test(migrator = "nova_bridge::store::MIGRATOR")]

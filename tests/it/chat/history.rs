@@ -21,18 +21,8 @@ async fn after_an_outage(bridge: &TestBridge, noticed: TimeDelta) {
 
 /// Waits until every room was looked into.
 async fn sound(bridge: &TestBridge) {
-    let look = "SELECT count(*) FROM matrix_room_mapping WHERE looked_into < newest_outage()";
-    let all = async {
-        while sqlx::query_scalar::<_, i64>(look)
-            .fetch_one(&bridge.pool)
-            .await
-            .unwrap()
-            > 0
-        {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_mins(1), all)
+    let all = "SELECT NOT EXISTS (SELECT FROM matrix_room_mapping WHERE looked_into < newest_outage())";
+    tokio::time::timeout(std::time::Duration::from_mins(1), bridge.until(all))
         .await
         .expect("every room is looked into");
 }

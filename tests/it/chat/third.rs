@@ -68,11 +68,7 @@ async fn a_conversation_that_becomes_a_group_meanwhile_is_not_given_out_as_a_dir
     let (opened, ()) = tokio::join!(ana.open("@alice:example.org"), async {
         let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database =
                          (SELECT oid FROM pg_database WHERE datname = current_database()))";
-        while !sqlx::query_scalar::<_, bool>(waits)
-            .fetch_one(&bridge.pool)
-            .await
-            .unwrap()
-        {}
+        bridge.until(waits).await;
         grows.commit().await.unwrap();
     });
     assert_ne!(opened, conversation);

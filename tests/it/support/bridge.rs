@@ -152,6 +152,17 @@ impl TestBridge {
         self.launch().await;
     }
 
+    /// Waits until a query answers true.
+    pub(crate) async fn until(&self, condition: &'static str) {
+        while !sqlx::query_scalar::<_, bool>(condition)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(crate) fn app(&self) -> &App {
         self.app.as_ref().expect("the bridge runs")
     }

@@ -98,21 +98,17 @@ async fn frames_of_nova_s_own_acts_go_to_everybody(pool: PgPool) {
     rewrites(&ana, &id, "hello").await;
     reacts(&ben, &id, "👍").await;
     takes_back(&ben, &id, "👍").await;
-    let names = [
-        "message.edited",
-        "reaction.added",
-        "reaction.removed",
-        "message.recalled",
-    ];
-    for name in names {
-        // Nobody is shown the new text of what is gone.
-        if name == "message.recalled" {
-            done(&ana, Method::POST, format!("/messages/{id}/recall"), json!({})).await;
-        }
+    let mut both_see = async |name| {
         let (one, other) = (hers.next(name).await, his.next(name).await);
         assert_eq!(one, other);
         assert_eq!(one["message_id"], said["id"]);
+    };
+    for name in ["message.edited", "reaction.added", "reaction.removed"] {
+        both_see(name).await;
     }
+    // Not before: nobody is shown the new text of what is gone.
+    done(&ana, Method::POST, format!("/messages/{id}/recall"), json!({})).await;
+    both_see("message.recalled").await;
     let frame = json!({ "type": "message.send", "conversation_id": conversation, "content": "re", "request_id": 1,
         "reply_to_message_id": id });
     his.send(frame).await;
