@@ -49,7 +49,7 @@ impl Sizes {
         Self {
             rounds: 5,
             floor: 500,
-            transactions: [500, 200, 100],
+            transactions: [500, 200, 500],
             rooms,
             backlog: 5000,
             crowd: 1000,
@@ -65,7 +65,7 @@ impl Sizes {
         Self {
             rounds: 3,
             floor: 200,
-            transactions: [200, 50, 50],
+            transactions: [200, 50, 200],
             rooms,
             backlog: 1000,
             crowd: 300,
@@ -177,13 +177,17 @@ impl Bench {
     pub(crate) async fn measure_floor(&mut self, rooms: usize) {
         let count = self.sizes.floor;
         let from = i64::try_from(self.transactions).unwrap();
-        self.transactions += count;
-        let times = self.floor.commits(from, count.try_into().unwrap()).await;
+        let rows = i64::try_from(count).unwrap();
+        self.transactions += 2 * count;
+        let times = self.floor.commits(from, rows).await;
         self.results
             .add_times(&format!("{rooms} rooms, floor, commit of one row"), times);
         let times = tokio::task::block_in_place(|| self.floor.requests(count));
         self.results
             .add_times(&format!("{rooms} rooms, floor, empty request"), times);
+        let times = tokio::task::block_in_place(|| self.floor.safe_requests(from + rows, rows));
+        self.results
+            .add_times(&format!("{rooms} rooms, floor, request that commits one row"), times);
     }
 
     /// What Synapse does after an outage, with one event in each transaction.

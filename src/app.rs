@@ -1,9 +1,10 @@
 //! The composition root: everything is built here, once, and handed down. Nothing else knows how the parts fit.
 
 pub mod connect;
+mod line;
+mod listeners;
 mod synapse;
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,10 +16,12 @@ use axum::Router;
 use chrono::TimeDelta;
 use prometheus_client::registry::Registry;
 use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::line::Line;
+pub use self::listeners::Addresses;
+use self::listeners::{Listeners, Routers};
 use crate::appservice::registration::{BOT_LOCALPART, Registration};
 use crate::appservice::{self, AppserviceState};
 use crate::bridge::Bridge;
@@ -43,36 +46,6 @@ use crate::store::{self, PgPool, Store};
 /// How long to wait for a node number that nobody has; numbers are random, so more than one try is bad luck already.
 const NODE_ATTEMPTS: u8 = 10;
 
-/// Where the listeners are, once they are bound.
-#[derive(Debug, Clone, Copy)]
-pub struct Addresses {
-    /// For Nova's clients.
-    pub nova: SocketAddr,
-    /// For Synapse.
-    pub appservice: SocketAddr,
-    /// For the admin; absent without an admin token.
-    pub admin: Option<SocketAddr>,
-    /// For whoever watches.
-    pub metrics: SocketAddr,
-}
-
-impl Addresses {
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let admin = self
-            .admin
-            .map(|admin| format!("ADMIN_ADDR={admin}\n"))
-            .unwrap_or_default();
-        let lines = format!(
-            "NOVA_ADDR={}\nAPPSERVICE_ADDR={}\nMETRICS_ADDR={}\n{admin}",
-            self.nova, self.appservice, self.metrics
-        );
-        // Whoever waits for the file must never read half of it.
-        let draft = path.with_extension("tmp");
-        std::fs::write(&draft, lines)?;
-        std::fs::rename(draft, path)
-    }
-}
-
 /// A bridge whose listeners are bound and whose tasks run.
 pub struct App {
     /// Where it listens.
@@ -81,6 +54,7 @@ pub struct App {
     pub bridge: Bridge,
     lifecycle: Lifecycle,
     store: Store,
+    _line: Line,
 }
 
 /// What `run` may be told besides the configuration.
@@ -165,19 +139,19 @@ impl App {
                 stopping: lifecycle.soft(),
                 lobby: Lobby::default(),
             }));
-        let watched = health::router(health(&lifecycle, registry, pool, turned_away.clone()));
+        let routers = Routers {
+            nova,
+            appservice,
+            admin,
+            metrics: health::router(health(&lifecycle, registry, pool, turned_away.clone())),
+        };
 
         // What happened to Synapse while we were away, nobody knows.
         bridge
             .doubt(bridge.now())
             .await
             .context("the start cannot be written down")?;
-        serve(&lifecycle, "the appservice listener", sockets.appservice, appservice);
-        serve(&lifecycle, "the Nova listener", sockets.nova, nova);
-        serve(&lifecycle, "the metrics listener", sockets.metrics, watched);
-        if let (Some(listener), Some(admin)) = (sockets.admin, admin) {
-            serve(&lifecycle, "the admin listener", listener, admin);
-        }
+        let line = sockets.serve(&lifecycle, routers)?;
         start_tasks(&lifecycle, &config, &bridge, &hub, presence, tracker);
         synapse::keep_in_touch(&lifecycle, &bridge, registration.id, turned_away, away);
         if let Some(path) = options.print_addresses_to {
@@ -189,6 +163,7 @@ impl App {
             bridge,
             lifecycle,
             store,
+            _line: line,
         })
     }
 
@@ -259,57 +234,6 @@ async fn take_number(store: &Store) -> anyhow::Result<Presence> {
         }
     }
     anyhow::bail!("no node number is free")
-}
-
-/// The listeners, bound before anything runs: an address that is taken is told at once.
-struct Listeners {
-    nova: TcpListener,
-    appservice: TcpListener,
-    admin: Option<TcpListener>,
-    metrics: TcpListener,
-}
-
-impl Listeners {
-    async fn bind(config: &Config) -> anyhow::Result<Self> {
-        let bind = async |key: &'static str, address: SocketAddr| {
-            TcpListener::bind(address)
-                .await
-                .with_context(|| format!("{key}: {address} cannot be listened on"))
-        };
-        Ok(Self {
-            nova: bind("nova.listen", config.nova.listen).await?,
-            appservice: bind("appservice.listen", config.appservice.listen).await?,
-            metrics: bind("metrics.listen", config.metrics.listen).await?,
-            admin: match &config.admin.token {
-                Some(_) => Some(bind("admin.listen", config.admin.listen).await?),
-                None => None,
-            },
-        })
-    }
-
-    fn addresses(&self) -> io::Result<Addresses> {
-        Ok(Addresses {
-            nova: self.nova.local_addr()?,
-            appservice: self.appservice.local_addr()?,
-            admin: self.admin.as_ref().map(TcpListener::local_addr).transpose()?,
-            metrics: self.metrics.local_addr()?,
-        })
-    }
-}
-
-fn serve(lifecycle: &Lifecycle, name: &'static str, listener: TcpListener, router: Router) {
-    use axum::serve::ListenerExt;
-    let stop = lifecycle.soft();
-    // Small answers must not wait for more to send.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    lifecycle.spawn(name, async move {
-        let stopped = stop.cancelled_owned();
-        // Without `into_make_service` axum would copy the whole router, OpenAPI document included, for each connection.
-        axum::serve(listener, router.into_make_service())
-            .with_graceful_shutdown(stopped)
-            .await
-            .map_err(Into::into)
-    });
 }
 
 fn start_tasks(

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use sd_notify::NotifyState;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -93,8 +94,23 @@ impl Lifecycle {
     where
         F: Future<Output = Result<(), TaskError>> + Send + 'static,
     {
+        self.tracker.spawn(self.lasting(name, task));
+    }
+
+    /// As [`Self::spawn`], in another runtime.
+    pub fn spawn_on<F>(&self, runtime: &Handle, name: &'static str, task: F)
+    where
+        F: Future<Output = Result<(), TaskError>> + Send + 'static,
+    {
+        self.tracker.spawn_on(self.lasting(name, task), runtime);
+    }
+
+    fn lasting<F>(&self, name: &'static str, task: F) -> impl Future<Output = ()> + Send + 'static + use<F>
+    where
+        F: Future<Output = Result<(), TaskError>> + Send + 'static,
+    {
         let life = self.clone();
-        self.tracker.spawn(async move {
+        async move {
             let task = AssertUnwindSafe(task).catch_unwind();
             let result = tokio::select! {
                 result = task => result,
@@ -111,7 +127,7 @@ impl Lifecycle {
             }
             life.failed.store(true, Ordering::Release);
             life.soft.cancel();
-        });
+        }
     }
 
     /// Starts a task that may end at any time, such as one connection. A panic stays its own. At a hard stop it is dropped.

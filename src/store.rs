@@ -52,7 +52,7 @@ pub use sealer::Sealer;
 use server::{Database, Server};
 pub use session::{Session, Tx};
 
-/// The feed keeps one connection to itself, and so does the short way; whoever is told by the feed needs another.
+/// The feed keeps one connection to itself; whoever is told by the feed needs another.
 const LEAST_CONNECTIONS: u32 = 4;
 
 /// How long a connection is taken to work after it was used.
@@ -207,6 +207,8 @@ impl Store {
     /// When Postgres cannot be reached.
     pub async fn open(database: impl Into<Database>) -> Result<Self, StoreError> {
         let Database { pool, server } = database.into();
+        let mut connection = pool.acquire().await?;
+        server.meet(&mut connection).await?;
         let clock_base = sqlx::query_scalar!(
             "UPDATE feed_clock SET base = greatest(base,
                 greatest(pruned, (SELECT max(position) FROM conversation_feed), (SELECT max(position) FROM messages),
@@ -214,9 +216,10 @@ impl Store {
                     - pg_current_xact_id()::text::bigint + 1)
              RETURNING base"
         )
-        .fetch_one(&pool)
+        .fetch_one(&mut *connection)
         .await?;
         server.trust();
+        drop(connection);
         Ok(Self {
             pool,
             server,
@@ -246,7 +249,6 @@ impl Store {
     /// # Errors
     /// When Postgres cannot be reached.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        self.make_room();
         Ok(Tx::new(self.pool.begin().await?, self.sealer.clone()))
     }
 
@@ -259,20 +261,7 @@ impl Store {
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        self.make_room();
         Ok(self.pool.acquire().await?)
-    }
-
-    /// Whether all connections are taken: who asks for one has to wait.
-    fn is_short(&self) -> bool {
-        self.pool.num_idle() == 0 && self.pool.size() >= self.pool.options().get_max_connections()
-    }
-
-    /// Gives back what is kept for the next push, if somebody else would have to wait for it.
-    fn make_room(&self) {
-        if self.is_short() {
-            self.plain.clear();
-        }
     }
 
     /// What is known of the server.
@@ -295,7 +284,7 @@ impl Store {
 
     /// Closes the pool once everything that uses it is done.
     pub async fn close(&self) {
-        self.plain.clear();
+        self.plain.close().await;
         self.pool.close().await;
     }
 }

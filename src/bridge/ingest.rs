@@ -202,7 +202,8 @@ impl Bridge {
         let now = self.now();
         let events: Vec<RawEvent> = raws.iter().map(|raw| inbound::read(raw.clone(), now)).collect();
         let kinds: Vec<EventKind> = events.iter().map(kind).collect();
-        let events = if ingest::is_plain(&events) {
+        // What is read again by ourselves goes the long way: the short one is Synapse's.
+        let events = if ask && ingest::is_plain(&events) {
             if let Some(outcomes) = self.ingest_plain(events, now, run).await? {
                 self.count(kinds, outcomes);
                 return Ok(Tried::Done(Vec::new()));

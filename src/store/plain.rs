@@ -4,40 +4,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use sqlx::PgConnection;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
 use super::sealer::{Sealer, What};
 use super::server::Run;
-use super::{FRESH, Session, Store, StoreError};
+use super::{FRESH, Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::ingest::{NewMessage, PARTS, Plain, PlainPart};
 use crate::domain::message::Delivery;
 
-/// The connections that the last transaction took, one for each part, and when. Under load the next one takes them again: the pool would give
-/// its connections in turn, so that each session of Postgres is cold when its turn comes, and ask each whether it lives.
-/// None is kept while others wait for one.
+/// Connections of its own, one for each part, besides those of the pool: whoever waits for one of these waits for nobody else,
+/// and the same sessions of Postgres stay warm under load. They belong to the thread that opened them, which is the one that
+/// takes what Synapse pushes.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<Vec<(Session, Instant)>>>);
+pub(super) struct Kept(Arc<Mutex<Vec<(PgConnection, Instant)>>>);
 
 impl Kept {
-    /// A connection that worked just now. The pool gets back which did not.
-    fn take(&self) -> Option<Session> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(_, at)| at.elapsed() < FRESH);
-        kept.pop().map(|(connection, _)| connection)
+    /// One that is not in use, and when it was.
+    fn take(&self) -> Option<(PgConnection, Instant)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn keep(&self, connection: Session) {
+    fn keep(&self, connection: PgConnection) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < PARTS {
             kept.push((connection, Instant::now()));
         }
     }
 
-    /// Gives all of them back to the pool.
-    pub(super) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Ends them.
+    pub(super) async fn close(&self) {
+        while let Some((connection, _)) = self.take() {
+            // It has done its work; how it ends is nothing to us.
+            drop(connection.close().await);
+        }
     }
 }
 
@@ -59,17 +60,27 @@ impl Store {
     }
 
     async fn say_part(&self, plain: &PlainPart, now: Timestamp, run: Run) -> Result<bool, StoreError> {
-        let mut connection = match self.plain.take() {
-            Some(connection) => connection,
-            None => self.read().await?,
-        };
-        self.server.still_in(run)?;
-        // After an error it is the pool that looks whether it still works.
-        let done = say(&mut connection, &self.sealer, self.clock_base, plain, now).await?;
-        if !self.is_short() {
+        let mut connection = self.own_connection().await?;
+        if let Err(restarted) = self.server.still_in(run) {
             self.plain.keep(connection);
+            return Err(restarted);
         }
+        // After an error it is not kept.
+        let done = say(&mut connection, &self.sealer, self.clock_base, plain, now).await?;
+        self.plain.keep(connection);
         Ok(done)
+    }
+
+    /// One that works: it did just now, or answers, or is new.
+    async fn own_connection(&self) -> Result<PgConnection, StoreError> {
+        while let Some((mut connection, used)) = self.plain.take() {
+            if used.elapsed() < FRESH || connection.ping().await.is_ok() {
+                return Ok(connection);
+            }
+        }
+        let mut connection = self.pool.connect_options().connect().await?;
+        self.server.meet(&mut connection).await?;
+        Ok(connection)
     }
 }
 

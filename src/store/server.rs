@@ -20,7 +20,7 @@ pub struct Database {
     pub server: Server,
 }
 
-/// A pool that was made elsewhere, whose server's restarts are not noticed.
+/// A pool that was made elsewhere: its own connections do not notice the server's restarts.
 impl From<PgPool> for Database {
     fn from(pool: PgPool) -> Self {
         Self {

@@ -19,6 +19,7 @@ mod homeserver_errors;
 mod homeserver_media;
 mod homeserver_requests;
 mod layering;
+mod line;
 mod media;
 mod nova_calls;
 mod sealing;
