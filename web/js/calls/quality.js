@@ -1,5 +1,7 @@
 /** How good a connection is, from two reports of `RTCPeerConnection.getStats()`. */
 
+const EVERY_MS = 2_000;
+
 /**
  * @typedef {object} Sample
  * @property {number} received  packets, all tracks together
@@ -37,4 +39,42 @@ export function quality(before, now) {
   const trip = now.roundTripMs ?? 0;
   if (loss > 0.08 || trip > 600) return 'poor';
   return loss > 0.02 || trip > 300 ? 'fair' : 'good';
+}
+
+/** Compares the reports of all the connections of a call, again and again. */
+export class QualityWatch {
+  #peers;
+  #onQuality;
+  #timer = null;
+  /** user id → the sample before */
+  #samples = new Map();
+
+  /**
+   * @param {Map<string, import('./voip.js').Peer>} peers  by user id
+   * @param {(user: string, quality: 'good'|'fair'|'poor') => void} onQuality
+   */
+  constructor(peers, onQuality) {
+    this.#peers = peers;
+    this.#onQuality = onQuality;
+  }
+
+  start() {
+    this.#timer ??= setInterval(() => this.#measure(), EVERY_MS);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  async #measure() {
+    for (const [user, peer] of this.#peers) {
+      const report = await peer.pc.getStats().catch(() => null);
+      if (this.#timer === null || !report) return;
+      const now = sample(report.values());
+      const found = quality(this.#samples.get(user) ?? null, now);
+      this.#samples.set(user, now);
+      if (found) this.#onQuality(user, found);
+    }
+  }
 }
