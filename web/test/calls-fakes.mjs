@@ -6,12 +6,13 @@ import { FakeStorage } from './helpers.mjs';
 export class FakePc extends EventTarget {
   static done = [];
   static last = null;
+  static made = 0;
   signalingState = 'stable';
   connectionState = 'new';
   iceGatheringState = 'complete';
   localDescription = null;
   remoteDescription = null;
-  constructor() { super(); FakePc.last = this; }
+  constructor() { super(); FakePc.last = this; FakePc.made += 1; }
   getTransceivers() { return []; }
   addTrack() { return {}; }
   async createOffer() { return { type: 'offer', sdp: 'v=0 mine' }; }
@@ -52,9 +53,10 @@ globalThis.RTCPeerConnection = FakePc;
 globalThis.MediaStream = FakeStream;
 
 /** The calls of somebody whose browser waits with the microphone until `allow` is called. */
-export function setUp(t, { active = [], memory = new FakeStorage(), conversation = () => undefined } = {}) {
+export function setUp(t, { active = [], memory = new FakeStorage(), conversation = () => undefined, iceServers = async () => [] } = {}) {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   FakePc.done = [];
+  FakePc.made = 0;
   let allow;
   const microphone = new Promise((resolve) => { allow = resolve; });
   const track = Object.assign(new EventTarget(), { kind: 'audio', enabled: true, stop() {} });
@@ -64,7 +66,7 @@ export function setUp(t, { active = [], memory = new FakeStorage(), conversation
   });
   Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices }, configurable: true });
   const connection = new FakeConnection();
-  const rest = { iceServers: async () => [], callHistory: async () => [], activeCalls: async () => active };
+  const rest = { iceServers, callHistory: async () => [], activeCalls: async () => active };
   const calls = new Calls({ me: 'me', connection, rest, conversation, memory, storage: new FakeStorage() });
   t.after(() => calls.stop());
   const candidate = (name, call = 'k') => connection.shows({ type: 'call.ice_candidate', call_id: call, user_id: 'bob', candidate: name, sdp_mid: '0' });

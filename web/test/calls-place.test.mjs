@@ -38,6 +38,29 @@ test('a call that is hung up before its reply came is ended when it comes', asyn
   assert.deepEqual(connection.asked, ['call.initiate', 'call.hangup']);
 });
 
+test('a call that is hung up while the servers are asked for makes no connection', async (t) => {
+  let told;
+  const { allow, calls, connection } = setUp(t, { conversation, iceServers: () => new Promise((resolve) => { told = resolve; }) });
+  allow();
+  const called = calls.call('c');
+  await settled();
+  calls.hangUp();
+  told([]);
+  await called;
+  assert.deepEqual([FakePc.made, connection.asked], [0, []]);
+});
+
+test('a call whose offer cannot be made is over, and says so', async (t) => {
+  t.mock.method(FakePc.prototype, 'createOffer', () => Promise.reject(new Error('no codecs')));
+  t.mock.method(console, 'warn', () => {});
+  const { allow, calls, connection } = setUp(t, { conversation });
+  allow();
+  await calls.call('c');
+  const { active, ended } = calls.store.state;
+  assert.deepEqual([active, ended.reason, ended.detail], [null, 'error', 'This browser could not prepare the call.']);
+  assert.deepEqual([calls.connections, connection.asked], [[], []]);
+});
+
 test('glare: the call that is refused because theirs was first becomes theirs', async (t) => {
   const { calls, connection, candidate, called, refuse } = await placing(t);
   connection.shows(THEIRS);

@@ -85,11 +85,13 @@ export class RunningCall extends EventTarget {
   }
 
   /**
-   * The connection to somebody, made now if there is none.
+   * The connection to somebody, made now if there is none; nothing if the call was over meanwhile.
    * @param {{polite: boolean, bare?: boolean}} how  bare: what we send is added later
+   * @returns {Promise<Peer|undefined>}
    */
   async connect(user, how) {
     this.#iceServersNow = await this.iceServers;
+    if (this.over) return undefined;
     return this.peers.get(user) ?? this.#connectNow(user, how);
   }
 

@@ -20,7 +20,10 @@ const MAX_IN_GROUP = 8;
 export async function place(call, other, video) {
   const peer = await call.connect(other, { polite: false });
   if (call.over) return undefined;
-  const { description, metadata } = await peer.offer();
+  const offer = await peer.offer().catch((error) => console.warn('No offer could be made.', error.message));
+  if (!offer) call.end('error', { detail: 'This browser could not prepare the call.' });
+  if (call.over) return undefined;
+  const { description, metadata } = offer;
   call.show({ phase: 'calling' });
   return placed(call, call.signaling.initiate({ conversationId: call.conversationId, offer: description, metadata, video }));
 }

@@ -109,8 +109,6 @@ export function reduceCalls(state, action) {
       return withActive(state, action.change);
     case 'peer':
       return withPeer(state, action.user, action.change, action.now);
-    case 'peer.gone':
-      return withoutPeer(state, action.user);
     case 'ring.removed':
       return withoutRing(state, action.id);
     case 'ended':
