@@ -22,6 +22,31 @@ fn said(room: &str, event_id: &str) -> Value {
     })
 }
 
+/// Waits until nothing is under way that could hold a lock while this thread does nothing, and what is pushed needs no look
+/// into its room.
+async fn quiet(bridge: &TestBridge) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let metrics = format!("http://{}/metrics", bridge.app().addresses.metrics);
+    loop {
+        let text = client.get(&metrics).send().await.unwrap().text().await.unwrap();
+        if !text.contains("\nnova_bridge_catch_ups_total 0\n") {
+            break;
+        }
+    }
+    for _ in 0..2 {
+        bridge.homeserver.wait_until_pushed().await;
+        bridge
+            .until("SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM outbox_lanes WHERE leased_by IS NOT NULL)")
+            .await;
+    }
+    bridge
+        .until(
+            "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                                AND xact_start IS NOT NULL AND pid <> pg_backend_pid())",
+        )
+        .await;
+}
+
 /// Pushes an event while this thread, on which everything else of the bridge runs, does nothing.
 fn push_alone(app: &App, event: Value) -> u16 {
     let txn_id = event["event_id"].as_str().unwrap().trim_start_matches('$').to_owned();
@@ -54,6 +79,7 @@ async fn synapse_is_answered_while_everybody_else_is_busy(pool: PgPool) {
     let ana = bridge.account("ana").await;
     let (room, conversation) = direct(&bridge, &ana).await;
     let mut socket = ana.socket().await;
+    quiet(&bridge).await;
     // The first opens a connection to Postgres, the next one uses it.
     for event in ["$first", "$second"] {
         assert_eq!(push_alone(bridge.app(), said(&room, event)), 200);
@@ -69,6 +95,7 @@ async fn synapse_is_answered_while_all_connections_are_taken(pool: PgPool) {
     let bridge = TestBridge::start(pool).await;
     let ana = bridge.account("ana").await;
     let (room, conversation) = direct(&bridge, &ana).await;
+    quiet(&bridge).await;
     let store = bridge.app().bridge.store();
     let mut taken = Vec::new();
     while store.pool_use() != (CONNECTIONS, 0) {
