@@ -219,7 +219,6 @@ impl Store {
         .fetch_one(&mut *connection)
         .await?;
         server.trust();
-        drop(connection);
         Ok(Self {
             pool,
             server,

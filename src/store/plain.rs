@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::sealer::{Sealer, What};
@@ -60,7 +61,11 @@ impl Store {
     }
 
     async fn say_part(&self, plain: &PlainPart, now: Timestamp, run: Run) -> Result<bool, StoreError> {
-        let mut connection = self.own_connection().await?;
+        // As long as others wait for one of the pool.
+        let patience = self.pool.options().get_acquire_timeout();
+        let mut connection = timeout(patience, self.own_connection())
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)??;
         if let Err(restarted) = self.server.still_in(run) {
             self.plain.keep(connection);
             return Err(restarted);

@@ -240,7 +240,7 @@ impl Stage {
         let room = json!({ "preset": "private_chat", "is_direct": true, "invite": [self.ana.mxid] });
         self.room = self.alice.create_room(&room);
         crate::chat::membership(&self.bridge, &self.room, &self.ana.mxid, "join").await;
-        self.settled().await;
+        self.bridge.settled().await;
     }
 
     /// A call that Alice made and Ana took.
@@ -290,7 +290,7 @@ impl Stage {
 
     /// The types of what was sent of calls until now, once nothing more waits to be sent.
     async fn all_sent(&self) -> Vec<String> {
-        self.settled().await;
+        self.bridge.settled().await;
         let sent = self
             .bridge
             .homeserver
@@ -298,20 +298,6 @@ impl Stage {
         sent.iter()
             .map(|event| event["type"].as_str().unwrap().to_owned())
             .collect()
-    }
-
-    /// Waits until everything is pushed and nothing waits to be sent.
-    async fn settled(&self) {
-        loop {
-            self.bridge.homeserver.wait_until_pushed().await;
-            let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
-                .fetch_one(&self.bridge.pool)
-                .await
-                .unwrap();
-            if waiting == 0 {
-                return;
-            }
-        }
     }
 
     /// The status and the reason of all calls, the oldest first.

@@ -22,10 +22,14 @@ fn said(room: &str, event_id: &str) -> Value {
     })
 }
 
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 /// Waits until nothing is under way that could hold a lock while this thread does nothing, and what is pushed needs no look
 /// into its room.
 async fn quiet(bridge: &TestBridge) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let metrics = format!("http://{}/metrics", bridge.app().addresses.metrics);
     loop {
         let text = client.get(&metrics).send().await.unwrap().text().await.unwrap();
@@ -33,12 +37,12 @@ async fn quiet(bridge: &TestBridge) {
             break;
         }
     }
-    for _ in 0..2 {
-        bridge.homeserver.wait_until_pushed().await;
-        bridge
-            .until("SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM outbox_lanes WHERE leased_by IS NOT NULL)")
-            .await;
-    }
+    bridge.settled().await;
+    bridge
+        .until("SELECT NOT EXISTS (SELECT FROM outbox_lanes WHERE leased_by IS NOT NULL)")
+        .await;
+    // What the last of them brought about.
+    bridge.settled().await;
     bridge
         .until(
             "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
@@ -60,12 +64,7 @@ fn push_alone(app: &App, event: Value) -> u16 {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let request = reqwest::Client::builder()
-                .build()
-                .unwrap()
-                .put(url)
-                .bearer_auth("hs-token")
-                .timeout(LONG);
+            let request = client().put(url).bearer_auth("hs-token").timeout(LONG);
             let answer = request.json(&json!({ "events": [event] })).send().await;
             answer.map_or(0, |answer| answer.status().as_u16())
         })

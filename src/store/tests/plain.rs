@@ -9,7 +9,9 @@ use crate::domain::act::{Act, EarlyAct, MessageAct};
 use crate::domain::event::{InboundEvent, Meaning, RawEvent};
 use crate::domain::ghost::Ghosts;
 use crate::domain::ingest::{DeadLetter, Plain, plan, plan_plain, reason};
-use crate::store::{context, conversations, messages};
+use crate::store::plain::Kept;
+use crate::store::server::Server;
+use crate::store::{Sealer, context, conversations, messages};
 
 const ROOM: &str = "!one:example.org";
 const OTHER_ROOM: &str = "!two:example.org";
@@ -318,6 +320,27 @@ async fn a_connection_that_died_while_it_was_kept_is_replaced_and_the_pool_can_b
     assert_eq!(count(&pool).await, 2);
     // Waits for whatever is kept.
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_waited_for_as_long_as_by_the_pool() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://nobody@{}/none", silent.local_addr().unwrap());
+    let pool = PgPoolOptions::new()
+        .acquire_timeout(std::time::Duration::from_millis(50))
+        .connect_lazy(&url)
+        .unwrap();
+    let store = Store {
+        pool,
+        server: Server::default(),
+        clock_base: 0,
+        plain: Kept::default(),
+        sealer: Sealer::default(),
+    };
+    let said = plain(vec![said("$1", ROOM, ALICE)]);
+    let lost = store.say_in_rooms(&said, at(6), store.server().trusted());
+    let lost = tokio::time::timeout(std::time::Duration::from_secs(20), lost).await;
+    assert!(lost.expect("it gives up").unwrap_err().unavailable());
 }
 
 /// Asks again until a backend of this database waits for another one.

@@ -83,7 +83,7 @@ async fn two_nova_users_call_each_other_and_matrix_hears_nothing(pool: PgPool) {
         .await;
     assert_eq!(participant, up.participant(stage.ana_id()).unwrap().id);
     stage.hangs_up(call.id).await;
-    stage.settled().await;
+    stage.bridge.settled().await;
     let sent = stage.bridge.homeserver.requests();
     assert!(!sent.iter().any(|it| it.target.contains("m.call.")));
 }

@@ -100,7 +100,7 @@ async fn s13_element_cancels(pool: PgPool) {
 async fn s14_a_hangup_of_an_unknown_call_has_no_effect(pool: PgPool) {
     let mut stage = Stage::new(pool).await;
     stage.says("hangup", "never", "ALICE1", &json!({}));
-    stage.settled().await;
+    stage.bridge.settled().await;
     assert!(stage.next_news().await.is_none());
     assert!(stage.history().await.is_empty());
     let (_, letters) = stage.bridge.admin(reqwest::Method::GET, "/dead-letters", None).await;

@@ -18,7 +18,7 @@ async fn s46_a_room_that_does_not_let_us_call_ends_the_call(pool: PgPool) {
     let (reason, detail) = stage.end().await;
     assert_eq!(reason, EndReason::Error);
     assert!(detail.unwrap().starts_with("forbidden"));
-    stage.settled().await;
+    stage.bridge.settled().await;
     let tries = stage.bridge.homeserver.requests();
     let tries = tries.iter().filter(|it| it.target.contains("m.call.")).count();
     assert!(tries <= 2, "{tries}");
@@ -106,7 +106,7 @@ async fn an_invite_whose_answer_was_lost_is_not_sent_twice(pool: PgPool) {
     let call = stage.calls().await;
     let invite = stage.sent(1).await.remove(0);
     stage.bridge.homeserver.restart();
-    stage.settled().await;
+    stage.bridge.settled().await;
     assert_eq!(stage.all_sent().await, ["m.call.invite"]);
     stage.answers(invite["content"]["call_id"].as_str().unwrap(), "ALICE1");
     stage
@@ -190,7 +190,7 @@ async fn s60_many_calls_at_once_leave_nothing_behind(pool: PgPool) {
     let names: Vec<String> = (0..16).map(|n| format!("user{n}")).collect();
     let calls = names.iter().enumerate().map(|(n, name)| one_call(&stage, n, name));
     futures_util::future::join_all(calls).await;
-    stage.settled().await;
+    stage.bridge.settled().await;
     let left: (i64, i64, i64, i64) = sqlx::query_as(
         "SELECT (SELECT count(*) FROM call_sessions WHERE deadline IS NOT NULL),
                 (SELECT count(*) FROM call_participants WHERE is_active),

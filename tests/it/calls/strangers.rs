@@ -26,14 +26,14 @@ async fn s45_a_call_for_somebody_else_does_not_ring(pool: PgPool) {
     let room = stage.alice.create_room(&group);
     bob.join(&room);
     crate::chat::membership(&stage.bridge, &room, &stage.ana.mxid, "join").await;
-    stage.settled().await;
+    stage.bridge.settled().await;
     stage.alice.send(&room, "m.call.invite", invite("one", Some(bob.id())));
     bob.send(
         &room,
         "m.call.hangup",
         json!({ "call_id": "one", "party_id": "B", "version": "1", "reason": "invite_timeout" }),
     );
-    stage.settled().await;
+    stage.bridge.settled().await;
     let notices = |stage: &Stage| {
         let texts = stage.bridge.homeserver.texts(&room);
         texts.iter().filter(|text| text.contains("direct chat")).count()
@@ -44,7 +44,7 @@ async fn s45_a_call_for_somebody_else_does_not_ring(pool: PgPool) {
     stage
         .alice
         .send(&room, "m.call.invite", invite("three", Some(&stage.ana.mxid)));
-    stage.settled().await;
+    stage.bridge.settled().await;
     assert_eq!(notices(&stage), 1);
     assert!(stage.next_news().await.is_none());
     assert!(stage.history().await.is_empty());
@@ -58,7 +58,7 @@ async fn s50_an_encrypted_chat_carries_no_calls(pool: PgPool) {
         stage.alice.send(&stage.room, "m.room.encrypted", encrypted);
     }
     stage.alice_calls(MINE);
-    stage.settled().await;
+    stage.bridge.settled().await;
     assert!(stage.next_news().await.is_none());
     assert_eq!(stage.notices().len(), 1);
     let bridge = &stage.bridge.app().bridge;
@@ -85,7 +85,7 @@ async fn s51_a_matrixrtc_call_is_declined_politely_and_is_a_missed_call(pool: Pg
     ring("org.matrix.msc4075.call.notify", "notify_type", None);
     let (_, news) = stage.news().await;
     assert!(matches!(news, News::Missed { is_video: true, .. }), "{news:?}");
-    stage.settled().await;
+    stage.bridge.settled().await;
     assert!(stage.next_news().await.is_none());
     let timeline = stage.bridge.homeserver.timeline(&stage.room);
     let declined: Vec<&Value> = timeline
@@ -155,7 +155,7 @@ async fn what_the_nova_user_takes_with_a_matrix_client_of_their_own_stops_ringin
     own.send(&stage.room, "m.call.answer", answer);
     let (_, news) = stage.news().await;
     assert!(matches!(news, News::Ended { .. }), "{news:?}");
-    stage.settled().await;
+    stage.bridge.settled().await;
     assert_eq!(stage.history().await, [super::ended("answered_elsewhere")]);
 }
 

@@ -163,6 +163,20 @@ impl TestBridge {
         }
     }
 
+    /// Waits until everything is pushed and nothing waits to be sent.
+    pub(crate) async fn settled(&self) {
+        loop {
+            self.homeserver.wait_until_pushed().await;
+            let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
+                .fetch_one(&self.pool)
+                .await
+                .unwrap();
+            if waiting == 0 {
+                return;
+            }
+        }
+    }
+
     pub(crate) fn app(&self) -> &App {
         self.app.as_ref().expect("the bridge runs")
     }
